@@ -1,0 +1,52 @@
+/* Layer: base.  Counters, gauges and latency histograms, per thread and summed on read.
+ * A thread owns one eddy_metrics block; readers sum all blocks. */
+#ifndef EDDY_BASE_METRIC_H
+#define EDDY_BASE_METRIC_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+enum eddy_metric_kind { EDDY_COUNTER, EDDY_GAUGE, EDDY_HISTOGRAM };
+
+/* XX(id, kind, name, label, help): label is a ready `key="value"` text or "".
+ * The one table of all metrics: deploy/README.md documents it, /metrics prints it. */
+#include "base/metric_table.h"
+
+enum eddy_metric_id {
+#define XX(id, kind, name, label, help) EDDY_M_##id,
+    EDDY_METRIC_TABLE(XX)
+#undef XX
+        EDDY_METRIC_COUNT
+};
+
+#define EDDY_HISTOGRAM_BUCKETS 128 /* log-linear: 4 per octave from 1 us */
+
+struct eddy_metrics; /* one thread's block; cache-line padded, relaxed atomics */
+
+/* Registered with the process-wide list until freed; values of freed blocks stay in the
+ * sums (gauges vanish). NULL when memory is out. */
+struct eddy_metrics *eddy_metrics_new(void);
+void eddy_metrics_free(struct eddy_metrics *metrics);
+
+/* Owner's thread only. */
+void eddy_metric_add(struct eddy_metrics *metrics, enum eddy_metric_id id, uint64_t n);
+void eddy_metric_set(struct eddy_metrics *metrics, enum eddy_metric_id id, double value);
+void eddy_metric_observe_ns(struct eddy_metrics *metrics, enum eddy_metric_id id,
+                            uint64_t ns);
+/* Per-partition lag and position; a series exists between set and drop. */
+void eddy_metric_set_lag(struct eddy_metrics *metrics, const char *topic,
+                         uint32_t partition, int64_t messages, int64_t ms);
+void eddy_metric_drop_lag(struct eddy_metrics *metrics, const char *topic,
+                          uint32_t partition);
+
+/* Sums over all blocks. Thread: any. */
+uint64_t eddy_metric_total(enum eddy_metric_id id);
+/* q in [0,1] of a histogram in ns, by linear interpolation inside the bucket; 0 empty. */
+double eddy_metric_quantile_ns(enum eddy_metric_id id, double q);
+/* Prometheus text exposition 0.0.4 of everything, process_* and eddy_build_info
+ * included. */
+void eddy_metrics_print(struct eddy_buf *out);
+
+#endif

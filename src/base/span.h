@@ -1,0 +1,24 @@
+/* Layer: base.  A borrowed run of bytes. The holder says how long it lives. */
+#ifndef EDDY_BASE_SPAN_H
+#define EDDY_BASE_SPAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+struct eddy_span {
+    const char *data;
+    size_t size;
+};
+
+static inline struct eddy_span eddy_span_of(const char *text)
+{
+    return (struct eddy_span){text, text ? strlen(text) : 0};
+}
+
+static inline bool eddy_span_eq(struct eddy_span a, struct eddy_span b)
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+#endif

@@ -1,0 +1,29 @@
+/* Layer: core.  CSV reader (RFC 4180: quotes, doubled quotes, CRLF, a BOM; UTF-8 checked)
+ * over borrowed bytes. Errors name line and column. */
+#ifndef EDDY_CORE_CSV_H
+#define EDDY_CORE_CSV_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "eddy/error.h"
+
+enum { EDDY_CSV_COLUMNS_MAX = 256 };
+
+struct eddy_csv {
+    struct eddy_span bytes;
+    size_t at;
+    uint64_t line;      /* of the row read last, from 1 */
+    uint32_t count;     /* fields of the row read last */
+    struct eddy_span fields[EDDY_CSV_COLUMNS_MAX]; /* valid until the next call */
+    struct eddy_buf unquoted; /* holds fields that needed unquoting */
+    const char *name;   /* file name for messages, borrowed */
+};
+
+void eddy_csv_init(struct eddy_csv *csv, struct eddy_span bytes, const char *name);
+void eddy_csv_fini(struct eddy_csv *csv);
+/* 1: a row; 0: end; EDDY_EFORMAT with "NAME:LINE: ..." on a broken row, after which the
+ * next call goes on with the next line. Empty lines are skipped. */
+int eddy_csv_next(struct eddy_csv *csv, struct eddy_err *err);
+
+#endif

@@ -1,0 +1,48 @@
+/* Layer: core.  Interactions from CSV with Amazon's columns -> histories per user.
+ * USER_ID,ITEM_ID,TIMESTAMP[,EVENT_TYPE,EVENT_VALUE,...] in any column order. */
+#ifndef EDDY_CORE_INTERACTIONS_H
+#define EDDY_CORE_INTERACTIONS_H
+
+#include "core/catalog.h"
+#include "core/csv.h"
+
+struct eddy_interaction {
+    int64_t ts_ms;
+    uint32_t user, item; /* indices */
+    uint16_t type;       /* index in types */
+    bool has_value;
+    float value;
+    uint32_t row;        /* position in the file, from 0: breaks ties of time */
+};
+
+struct eddy_interactions {
+    struct eddy_interaction *rows; /* by (user, ts, row) */
+    uint64_t count;
+    uint64_t *user_begin; /* (users + 1): rows of user u are [begin[u], begin[u+1]) */
+    struct eddy_catalog *users; /* ids in order of first appearance */
+    struct eddy_catalog *items;
+    char *types[256];           /* [0] is "" */
+    uint32_t type_count;
+    uint64_t skipped; /* bad rows left out (skip_bad) */
+    char sha256[65];  /* of the file's bytes */
+};
+
+struct eddy_interactions_options {
+    bool skip_bad;       /* count bad rows instead of refusing the first */
+    const struct eddy_catalog *items; /* not NULL: items get the indices of this catalogue
+                                         and unknown ones are appended */
+};
+
+/* TIMESTAMP: Unix seconds as Amazon has it; 13 digits are milliseconds, 16 microseconds;
+ * ISO-8601 with zone is accepted. Small integers (< 1e8, e.g. positions 0, 1, 2) are taken
+ * as seconds when every row has one. Errors: EDDY_EFORMAT "NAME:LINE: column TIMESTAMP: ...". */
+int eddy_interactions_parse(struct eddy_span csv, const char *name,
+                            const struct eddy_interactions_options *options,
+                            struct eddy_interactions *ret, struct eddy_err *err);
+void eddy_interactions_fini(struct eddy_interactions *interactions);
+
+/* Items CSV (ITEM_ID and any metadata columns) into a catalogue. */
+int eddy_items_parse(struct eddy_span csv, const char *name, bool skip_bad,
+                     struct eddy_catalog **ret, struct eddy_err *err);
+
+#endif

@@ -1,0 +1,28 @@
+/* Layer: core.  Exact top-K over the whole catalogue. */
+#ifndef EDDY_CORE_SCORE_H
+#define EDDY_CORE_SCORE_H
+
+#include "core/hrnn.h"
+
+struct eddy_scored {
+    uint32_t item;
+    float score;
+};
+
+struct eddy_score_scratch; /* one thread's */
+struct eddy_score_scratch *eddy_score_scratch_new(uint32_t rows_max, uint32_t k_max);
+void eddy_score_scratch_free(struct eddy_score_scratch *scratch);
+
+/* For each of n users the k best items by (score descending, item index ascending), without
+ * the items in excluded[r] (rising indices, may be NULL with excluded_count[r] = 0).
+ * query[r]: H floats. ret: (n, k); ret_count[r] < k only when the catalogue is smaller.
+ * k <= k_max. NaN scores rank last and are never returned. No allocation. */
+void eddy_score_topk(const struct eddy_hrnn *hrnn, struct eddy_score_scratch *scratch,
+                     uint32_t n, const float *const *query, uint32_t k,
+                     const uint32_t *const *excluded, const uint32_t *excluded_count,
+                     struct eddy_scored *ret, uint32_t *ret_count);
+
+/* All V scores of one user into ret (V floats rounded up to 16): evaluation, tests. */
+void eddy_score_all(const struct eddy_hrnn *hrnn, const float *query, float *ret);
+
+#endif

@@ -1,0 +1,36 @@
+/* Layer: io.  Files: mapping, atomic writing, snapshots on disk. */
+#ifndef EDDY_IO_FILES_H
+#define EDDY_IO_FILES_H
+
+#include "base/buf.h"
+#include "core/snapshot.h"
+
+/* Whole file read-only in memory (mmap; a pipe or "-" is read to its end; *.zst is not
+ * unpacked). EDDY_EIO names path and reason. */
+struct eddy_file {
+    struct eddy_span bytes;
+    void *map;   /* to unmap, or NULL */
+    char *heap;  /* to free, or NULL */
+    size_t map_size;
+};
+int eddy_file_open(const char *path, struct eddy_file *ret, struct eddy_err *err);
+void eddy_file_close(struct eddy_file *file);
+
+/* Write beside, fsync, rename, fsync the folder: a reader sees the old or the new file. */
+int eddy_file_write(const char *path, struct eddy_span bytes, struct eddy_err *err);
+
+/* mkdir -p. */
+int eddy_make_folder(const char *path, struct eddy_err *err);
+/* Remove a folder and all in it. Refuses "/" and "". */
+int eddy_remove_folder(const char *path, struct eddy_err *err);
+
+/* Read DIR/{model.safetensors,catalog.csv,manifest.json} and decode. EDDY_ENOMODEL when the
+ * folder is not there, EDDY_EFORMAT when damaged. */
+int eddy_snapshot_open(const char *folder, const struct eddy_kernels *kernels,
+                       struct eddy_snapshot **ret, struct eddy_err *err);
+/* Write DIR beside and rename it into place (replacing an older DIR). */
+int eddy_snapshot_save(const char *folder, struct eddy_span model,
+                       struct eddy_span catalog, struct eddy_span manifest,
+                       struct eddy_err *err);
+
+#endif
