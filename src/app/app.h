@@ -1,0 +1,38 @@
+/* Layer: app.  The `eddy` command: one table of sub-commands (main.c), one file per family
+ * (cmd_*.c). Exit codes follow sysexits (OPERATIONS in deploy/README.md). */
+#ifndef EDDY_APP_APP_H
+#define EDDY_APP_APP_H
+
+#include "eddy/error.h"
+
+enum eddy_exit {
+    EDDY_EXIT_OK = 0,
+    EDDY_EXIT_FAILED = 1,       /* a check or comparison said no          */
+    EDDY_EXIT_USAGE = 64,       /* command line                           */
+    EDDY_EXIT_DATA = 65,        /* input file is not usable               */
+    EDDY_EXIT_UNAVAILABLE = 69, /* Kafka or Redis did not answer          */
+    EDDY_EXIT_SOFTWARE = 70,    /* fatal: library, assertion              */
+    EDDY_EXIT_IO = 74,          /* file could not be read or written      */
+    EDDY_EXIT_TEMPORARY = 75,   /* drain ran out of time                  */
+    EDDY_EXIT_CONFIG = 78,      /* configuration                          */
+};
+
+struct eddy_command {
+    const char *name;
+    const char *summary; /* one line of `eddy --help` */
+    int (*run)(int argc, char **argv); /* argv[0] is the sub-command; returns eddy_exit */
+};
+
+/* Print "eddy NAME: message" to stderr and return the exit code that fits err->code. */
+int eddy_app_fail(const char *command, const struct eddy_err *err);
+
+#define EDDY_COMMANDS(XX)                                                               \
+    XX(train, "learn a model from interactions")                                        \
+    XX(recommend, "lists for histories, from a model")                                  \
+    XX(eval, "measure a model on a protocol")
+
+#define XX(name, summary) int eddy_cmd_##name(int argc, char **argv);
+EDDY_COMMANDS(XX)
+#undef XX
+
+#endif
