@@ -19,19 +19,20 @@ enum eddy_exit {
 
 struct eddy_command {
     const char *name;
+    const char *group;   /* heading in `eddy --help` */
     const char *summary; /* one line of `eddy --help` */
-    int (*run)(int argc, char **argv); /* argv[0] is the sub-command; returns eddy_exit */
+    int (*run)(int argc,
+               char **argv); /* argv[0] is the sub-command; returns eddy_exit */
 };
 
 /* Print "eddy NAME: message" to stderr and return the exit code that fits err->code. */
 int eddy_app_fail(const char *command, const struct eddy_err *err);
 
-#define EDDY_COMMANDS(XX)                                                               \
-    XX(train, "learn a model from interactions")                                        \
-    XX(recommend, "lists for histories, from a model")                                  \
-    XX(eval, "measure a model on a protocol")
+/* XX(name, group, summary) in the order in which a newcomer meets them; rows of a group
+ * stand together. A row is added by the commit that adds its file. */
+#define EDDY_COMMANDS(XX) XX(help, "Help", "explain a command: eddy help run")
 
-#define XX(name, summary) int eddy_cmd_##name(int argc, char **argv);
+#define XX(name, group, summary) int eddy_cmd_##name(int argc, char **argv);
 EDDY_COMMANDS(XX)
 #undef XX
 

@@ -1,0 +1,137 @@
+/* The `eddy` command: finds the sub-command in the table of app/app.h and runs it. */
+#include <cblas.h>
+#include <hiredis/hiredis.h>
+#include <librdkafka/rdkafka.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+#include <uv.h>
+
+#include "app/app.h"
+#include "app/args.h"
+
+static const struct eddy_command commands[] = {
+#define XX(name, group, summary) {#name, group, summary, eddy_cmd_##name},
+    EDDY_COMMANDS(XX)
+#undef XX
+};
+enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
+
+int eddy_app_fail(const char *command, const struct eddy_err *err)
+{
+    (void)fprintf(stderr, "eddy %s: %s\n", command,
+                  err->text[0] ? err->text : eddy_err_text(err->code));
+    switch (err->code) {
+    case EDDY_ECONFIG: return EDDY_EXIT_CONFIG;
+    case EDDY_EUSAGE: return EDDY_EXIT_USAGE;
+    case EDDY_EIO: return EDDY_EXIT_IO;
+    case EDDY_EFORMAT:
+    case EDDY_EBADEVENT:
+    case EDDY_ETOOBIG:
+    case EDDY_EVERSION:
+    case EDDY_ETIME: return EDDY_EXIT_DATA;
+    case EDDY_ESTORE:
+    case EDDY_EKAFKA:
+    case EDDY_ENOMODEL: return EDDY_EXIT_UNAVAILABLE;
+    default: return EDDY_EXIT_SOFTWARE;
+    }
+}
+
+static void print_help(void)
+{
+    const char *group = "";
+    (void)printf(
+        "eddy turns an event stream into recommendations.\n"
+        "\n"
+        "Clicks and purchases arrive on Kafka. Each user's session state lives in Redis; a\n"
+        "hierarchical recurrent network moves it one step per event, and the user's new list\n"
+        "stands in Redis and on a topic milliseconds later.\n"
+        "\n"
+        "usage: eddy COMMAND [OPTIONS]\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(group, commands[i].group) != 0)
+            (void)printf("\n%s:\n", commands[i].group);
+        group = commands[i].group;
+        (void)printf("  %-10s %s\n", commands[i].name, commands[i].summary);
+    }
+    (void)printf(
+        "\nExamples:\n"
+        "  eddy train -i interactions.csv -I items.csv -o model     learn from history\n"
+        "  eddy run -c eddy.yaml                                    start the daemon\n"
+        "  eddy load -c eddy.yaml -i clicks.csv --rate 1000         play events into it\n"
+        "\n"
+        "`eddy COMMAND --help` lists the options of a command, `eddy --version` the\n"
+        "libraries. Exit codes: 0 done, 1 a check said no, 64 command line, 65 input data,\n"
+        "69 Kafka or Redis away, 70 fatal, 74 file, 75 drain timed out, 78 configuration.\n");
+}
+
+static void print_version(void)
+{
+    (void)printf("eddy %s\n"
+                 "librdkafka %s\n"
+                 "hiredis %d.%d.%d\n"
+                 "OpenBLAS %s, %s kernels\n"
+                 "libuv %s\n",
+                 EDDY_VERSION, rd_kafka_version_str(), HIREDIS_MAJOR, HIREDIS_MINOR,
+                 HIREDIS_PATCH, openblas_get_config(), openblas_get_corename(),
+                 uv_version_string());
+}
+
+static const struct eddy_command *find_command(const char *name)
+{
+    const char *names[COMMAND_COUNT];
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+        names[i] = commands[i].name;
+    }
+    const char *nearest = eddy_args_nearest(name, names, COMMAND_COUNT);
+    if (nearest)
+        (void)fprintf(stderr, "eddy: there is no command \"%s\"; did you mean %s?\n",
+                      name, nearest);
+    else
+        (void)fprintf(stderr, "eddy: there is no command \"%s\"; see `eddy --help`\n",
+                      name);
+    return NULL;
+}
+
+int eddy_cmd_help(int argc, char **argv)
+{
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        print_help();
+        return EDDY_EXIT_OK;
+    }
+    const struct eddy_command *command = find_command(argv[1]);
+    char help[] = "--help";
+    char *arguments[] = {argv[1], help, NULL};
+    return command ? command->run(2, arguments) : EDDY_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    /* Numbers in files and reports use a point, whatever the user's locale. */
+    (void)setlocale(LC_CTYPE, "");
+    if (argc < 2) {
+        print_help();
+        return EDDY_EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        print_help();
+        return EDDY_EXIT_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+        print_version();
+        return EDDY_EXIT_OK;
+    }
+    const struct eddy_command *command = find_command(argv[1]);
+    if (!command)
+        return EDDY_EXIT_USAGE;
+    int code = command->run(argc - 1, argv + 1);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        (void)fprintf(stderr, "eddy %s: standard output could not be written\n",
+                      argv[1]);
+        return code ? code : EDDY_EXIT_IO;
+    }
+    return code;
+}
