@@ -19,18 +19,20 @@
 
 /* Value of {prefix:p}:offset, msgpack. */
 struct eddy_position {
-    uint64_t offset;                      /* next record to apply */
-    char snapshot[EDDY_SNAPSHOT_ID_SIZE]; /* that the partition stands on; "": none yet */
+    uint64_t offset; /* next record to apply */
+    char snapshot
+        [EDDY_SNAPSHOT_ID_SIZE]; /* that the partition stands on; "": none yet */
     struct eddy_policy policy;
 };
 void eddy_position_encode(const struct eddy_position *position, struct eddy_buf *out);
+/* 0, EDDY_EFORMAT (not a position) or EDDY_EVERSION (written by a newer eddy). */
 int eddy_position_decode(struct eddy_span bytes, struct eddy_position *ret);
 
 /* Value of {prefix:p}:outbox: the users whose list is committed and not yet confirmed by
  * the list topic, as a msgpack array of strings. */
 void eddy_outbox_encode(const struct eddy_span *users, uint32_t count,
                         struct eddy_buf *out);
-/* Users are copied to the arena. */
+/* Users are copied to the arena. 0, EDDY_EFORMAT or EDDY_ENOMEM. */
 int eddy_outbox_decode(struct eddy_span bytes, struct eddy_arena *arena,
                        const struct eddy_span **ret_users, uint32_t *ret_count);
 
@@ -50,7 +52,7 @@ struct eddy_commit {
     uint32_t partition;
     struct eddy_position position; /* the new one */
     const struct eddy_write *writes;
-    uint32_t write_count; /* <= EDDY_COMMIT_USERS */
+    uint32_t write_count;          /* <= EDDY_COMMIT_USERS */
     struct eddy_span outbox;       /* encoded */
     struct eddy_span default_list; /* size 0: leave it */
     int ret_code;                  /* 0 or EDDY_EFENCED */
@@ -60,17 +62,18 @@ enum { EDDY_COMMIT_USERS = 64 }; /* best size of an EXEC (STREAMING 3.1) */
 struct eddy_store;
 struct eddy_store_ops {
     void (*close)(struct eddy_store *store);
-    int (*acquire)(struct eddy_store *store, uint32_t partition, struct eddy_arena *arena,
-                   struct eddy_position *ret_position, bool *ret_found,
-                   struct eddy_span *ret_outbox, struct eddy_err *err);
+    int (*acquire)(struct eddy_store *store, uint32_t partition,
+                   struct eddy_arena *arena, struct eddy_position *ret_position,
+                   bool *ret_found, struct eddy_span *ret_outbox, struct eddy_err *err);
     void (*forget)(struct eddy_store *store, uint32_t partition);
     int (*load)(struct eddy_store *store, struct eddy_load *loads, uint32_t count,
                 struct eddy_arena *arena, uint32_t *ret_fenced_partition,
                 struct eddy_err *err);
     int (*commit)(struct eddy_store *store, struct eddy_commit *commits, uint32_t count,
                   struct eddy_err *err);
-    int (*get)(struct eddy_store *store, struct eddy_span key, struct eddy_arena *arena,
-               struct eddy_span *ret_value, struct eddy_err *err);
+    int (*get)(struct eddy_store *store, const struct eddy_span *keys, uint32_t count,
+               struct eddy_arena *arena, struct eddy_span *ret_values,
+               struct eddy_err *err);
     int (*set_if_absent)(struct eddy_store *store, struct eddy_span key,
                          struct eddy_span value, struct eddy_err *err);
     int (*scan_users)(struct eddy_store *store, uint32_t partition,
@@ -108,11 +111,15 @@ int eddy_store_load(struct eddy_store *store, struct eddy_load *loads, uint32_t 
 int eddy_store_commit(struct eddy_store *store, struct eddy_commit *commits,
                       uint32_t count, struct eddy_err *err);
 
-/* Plain reads and first-writer-wins writes for tools and eddy:meta. A missing key gives
- * data NULL. */
+/* Plain reads (values are arena memory; a missing key gives data NULL) and
+ * first-writer-wins writes: lists of the outbox, tools, eddy:meta. get_many is one pipelined
+ * exchange and not atomic. set_if_absent: 1 written, 0 it was there. */
 int eddy_store_get(struct eddy_store *store, struct eddy_span key,
                    struct eddy_arena *arena, struct eddy_span *ret_value,
                    struct eddy_err *err);
+int eddy_store_get_many(struct eddy_store *store, const struct eddy_span *keys,
+                        uint32_t count, struct eddy_arena *arena,
+                        struct eddy_span *ret_values, struct eddy_err *err);
 int eddy_store_set_if_absent(struct eddy_store *store, struct eddy_span key,
                              struct eddy_span value, struct eddy_err *err);
 /* Every user with a state in the partition, any order; spans valid during the visit. A
