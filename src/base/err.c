@@ -7,10 +7,10 @@ static const struct {
     enum eddy_err_class class;
     const char *reason;
     const char *text;
-} errors[EDDY_ERR_COUNT] = {
-    [EDDY_OK] = {EDDY_CLASS_EVENT, "ok", "no error"},
-#define XX(name, class_, reason_, text_) [EDDY_ERR_IDX_##name] = {class_, reason_, text_},
-    EDDY_ERR_MAP(XX)
+} errors[EDDY_ERR_COUNT] = {[EDDY_OK] = {EDDY_CLASS_EVENT, "ok", "no error"},
+#define XX(name, class_, reason_, text_)                                               \
+    [EDDY_ERR_IDX_##name] = {class_, reason_, text_},
+                            EDDY_ERR_MAP(XX)
 #undef XX
 };
 

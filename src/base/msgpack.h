@@ -33,7 +33,7 @@ struct eddy_mp {
 static inline struct eddy_mp eddy_mp_of(struct eddy_span bytes)
 {
     const unsigned char *at = (const unsigned char *)bytes.data;
-    return (struct eddy_mp){at, at + bytes.size};
+    return (struct eddy_mp){at, at ? at + bytes.size : at};
 }
 
 /* Type of the next value; nothing is consumed. */
