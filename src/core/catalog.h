@@ -14,8 +14,8 @@ struct eddy_catalog;
 struct eddy_catalog *eddy_catalog_new(void); /* NULL: memory. Owned: eddy_catalog_free */
 void eddy_catalog_free(struct eddy_catalog *catalog);
 
-/* Index of id, added if new. EDDY_ITEM_NONE when memory is out. Two ids with one hash:
- * EDDY_ITEM_NONE as well (never seen, refused loudly by the callers). */
+/* Index of id, added if new. EDDY_ITEM_NONE when memory is out or id is empty. Two ids
+ * with one hash: EDDY_ITEM_NONE as well (never seen, refused loudly by the callers). */
 uint32_t eddy_catalog_add(struct eddy_catalog *catalog, struct eddy_span id);
 uint32_t eddy_catalog_find(const struct eddy_catalog *catalog, struct eddy_span id);
 uint32_t eddy_catalog_find_hash(const struct eddy_catalog *catalog, uint64_t item_hash);
@@ -23,7 +23,10 @@ uint32_t eddy_catalog_count(const struct eddy_catalog *catalog);
 struct eddy_span eddy_catalog_id(const struct eddy_catalog *catalog, uint32_t item);
 uint64_t eddy_catalog_hash(const struct eddy_catalog *catalog, uint32_t item);
 
-/* Metadata: columns named once, a text per item and column ("" when absent). */
+/* Spans returned stay good until the catalogue is freed, whatever is added later. */
+
+/* Metadata: columns named once, a text per item and column ("" when absent). A column that
+ * is there already gives its index; EDDY_ITEM_NONE: memory. */
 uint32_t eddy_catalog_add_column(struct eddy_catalog *catalog, struct eddy_span name);
 uint32_t eddy_catalog_column_count(const struct eddy_catalog *catalog);
 struct eddy_span eddy_catalog_column_name(const struct eddy_catalog *catalog,
@@ -40,5 +43,9 @@ struct eddy_span eddy_catalog_title(const struct eddy_catalog *catalog, uint32_t
 void eddy_catalog_encode(const struct eddy_catalog *catalog, struct eddy_buf *out);
 int eddy_catalog_decode(struct eddy_span csv, struct eddy_catalog **ret,
                         struct eddy_err *err);
+/* The same for any items CSV: ITEM_ID in any place and any case, messages say name and
+ * line. ret_skipped not NULL: bad rows are counted there instead of refused. */
+int eddy_catalog_parse(struct eddy_span bytes, const char *name, uint64_t *ret_skipped,
+                       struct eddy_catalog **ret, struct eddy_err *err);
 
 #endif

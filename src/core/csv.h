@@ -13,7 +13,8 @@ enum { EDDY_CSV_COLUMNS_MAX = 256 };
 struct eddy_csv {
     struct eddy_span bytes;
     size_t at;
-    uint64_t line;      /* of the row read last, from 1 */
+    uint64_t line;      /* where the row read last begins, from 1 */
+    uint64_t line_next; /* where the next one does */
     uint32_t count;     /* fields of the row read last */
     struct eddy_span fields[EDDY_CSV_COLUMNS_MAX]; /* valid until the next call */
     struct eddy_buf unquoted; /* holds fields that needed unquoting */
@@ -22,8 +23,8 @@ struct eddy_csv {
 
 void eddy_csv_init(struct eddy_csv *csv, struct eddy_span bytes, const char *name);
 void eddy_csv_fini(struct eddy_csv *csv);
-/* 1: a row; 0: end; EDDY_EFORMAT with "NAME:LINE: ..." on a broken row, after which the
- * next call goes on with the next line. Empty lines are skipped. */
+/* 1: a row; 0: end; EDDY_EFORMAT with "NAME:LINE: field N: ..." on a broken row, after
+ * which the next call goes on with the next line. Empty lines are skipped. */
 int eddy_csv_next(struct eddy_csv *csv, struct eddy_err *err);
 
 #endif

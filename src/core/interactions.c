@@ -1,0 +1,389 @@
+/* Interactions from CSV. Rows are read in file order, users and items get indices in order
+ * of first appearance, and the rows are then brought into the order (user, time, row) by a
+ * counting sort over users and a sort inside each user (files are nearly always sorted by
+ * time already, which is seen in one pass). Memory: 32 bytes per row, twice while sorting.
+ *
+ * The unit of TIMESTAMP follows from its size: the years 1990..2100 in s, ms and us are
+ * three ranges that do not overlap. Values below 1e8 are positions (0, 1, 2: data sets
+ * without times); a file has either times or positions, a mixture is an error. */
+#include "core/interactions.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "core/event.h"
+#include "core/text.h"
+
+enum { POSITION_MAX = 100000000 };
+
+enum column { USER, ITEM, TIME, TYPE, VALUE, COLUMNS };
+static const char *const column_names[COLUMNS] = {"USER_ID", "ITEM_ID", "TIMESTAMP",
+                                                  "EVENT_TYPE", "EVENT_VALUE"};
+
+enum clock { CLOCK_UNKNOWN, CLOCK_TIME, CLOCK_POSITION };
+
+struct reader {
+    struct eddy_csv csv;
+    uint32_t at[COLUMNS]; /* field of a column, EDDY_ITEM_NONE: absent */
+    uint32_t field_count;
+    enum clock clock; /* decided by the first good row */
+    uint64_t capacity, row;
+    struct eddy_interactions *data;
+    struct eddy_err *err;
+};
+
+#define BAD(reader, column, ...) \
+    bad_field((reader), column_names[column], __VA_ARGS__)
+
+/* "NAME:LINE: column C: 'VALUE' WHY". The value is cut at 40 bytes. */
+static int bad_field(struct reader *reader, const char *column, struct eddy_span value,
+                     const char *why)
+{
+    return eddy_fail(reader->err, EDDY_EFORMAT, "%s:%llu: column %s: '%.*s' %s",
+                     reader->csv.name, (unsigned long long)reader->csv.line, column,
+                     value.size > 40 ? 40 : (int)value.size, value.data, why);
+}
+
+static int out_of_memory(struct reader *reader)
+{
+    return eddy_fail(reader->err, EDDY_ENOMEM, "%s:%llu: no memory for the row",
+                     reader->csv.name, (unsigned long long)reader->csv.line);
+}
+
+static int read_header(struct reader *reader)
+{
+    struct eddy_csv *csv = &reader->csv;
+    for (int c = 0; c < COLUMNS; c++) {
+        reader->at[c] = EDDY_ITEM_NONE;
+        for (uint32_t i = 0; i < csv->count; i++) {
+            if (!eddy_span_eq_nocase(csv->fields[i], eddy_span_of(column_names[c]))) {
+                continue;
+            }
+            if (reader->at[c] != EDDY_ITEM_NONE) {
+                return eddy_fail(reader->err, EDDY_EFORMAT,
+                                 "%s:%llu: column %s is there twice", csv->name,
+                                 (unsigned long long)csv->line, column_names[c]);
+            }
+            reader->at[c] = i;
+        }
+        if (c <= TIME && reader->at[c] == EDDY_ITEM_NONE) {
+            return eddy_fail(reader->err, EDDY_EFORMAT,
+                             "%s:%llu: column %s is missing in the header (needed: "
+                             "USER_ID,ITEM_ID,TIMESTAMP)",
+                             csv->name, (unsigned long long)csv->line, column_names[c]);
+        }
+    }
+    reader->field_count = csv->count;
+    return 0;
+}
+
+/* Seconds, milliseconds or microseconds by size; fractions are for seconds only. */
+static bool number_to_ms(double number, int64_t *ret_ms)
+{
+    const double low = (double)EDDY_TIME_MIN_S, high = (double)EDDY_TIME_MAX_S;
+    if (number >= low && number < high) {
+        *ret_ms = (int64_t)floor(number * 1e3 + 0.5);
+    } else if (number >= low * 1e3 && number < high * 1e3) {
+        *ret_ms = (int64_t)number;
+    } else if (number >= low * 1e6 && number < high * 1e6) {
+        *ret_ms = (int64_t)(number / 1e3);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static int read_time(struct reader *reader, int64_t *ret_ms)
+{
+    struct eddy_span text = reader->csv.fields[reader->at[TIME]];
+    double number;
+    enum clock clock = CLOCK_TIME;
+    if (eddy_number_parse(text, &number)) {
+        if (number >= 0 && number < POSITION_MAX) {
+            clock = CLOCK_POSITION;
+            *ret_ms = (int64_t)floor(number * 1e3 + 0.5);
+        } else if (!number_to_ms(number, ret_ms)) {
+            return BAD(reader, TIME, text,
+                       "is no time of the years 1990 to 2099 in s, ms or us");
+        }
+    } else if (!eddy_time_parse_iso(text, ret_ms)) {
+        return BAD(reader, TIME, text,
+                   "is neither a Unix time nor ISO-8601 with a zone");
+    } else if (*ret_ms < EDDY_TIME_MIN_S * 1000 || *ret_ms >= EDDY_TIME_MAX_S * 1000) {
+        return BAD(reader, TIME, text, "is outside the years 1990 to 2099");
+    }
+    if (reader->clock != CLOCK_UNKNOWN && reader->clock != clock) {
+        return BAD(reader, TIME, text,
+                   clock == CLOCK_TIME
+                       ? "is a time, but the rows before have positions below 1e8"
+                       : "is too small for a time, and the rows before have times");
+    }
+    reader->clock = clock;
+    return 0;
+}
+
+static int read_type(struct reader *reader, uint16_t *ret)
+{
+    *ret = 0;
+    if (reader->at[TYPE] == EDDY_ITEM_NONE) {
+        return 0; /* no types at all: as good as unknown */
+    }
+    struct eddy_span text = reader->csv.fields[reader->at[TYPE]];
+    if (text.size == 0) {
+        text = eddy_span_of("click"); /* the default of core/event.h */
+    }
+    if (text.size > EDDY_TYPE_MAX) {
+        return BAD(reader, TYPE, text, "is longer than 64 bytes");
+    }
+    struct eddy_interactions *data = reader->data;
+    for (uint32_t i = 1; i < data->type_count; i++) {
+        if (eddy_span_eq(text, eddy_span_of(data->types[i]))) {
+            *ret = (uint16_t)i;
+            return 0;
+        }
+    }
+    if (data->type_count == sizeof data->types / sizeof *data->types) {
+        return BAD(reader, TYPE, text, "is the 256th event type, 255 are allowed");
+    }
+    if (memchr(text.data, 0, text.size)) {
+        return BAD(reader, TYPE, text, "holds a NUL byte");
+    }
+    char *copy = strndup(text.data, text.size);
+    if (!copy) {
+        return out_of_memory(reader);
+    }
+    data->types[data->type_count] = copy;
+    *ret = (uint16_t)data->type_count++;
+    return 0;
+}
+
+static int read_value(struct reader *reader, struct eddy_interaction *row)
+{
+    if (reader->at[VALUE] == EDDY_ITEM_NONE) {
+        return 0;
+    }
+    struct eddy_span text = reader->csv.fields[reader->at[VALUE]];
+    double number;
+    if (text.size == 0) {
+        return 0;
+    }
+    if (!eddy_number_parse(text, &number) || !isfinite((float)number)) {
+        return BAD(reader, VALUE, text, "is not a finite number");
+    }
+    row->has_value = true;
+    row->value = (float)number;
+    return 0;
+}
+
+static int read_id(struct reader *reader, enum column column,
+                   struct eddy_catalog *catalog, uint32_t *ret)
+{
+    struct eddy_span id = reader->csv.fields[reader->at[column]];
+    if (id.size == 0) {
+        return BAD(reader, column, id, "is empty");
+    }
+    if (id.size > EDDY_ID_MAX) {
+        return BAD(reader, column, id, "is longer than 256 bytes");
+    }
+    *ret = eddy_catalog_add(catalog, id);
+    return *ret == EDDY_ITEM_NONE ? out_of_memory(reader) : 0;
+}
+
+/* All fields are checked before an id is added: a bad row leaves no trace. */
+static int read_row(struct reader *reader, struct eddy_interaction *row)
+{
+    struct eddy_interactions *data = reader->data;
+    if (reader->csv.count != reader->field_count) {
+        return eddy_fail(reader->err, EDDY_EFORMAT,
+                         "%s:%llu: %u fields, the header has %u", reader->csv.name,
+                         (unsigned long long)reader->csv.line, reader->csv.count,
+                         reader->field_count);
+    }
+    for (int c = USER; c <= ITEM; c++) {
+        struct eddy_span id = reader->csv.fields[reader->at[c]];
+        if (id.size == 0 || id.size > EDDY_ID_MAX) {
+            return BAD(reader, c, id, id.size ? "is longer than 256 bytes" : "is empty");
+        }
+    }
+    int code = read_value(reader, row);
+    if (code == 0) {
+        code = read_time(reader, &row->ts_ms);
+    }
+    if (code == 0) {
+        code = read_type(reader, &row->type);
+    }
+    if (code == 0) {
+        code = read_id(reader, USER, data->users, &row->user);
+    }
+    if (code == 0) {
+        code = read_id(reader, ITEM, data->items, &row->item);
+    }
+    return code;
+}
+
+static int append(struct reader *reader, const struct eddy_interaction *row)
+{
+    struct eddy_interactions *data = reader->data;
+    if (data->count == reader->capacity) {
+        uint64_t more = reader->capacity ? 2 * reader->capacity : 1024;
+        void *grown = realloc(data->rows, more * sizeof *data->rows);
+        if (!grown) {
+            return out_of_memory(reader);
+        }
+        data->rows = grown;
+        reader->capacity = more;
+    }
+    data->rows[data->count++] = *row;
+    return 0;
+}
+
+static int read_rows(struct reader *reader, bool skip_bad)
+{
+    int code = eddy_csv_next(&reader->csv, reader->err);
+    if (code == 0) {
+        return eddy_fail(reader->err, EDDY_EFORMAT,
+                         "%s: empty, a header with USER_ID,ITEM_ID,TIMESTAMP is needed",
+                         reader->csv.name);
+    }
+    if (code < 0 || (code = read_header(reader)) < 0) {
+        return code;
+    }
+    while ((code = eddy_csv_next(&reader->csv, reader->err)) != 0) {
+        struct eddy_interaction row = {.row = (uint32_t)reader->row};
+        if (reader->row++ == UINT32_MAX) {
+            return eddy_fail(reader->err, EDDY_EFORMAT, "%s: more than 2^32 rows",
+                             reader->csv.name);
+        }
+        if (code > 0) {
+            code = read_row(reader, &row);
+        }
+        if (code == 0) {
+            code = append(reader, &row);
+        }
+        if (code < 0 && (code != EDDY_EFORMAT || !skip_bad)) {
+            return code;
+        }
+        reader->data->skipped += code < 0;
+    }
+    return 0;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct eddy_interaction *x = a, *y = b;
+    if (x->ts_ms != y->ts_ms) {
+        return x->ts_ms < y->ts_ms ? -1 : 1;
+    }
+    return x->row < y->row ? -1 : x->row > y->row;
+}
+
+static int sort_rows(struct reader *reader)
+{
+    struct eddy_interactions *data = reader->data;
+    uint32_t users = eddy_catalog_count(data->users);
+    uint64_t *begin = calloc((size_t)users + 1, sizeof *begin);
+    struct eddy_interaction *sorted = malloc((data->count + 1) * sizeof *sorted);
+    if (!begin || !sorted) {
+        free(begin);
+        free(sorted);
+        return out_of_memory(reader);
+    }
+    for (uint64_t i = 0; i < data->count; i++) {
+        begin[data->rows[i].user]++;
+    }
+    uint64_t sum = 0;
+    for (uint32_t u = 0; u <= users; u++) { /* counts become ends */
+        sum += begin[u];
+        begin[u] = sum;
+    }
+    for (uint64_t i = data->count; i-- > 0;) { /* ends become begins */
+        sorted[--begin[data->rows[i].user]] = data->rows[i];
+    }
+    for (uint32_t u = 0; u < users; u++) {
+        uint64_t at = begin[u] + 1;
+        while (at < begin[u + 1] && sorted[at - 1].ts_ms <= sorted[at].ts_ms) {
+            at++;
+        }
+        if (at < begin[u + 1]) {
+            qsort(sorted + begin[u], begin[u + 1] - begin[u], sizeof *sorted, by_time);
+        }
+    }
+    free(data->rows);
+    data->rows = sorted;
+    data->user_begin = begin;
+    return 0;
+}
+
+static int copy_items(struct eddy_catalog *to, const struct eddy_catalog *from)
+{
+    for (uint32_t i = 0; from && i < eddy_catalog_count(from); i++) {
+        if (eddy_catalog_add(to, eddy_catalog_id(from, i)) != i) {
+            return EDDY_ENOMEM;
+        }
+    }
+    return 0;
+}
+
+static void hash_bytes(struct eddy_span bytes, char ret[65])
+{
+    struct eddy_sha256 sha;
+    unsigned char digest[32];
+    eddy_sha256_init(&sha);
+    eddy_sha256_update(&sha, bytes.data, bytes.size);
+    eddy_sha256_final(&sha, digest);
+    eddy_hex(digest, sizeof digest, ret);
+}
+
+int eddy_interactions_parse(struct eddy_span csv, const char *name,
+                            const struct eddy_interactions_options *options,
+                            struct eddy_interactions *ret, struct eddy_err *err)
+{
+    static const struct eddy_interactions_options defaults;
+    struct eddy_interactions data = {0};
+    struct reader reader = {.data = &data, .err = err};
+    options = options ? options : &defaults;
+    eddy_csv_init(&reader.csv, csv, name);
+    data.users = eddy_catalog_new();
+    data.items = eddy_catalog_new();
+    data.types[0] = strdup("");
+    data.type_count = 1;
+    int code = 0;
+    if (!data.users || !data.items || !data.types[0] ||
+        copy_items(data.items, options->items) != 0) {
+        code = out_of_memory(&reader);
+    }
+    if (code == 0) {
+        code = read_rows(&reader, options->skip_bad);
+    }
+    if (code == 0) {
+        code = sort_rows(&reader);
+    }
+    eddy_csv_fini(&reader.csv);
+    if (code < 0) {
+        eddy_interactions_fini(&data);
+        return code;
+    }
+    hash_bytes(csv, data.sha256);
+    *ret = data;
+    return 0;
+}
+
+void eddy_interactions_fini(struct eddy_interactions *interactions)
+{
+    free(interactions->rows);
+    free(interactions->user_begin);
+    eddy_catalog_free(interactions->users);
+    eddy_catalog_free(interactions->items);
+    for (uint32_t i = 0; i < interactions->type_count; i++) {
+        free(interactions->types[i]);
+    }
+    memset(interactions, 0, sizeof *interactions);
+}
+
+int eddy_items_parse(struct eddy_span csv, const char *name, bool skip_bad,
+                     struct eddy_catalog **ret, struct eddy_err *err)
+{
+    uint64_t skipped;
+    return eddy_catalog_parse(csv, name, skip_bad ? &skipped : NULL, ret, err);
+}
