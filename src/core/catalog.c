@@ -208,9 +208,8 @@ uint32_t eddy_catalog_add_column(struct eddy_catalog *catalog, struct eddy_span 
         }
     }
     struct column column = {.name = keep(catalog, name)};
-    if (!column.name.data ||
-        grow_array(&catalog->columns, catalog->column_count + 1,
-                   sizeof *catalog->columns) != 0) {
+    if (!column.name.data || grow_array(&catalog->columns, catalog->column_count + 1,
+                                        sizeof *catalog->columns) != 0) {
         return EDDY_ITEM_NONE;
     }
     if (catalog->capacity > 0) {
@@ -317,8 +316,9 @@ static int read_header(struct eddy_catalog *catalog, const struct eddy_csv *csv,
         struct eddy_span name = csv->fields[i];
         if (eddy_span_eq_nocase(name, eddy_span_of("ITEM_ID"))) {
             if (id != EDDY_ITEM_NONE) {
-                return eddy_fail(err, EDDY_EFORMAT, "%s:%llu: column ITEM_ID is there twice",
-                                 csv->name, (unsigned long long)csv->line);
+                return eddy_fail(err, EDDY_EFORMAT,
+                                 "%s:%llu: column ITEM_ID is there twice", csv->name,
+                                 (unsigned long long)csv->line);
             }
             id = i;
             continue;
@@ -330,8 +330,8 @@ static int read_header(struct eddy_catalog *catalog, const struct eddy_csv *csv,
         }
         if (column != before) {
             return eddy_fail(err, EDDY_EFORMAT, "%s:%llu: column %.*s is there twice",
-                             csv->name, (unsigned long long)csv->line,
-                             (int)name.size, name.data);
+                             csv->name, (unsigned long long)csv->line, (int)name.size,
+                             name.data);
         }
     }
     if (id == EDDY_ITEM_NONE) {
@@ -388,8 +388,8 @@ static int parse_rows(struct eddy_catalog *catalog, struct eddy_csv *csv,
     uint32_t id_column = 0;
     int code = eddy_csv_next(csv, err);
     if (code == 0) {
-        return eddy_fail(err, EDDY_EFORMAT, "%s: empty, a header with ITEM_ID is needed",
-                         csv->name);
+        return eddy_fail(err, EDDY_EFORMAT,
+                         "%s: empty, a header with ITEM_ID is needed", csv->name);
     }
     if (code < 0 || (code = read_header(catalog, csv, &id_column, err)) < 0) {
         return code;

@@ -31,13 +31,14 @@ void eddy_csv_fini(struct eddy_csv *csv)
 /* What one row is made of while it is read. */
 struct row {
     const char *at, *end;
-    uint64_t lines;   /* line ends inside quotes */
-    size_t unquote;   /* bytes of fields that have doubled quotes */
+    uint64_t lines; /* line ends inside quotes */
+    size_t unquote; /* bytes of fields that have doubled quotes */
     bool doubled[EDDY_CSV_COLUMNS_MAX];
 };
 
 /* The quoted field at row->at (behind its opening quote). NULL, or why not. */
-static const char *take_quoted(struct row *row, struct eddy_span *ret, bool *ret_doubled)
+static const char *take_quoted(struct row *row, struct eddy_span *ret,
+                               bool *ret_doubled)
 {
     const char *begin = row->at, *p = begin;
     bool doubled = false;

@@ -18,7 +18,7 @@ struct eddy_csv {
     uint32_t count;     /* fields of the row read last */
     struct eddy_span fields[EDDY_CSV_COLUMNS_MAX]; /* valid until the next call */
     struct eddy_buf unquoted; /* holds fields that needed unquoting */
-    const char *name;   /* file name for messages, borrowed */
+    const char *name;         /* file name for messages, borrowed */
 };
 
 void eddy_csv_init(struct eddy_csv *csv, struct eddy_span bytes, const char *name);

@@ -33,8 +33,7 @@ struct reader {
     struct eddy_err *err;
 };
 
-#define BAD(reader, column, ...) \
-    bad_field((reader), column_names[column], __VA_ARGS__)
+#define BAD(reader, column, ...) bad_field((reader), column_names[column], __VA_ARGS__)
 
 /* "NAME:LINE: column C: 'VALUE' WHY". The value is cut at 40 bytes. */
 static int bad_field(struct reader *reader, const char *column, struct eddy_span value,
@@ -203,7 +202,8 @@ static int read_row(struct reader *reader, struct eddy_interaction *row)
     for (int c = USER; c <= ITEM; c++) {
         struct eddy_span id = reader->csv.fields[reader->at[c]];
         if (id.size == 0 || id.size > EDDY_ID_MAX) {
-            return BAD(reader, c, id, id.size ? "is longer than 256 bytes" : "is empty");
+            return BAD(reader, c, id,
+                       id.size ? "is longer than 256 bytes" : "is empty");
         }
     }
     int code = read_value(reader, row);

@@ -12,7 +12,7 @@ struct eddy_interaction {
     uint16_t type;       /* index in types */
     bool has_value;
     float value;
-    uint32_t row;        /* position in the file, from 0: breaks ties of time */
+    uint32_t row; /* position in the file, from 0: breaks ties of time */
 };
 
 struct eddy_interactions {
@@ -21,15 +21,16 @@ struct eddy_interactions {
     uint64_t *user_begin; /* (users + 1): rows of user u are [begin[u], begin[u+1]) */
     struct eddy_catalog *users; /* ids in order of first appearance */
     struct eddy_catalog *items;
-    char *types[256];           /* [0] is "" */
+    char *types[256]; /* [0] is "" */
     uint32_t type_count;
     uint64_t skipped; /* bad rows left out (skip_bad) */
     char sha256[65];  /* of the file's bytes */
 };
 
 struct eddy_interactions_options {
-    bool skip_bad;       /* count bad rows instead of refusing the first */
-    const struct eddy_catalog *items; /* not NULL: items get the indices of this catalogue
+    bool skip_bad; /* count bad rows instead of refusing the first */
+    const struct eddy_catalog
+        *items; /* not NULL: items get the indices of this catalogue
                                          and unknown ones are appended */
 };
 

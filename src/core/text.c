@@ -242,8 +242,8 @@ static bool take_zone(struct eddy_span *at, int64_t *ret_minutes)
 bool eddy_time_parse_iso(struct eddy_span text, int64_t *ret_ms)
 {
     int64_t days, ms, zone;
-    if (!take_date(&text, &days) || !take_char(&text, "Tt ") || !take_time(&text, &ms) ||
-        !take_zone(&text, &zone) || text.size != 0) {
+    if (!take_date(&text, &days) || !take_char(&text, "Tt ") ||
+        !take_time(&text, &ms) || !take_zone(&text, &zone) || text.size != 0) {
         return false;
     }
     *ret_ms = days * 86400000 + ms - zone * 60000;
@@ -260,7 +260,8 @@ void eddy_time_format_iso(int64_t s, char *ret, size_t size)
     int64_t of_era = z - era * 146097;
     int64_t year_of_era =
         (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    int64_t of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    int64_t of_year =
+        of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     int64_t shifted = (5 * of_year + 2) / 153;
     int64_t day = of_year - (153 * shifted + 2) / 5 + 1;
     int64_t month = shifted < 10 ? shifted + 3 : shifted - 9;

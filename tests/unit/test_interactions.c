@@ -1,0 +1,253 @@
+#include "core/interactions.h"
+
+#include "check.h"
+#include "core/text.h"
+
+static struct eddy_span S(const char *text) {
+    return eddy_span_of(text);
+}
+
+static int
+parse(const char *csv, bool skip_bad, struct eddy_interactions *ret,
+      struct eddy_err *err)
+{
+    struct eddy_interactions_options options = {.skip_bad = skip_bad};
+    return eddy_interactions_parse(S(csv), "f.csv", &options, ret, err);
+}
+
+static void rows_come_out_by_user_time_and_row(void)
+{
+    struct eddy_interactions data;
+    CHECK_INT(parse("TIMESTAMP,USER_ID,EVENT_TYPE,ITEM_ID,EVENT_VALUE\n"
+                    "1600000300,bob,view,x,\n"
+                    "1600000200,amy,buy,y,2.5\n"
+                    "1600000100,bob,,z,-1e3\n"
+                    "1600000300,bob,view,\"q,1\",0\n"
+                    "1600000100,amy,view,x,\n",
+                    false, &data, NULL),
+              0);
+    static const struct {
+        const char *user, *item, *type;
+        int64_t ts_ms;
+        bool has_value;
+        float value;
+        uint32_t row;
+    } want[] = {
+        {"bob", "z", "click", 1600000100000, true, -1000, 2},
+        {"bob", "x", "view", 1600000300000, false, 0, 0},
+        {"bob", "q,1", "view", 1600000300000, true, 0, 3},
+        {"amy", "x", "view", 1600000100000, false, 0, 4},
+        {"amy", "y", "buy", 1600000200000, true, 2.5f, 1},
+    };
+    CHECK_INT(data.count, 5);
+    for (uint32_t i = 0; i < 5; i++) {
+        const struct eddy_interaction *row = &data.rows[i];
+        CHECK(eddy_span_eq(eddy_catalog_id(data.users, row->user), S(want[i].user)));
+        CHECK(eddy_span_eq(eddy_catalog_id(data.items, row->item), S(want[i].item)));
+        CHECK_STR(data.types[row->type], want[i].type);
+        CHECK_INT(row->ts_ms, want[i].ts_ms);
+        CHECK_INT(row->has_value, want[i].has_value);
+        CHECK_NEAR(row->value, want[i].value, 0);
+        CHECK_INT(row->row, want[i].row);
+    }
+    CHECK_INT(data.user_begin[0], 0);
+    CHECK_INT(data.user_begin[1], 3);
+    CHECK_INT(data.user_begin[2], 5);
+    CHECK_STR(data.types[0], "");
+    CHECK_INT(data.skipped, 0);
+    eddy_interactions_fini(&data);
+}
+
+static void timestamps_are_read_in_every_unit(void)
+{
+    static const struct {
+        const char *text;
+        int64_t want_ms;
+    } cases[] = {
+        {"978300760", 978300760000},
+        {"1600000000", 1600000000000},
+        {"1600000000.25", 1600000000250},
+        {"1600000000123", 1600000000123},
+        {"956703932000", 956703932000},
+        {"1600000000123456", 1600000000123},
+        {"2020-09-13T12:26:40Z", 1600000000000},
+        {"2020-09-13 14:26:40+02:00", 1600000000000},
+        {"2020-09-13T12:26:40.123456Z", 1600000000123},
+        {"2020-09-13T06:56:40-0530", 1600000000000},
+        {"2000-02-29T00:00:00Z", 951782400000},
+        {"0", 0},
+        {"7", 7000},
+        {"99999999", 99999999000},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char csv[200];
+        struct eddy_interactions data;
+        struct eddy_err err = {0};
+        snprintf(csv, sizeof csv, "USER_ID,ITEM_ID,TIMESTAMP\nu,i,%s\n", cases[i].text);
+        if (CHECK_INT(parse(csv, false, &data, &err), 0)) {
+            CHECK_INT(data.rows[0].ts_ms, cases[i].want_ms);
+            eddy_interactions_fini(&data);
+        } else {
+            fprintf(stderr, "    %s\n", err.text);
+        }
+    }
+}
+
+#define HEAD "USER_ID,ITEM_ID,TIMESTAMP,EVENT_VALUE,EVENT_TYPE\n"
+
+static void bad_rows_are_refused_with_line_and_column(void)
+{
+    static const struct {
+        const char *csv, *want;
+    } cases[] = {
+        {"", "f.csv: empty, a header with USER_ID,ITEM_ID,TIMESTAMP is needed"},
+        {"USER_ID,TIMESTAMP\n", "f.csv:1: column ITEM_ID is missing in the header "
+                                "(needed: USER_ID,ITEM_ID,TIMESTAMP)"},
+        {"USER_ID,ITEM_ID,TIMESTAMP,user_id\n",
+         "f.csv:1: column USER_ID is there twice"},
+        {HEAD "u,i,1600000000,,\nu,i\n", "f.csv:3: 2 fields, the header has 5"},
+        {HEAD ",i,1600000000,,\n", "f.csv:2: column USER_ID: '' is empty"},
+        {HEAD "u,,1600000000,,\n", "f.csv:2: column ITEM_ID: '' is empty"},
+        {HEAD "u,i,yesterday,,\n",
+         "f.csv:2: column TIMESTAMP: 'yesterday' is neither a "
+         "Unix time nor ISO-8601 with a zone"},
+        {HEAD "u,i,,,\n", "f.csv:2: column TIMESTAMP: '' is neither a Unix time nor "
+                          "ISO-8601 with a zone"},
+        {HEAD "u,i,2020-09-13T12:26:40,,\n",
+         "f.csv:2: column TIMESTAMP: '2020-09-13T12:26:40' is neither a Unix time nor "
+         "ISO-8601 with a zone"},
+        {HEAD "u,i,2021-02-29T00:00:00Z,,\n",
+         "f.csv:2: column TIMESTAMP: '2021-02-29T00:00:00Z' is neither a Unix time nor "
+         "ISO-8601 with a zone"},
+        {HEAD "u,i,1889-09-13T12:26:40Z,,\n",
+         "f.csv:2: column TIMESTAMP: '1889-09-13T12:26:40Z' is outside the years 1990 to "
+         "2099"},
+        {HEAD "u,i,-5,,\n",
+         "f.csv:2: column TIMESTAMP: '-5' is no time of the years 1990 "
+         "to 2099 in s, ms or us"},
+        {HEAD "u,i,16000000000,,\n",
+         "f.csv:2: column TIMESTAMP: '16000000000' is no time of the years 1990 to 2099 in "
+         "s, ms or us"},
+        {HEAD "u,i,0x5f000000,,\n",
+         "f.csv:2: column TIMESTAMP: '0x5f000000' is neither a "
+         "Unix time nor ISO-8601 with a zone"},
+        {HEAD "u,i,nan,,\n",
+         "f.csv:2: column TIMESTAMP: 'nan' is neither a Unix time nor "
+         "ISO-8601 with a zone"},
+        {HEAD "u,i,1600000000,,\nu,i,3,,\n",
+         "f.csv:3: column TIMESTAMP: '3' is too small for a time, and the rows before have "
+         "times"},
+        {HEAD "u,i,3,,\nu,i,1600000000,,\n",
+         "f.csv:3: column TIMESTAMP: '1600000000' is a time, but the rows before have "
+         "positions below 1e8"},
+        {HEAD "u,i,1600000000,inf,\n",
+         "f.csv:2: column EVENT_VALUE: 'inf' is not a finite number"},
+        {HEAD "u,i,1600000000,1e39,\n",
+         "f.csv:2: column EVENT_VALUE: '1e39' is not a finite number"},
+        {HEAD "u,i,1600000000, 1,\n",
+         "f.csv:2: column EVENT_VALUE: ' 1' is not a finite number"},
+        {HEAD "u,i,1600000000,,"
+              "1234567890123456789012345678901234567890123456789012345678901234x\n",
+         "f.csv:2: column EVENT_TYPE: '1234567890123456789012345678901234567890' is longer "
+         "than 64 bytes"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct eddy_interactions data;
+        struct eddy_err err = {0};
+        CHECK_INT(parse(cases[i].csv, false, &data, &err), EDDY_EFORMAT);
+        CHECK_STR(err.text, cases[i].want);
+    }
+}
+
+static void skipping_bad_rows_counts_them_and_leaves_no_trace(void)
+{
+    struct eddy_interactions data;
+    CHECK_INT(parse(HEAD "u,i,1600000000,,\n"
+                         "ghost,i,never,,\n"
+                         "u,\"j,1600000001,,\n"
+                         "u,phantom,1600000001,x,odd\n"
+                         "u,k,1600000002,1,\n",
+                    true, &data, NULL),
+              0);
+    CHECK_INT(data.count, 2);
+    CHECK_INT(data.skipped, 3);
+    CHECK_INT(eddy_catalog_count(data.users), 1);
+    CHECK_INT(eddy_catalog_count(data.items), 2);
+    CHECK_INT(data.type_count, 2);
+    CHECK_INT(data.rows[1].row, 4);
+    eddy_interactions_fini(&data);
+}
+
+static void items_keep_the_indices_of_a_given_catalogue(void)
+{
+    struct eddy_catalog *items = eddy_catalog_new();
+    eddy_catalog_add(items, S("a"));
+    eddy_catalog_add(items, S("b"));
+    struct eddy_interactions_options options = {.items = items};
+    struct eddy_interactions data;
+    CHECK_INT(
+        eddy_interactions_parse(S("USER_ID,ITEM_ID,TIMESTAMP\nu,new,1\nu,b,2\nu,a,3\n"),
+                                "f.csv", &options, &data, NULL),
+        0);
+    CHECK_INT(data.rows[0].item, 2);
+    CHECK_INT(data.rows[1].item, 1);
+    CHECK_INT(data.rows[2].item, 0);
+    CHECK_INT(eddy_catalog_count(items), 2);
+    eddy_interactions_fini(&data);
+    eddy_catalog_free(items);
+}
+
+static void hash_of_the_bytes_is_told(void)
+{
+    struct eddy_interactions data;
+    CHECK_INT(parse("USER_ID,ITEM_ID,TIMESTAMP\n", false, &data, NULL), 0);
+    CHECK_INT(data.count, 0);
+    CHECK_STR(data.sha256,
+              "ec5f7f681d23963e5b5be89d24c1763bd18e18bbfcbc93b8715bddf8d58990e7");
+    eddy_interactions_fini(&data);
+}
+
+static void the_256th_type_is_refused(void)
+{
+    struct eddy_buf csv;
+    struct eddy_err err = {0};
+    struct eddy_interactions data;
+    eddy_buf_init(&csv, 0);
+    eddy_buf_puts(&csv, "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE\n");
+    for (int i = 0; i < 256; i++) {
+        eddy_buf_printf(&csv, "u,i,1,t%d\n", i);
+    }
+    CHECK_INT(parse(csv.data, false, &data, &err), EDDY_EFORMAT);
+    CHECK_STR(err.text, "f.csv:257: column EVENT_TYPE: 't255' is the 256th event type, "
+                        "255 are allowed");
+    eddy_buf_fini(&csv);
+}
+
+static void times_are_formatted_as_they_are_read(void)
+{
+    static const int64_t seconds[] = {0,          951782399,  951782400, 1582934400,
+                                      1600000000, 4102444799, -1,        1709164800};
+    for (size_t i = 0; i < sizeof seconds / sizeof *seconds; i++) {
+        char text[24];
+        int64_t ms = 0;
+        eddy_time_format_iso(seconds[i], text, sizeof text);
+        CHECK(eddy_time_parse_iso(S(text), &ms));
+        CHECK_INT(ms, seconds[i] * 1000);
+    }
+    char text[24];
+    eddy_time_format_iso(1600000000, text, sizeof text);
+    CHECK_STR(text, "2020-09-13T12:26:40Z");
+}
+
+int main(void)
+{
+    RUN(rows_come_out_by_user_time_and_row);
+    RUN(timestamps_are_read_in_every_unit);
+    RUN(bad_rows_are_refused_with_line_and_column);
+    RUN(skipping_bad_rows_counts_them_and_leaves_no_trace);
+    RUN(items_keep_the_indices_of_a_given_catalogue);
+    RUN(hash_of_the_bytes_is_told);
+    RUN(the_256th_type_is_refused);
+    RUN(times_are_formatted_as_they_are_read);
+    return check_done();
+}
