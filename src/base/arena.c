@@ -20,7 +20,9 @@
 #endif
 #endif
 #ifdef EDDY_HAS_ASAN
-#include <sanitizer/asan_interface.h>
+/* From sanitizer/asan_interface.h, which need not be installed. */
+void __asan_poison_memory_region(void const volatile *address, size_t size);
+void __asan_unpoison_memory_region(void const volatile *address, size_t size);
 #define POISON(at, size)   __asan_poison_memory_region(at, size)
 #define UNPOISON(at, size) __asan_unpoison_memory_region(at, size)
 #else

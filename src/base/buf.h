@@ -15,10 +15,15 @@ struct eddy_buf {
     bool failed;     /* memory or max_size ran out; sticky until clear */
 };
 
+/* In memory that the caller owns. max_size 0: no limit. Thread: the owner's. */
 void eddy_buf_init(struct eddy_buf *buf, size_t max_size);
 void eddy_buf_fini(struct eddy_buf *buf);  /* frees; buf may be used again */
 void eddy_buf_clear(struct eddy_buf *buf); /* keeps the memory */
-int eddy_buf_reserve(struct eddy_buf *buf, size_t more); /* 0 or EDDY_ENOMEM */
+/* Room for more bytes behind size (and the NUL): 0 or EDDY_ENOMEM, then failed is set. */
+int eddy_buf_reserve(struct eddy_buf *buf, size_t more);
+
+/* Append. Without room nothing is appended, now or later, and failed is set. Bytes must not
+ * be the buffer's own. */
 void eddy_buf_put(struct eddy_buf *buf, const void *bytes, size_t size);
 void eddy_buf_puts(struct eddy_buf *buf, const char *text);
 void eddy_buf_putc(struct eddy_buf *buf, char c);
@@ -36,6 +41,7 @@ void eddy_buf_put_json_string(struct eddy_buf *buf, struct eddy_span text);
  * infinities become null. digits <= 9, |value| < 9e9, beyond that exponent form. */
 void eddy_buf_put_fixed(struct eddy_buf *buf, double value, int digits);
 
+/* What the buffer holds; borrowed until the next append. */
 static inline struct eddy_span eddy_buf_span(const struct eddy_buf *buf)
 {
     return (struct eddy_span){buf->data, buf->size};

@@ -25,10 +25,10 @@ enum eddy_option_type {
 enum eddy_option_flags { EDDY_OPTION_SECRET = 1, EDDY_OPTION_REQUIRED = 2 };
 
 enum eddy_option_source { /* rising precedence */
-    EDDY_FROM_DEFAULT,
-    EDDY_FROM_FILE,
-    EDDY_FROM_ENVIRONMENT,
-    EDDY_FROM_COMMAND_LINE,
+                          EDDY_FROM_DEFAULT,
+                          EDDY_FROM_FILE,
+                          EDDY_FROM_ENVIRONMENT,
+                          EDDY_FROM_COMMAND_LINE,
 };
 
 /* Name-value pairs handed through untouched, e.g. kafka.* to librdkafka. */
@@ -41,7 +41,7 @@ struct eddy_pairs {
 struct eddy_option {
     const char *name; /* dotted: "redis.address" */
     enum eddy_option_type type;
-    size_t offset; /* of the field in the module's struct */
+    size_t offset;        /* of the field in the module's struct */
     const char *fallback; /* default as it would stand in the file */
     double min, max;      /* for numbers, in the field's unit; both 0: no range */
     const char *choices;  /* for CHOICE */

@@ -21,27 +21,33 @@ enum eddy_metric_id {
         EDDY_METRIC_COUNT
 };
 
-#define EDDY_HISTOGRAM_BUCKETS 128 /* log-linear: 4 per octave from 1 us */
+#define EDDY_HISTOGRAM_BUCKETS 128 /* log-linear: 4 per octave from 1 us to 50 min */
 
 struct eddy_metrics; /* one thread's block; cache-line padded, relaxed atomics */
 
-/* Registered with the process-wide list until freed; values of freed blocks stay in the
+/* A zeroed block, registered with the process-wide list until freed; values of freed blocks stay in the
  * sums (gauges vanish). NULL when memory is out. */
 struct eddy_metrics *eddy_metrics_new(void);
 void eddy_metrics_free(struct eddy_metrics *metrics);
 
-/* Owner's thread only. */
+/* Owner's thread only, for the next five. Nothing is allocated or locked by add, set and
+ * observe; id must be of the right kind. */
 void eddy_metric_add(struct eddy_metrics *metrics, enum eddy_metric_id id, uint64_t n);
-void eddy_metric_set(struct eddy_metrics *metrics, enum eddy_metric_id id, double value);
+void eddy_metric_set(struct eddy_metrics *metrics, enum eddy_metric_id id,
+                     double value);
 void eddy_metric_observe_ns(struct eddy_metrics *metrics, enum eddy_metric_id id,
                             uint64_t ns);
-/* Per-partition lag and position; a series exists between set and drop. */
+/* Per-partition lag; a series exists between set and drop (or free). The last thread to set
+ * a partition owns its series. The first set of a partition allocates; without memory the
+ * series is missing. Locks: the metrics' own. */
 void eddy_metric_set_lag(struct eddy_metrics *metrics, const char *topic,
                          uint32_t partition, int64_t messages, int64_t ms);
 void eddy_metric_drop_lag(struct eddy_metrics *metrics, const char *topic,
                           uint32_t partition);
 
-/* Sums over all blocks. Thread: any. */
+/* Sums over all blocks: counter or gauge, number of observations of a histogram.
+ * Thread: any. */
+double eddy_metric_value(enum eddy_metric_id id);
 uint64_t eddy_metric_total(enum eddy_metric_id id);
 /* q in [0,1] of a histogram in ns, by linear interpolation inside the bucket; 0 empty. */
 double eddy_metric_quantile_ns(enum eddy_metric_id id, double q);

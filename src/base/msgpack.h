@@ -30,6 +30,7 @@ struct eddy_mp {
     const unsigned char *end;
 };
 
+/* A cursor at the head of bytes. */
 static inline struct eddy_mp eddy_mp_of(struct eddy_span bytes)
 {
     const unsigned char *at = (const unsigned char *)bytes.data;

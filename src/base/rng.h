@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+/* A pure function of its four keys. Thread: any. */
 uint64_t eddy_draw64(uint64_t seed, uint64_t a, uint64_t b, uint64_t c);
 double eddy_draw_unit(uint64_t seed, uint64_t a, uint64_t b, uint64_t c); /* [0,1) */
 

@@ -11,11 +11,13 @@ struct eddy_span {
     size_t size;
 };
 
+/* The characters of a C string; NULL gives the empty run. */
 static inline struct eddy_span eddy_span_of(const char *text)
 {
     return (struct eddy_span){text, text ? strlen(text) : 0};
 }
 
+/* Same bytes. Any two empty runs are equal. */
 static inline bool eddy_span_eq(struct eddy_span a, struct eddy_span b)
 {
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);

@@ -15,6 +15,7 @@ enum eddy_role {
     EDDY_ROLE_TRAINER,
 };
 
+/* Role of the calling thread. Threads of libraries set it in their first callback. */
 void eddy_thread_set_role(enum eddy_role role);
 /* Aborts when the calling thread has a role and it is not this one. */
 void eddy_thread_assert(enum eddy_role role, const char *function);
