@@ -1,7 +1,8 @@
 /* Layer: core.  Fixed-order kernels of serving. Each output is one chain of fused
  * multiply-adds over the input index in rising order, so the bits depend neither on the
  * vector width (AVX2, AVX-512, plain C) nor on how many rows are computed together.
- * Three implementations of one table; naive is the slow twin in plain C with fmaf. */
+ * Three implementations of one table; naive is the slow twin in plain C with fmaf. Where a
+ * result is NaN, all have a NaN; which one (sign, payload) is not promised. */
 #ifndef EDDY_CORE_KERNEL_H
 #define EDDY_CORE_KERNEL_H
 
@@ -20,6 +21,9 @@ int eddy_packed_init(struct eddy_packed *packed, const float *from, const float 
                      uint32_t outputs, uint32_t inputs);
 void eddy_packed_fini(struct eddy_packed *packed);
 
+/* Zeroed, 64-byte aligned floats; free with free(). NULL: memory. */
+float *eddy_floats_new(size_t count);
+
 struct eddy_kernels {
     const char *name; /* "avx512", "avx2", "naive" */
 
@@ -37,7 +41,8 @@ struct eddy_kernels {
 
     /* y = (x - mean) / sqrt(variance + 1e-5) * gain + bias over n values. Sums run in 16
      * lanes (index mod 16), lanes are added as a tree: (l, l+8), (l, l+4), (l, l+2), (l,
-     * l+1); missing values of the last group of 16 count as 0 (and are not deviations). */
+     * l+1); missing values of the last group of 16 count as 0 (and are not deviations).
+     * y may be x. */
     void (*layer_norm)(const float *x, const float *gain, const float *bias, uint32_t n,
                        float *y);
 
@@ -49,9 +54,11 @@ struct eddy_kernels {
     void (*blend)(float *s, const float *z, const float *c, uint32_t n);
     /* y += x */
     void (*add)(float *y, const float *x, uint32_t n);
+    /* y = fma(a, b, y) */
+    void (*mul_add)(float *y, const float *a, const float *b, uint32_t n);
 
     /* Indices (rising) of values > threshold among n (n <= 4096), count returned: the
-     * filter in front of top-K. */
+     * filter in front of top-K. NaN is never above. ret_index: room for n. */
     uint32_t (*above)(const float *values, uint32_t n, float threshold,
                       uint16_t *ret_index);
 };
@@ -61,5 +68,8 @@ struct eddy_kernels {
 const struct eddy_kernels *eddy_kernels_get(void);
 /* By name, NULL when the CPU cannot run it. */
 const struct eddy_kernels *eddy_kernels_find(const char *name);
+
+/* For kernel.c, which asks the CPU first. */
+extern const struct eddy_kernels eddy_kernels_avx2, eddy_kernels_avx512;
 
 #endif
