@@ -21,6 +21,7 @@
 #ifndef EDDY_CORE_PARAMS_H
 #define EDDY_CORE_PARAMS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "eddy/error.h"
