@@ -1,24 +1,43 @@
-/* Layer: core.  Training of the HRNN: packed histories, full softmax, Adam, OpenBLAS. */
+/* Layer: core.  Training of the HRNN: packed histories, full softmax, Adam, OpenBLAS.
+ * Takes no clock: who wants rates measures them from the progress calls. */
 #ifndef EDDY_CORE_TRAIN_H
 #define EDDY_CORE_TRAIN_H
 
-#include "core/interactions.h"
-#include "core/snapshot.h"
+#include <stdbool.h>
 
-struct eddy_train_options { /* names of --set; defaults in eddy_train_option_table */
+#include "base/conf.h"
+#include "core/interactions.h"
+#include "core/params.h"
+#include "core/step.h"
+
+struct eddy_train_options { /* all but seed and threads: names of --set */
     int64_t hidden_dimension, layers, bptt, epochs, patience, batch_users, history_events;
-    int64_t cell, mode;
-    double learning_rate, dropout, validation_fraction, clip_norm;
-    int64_t session_gap_s, recent_events, threads;
+    int64_t cell; /* enum eddy_cell */
+    int64_t mode; /* enum eddy_mode */
+    double learning_rate, dropout, validation_fraction, clip_norm, average;
+    int64_t session_gap_s, recent_events, holdout;
+    bool allow_small;
+    int64_t threads; /* 1..64 */
     uint64_t seed;
 };
 
-/* Called after each epoch and about once a second; false stops after this epoch. */
+/* Rows of the options that --set reaches; the ranges are those of the recipes. */
+extern const struct eddy_option eddy_train_option_table[];
+extern const size_t eddy_train_option_count;
+
+/* The defaults of the table, 1 thread, seed 1. */
+void eddy_train_options_init(struct eddy_train_options *options);
+
+/* Called after every batch and after every epoch; false stops (the best epoch so far, or
+ * the present weights when none has ended, become the result). */
 struct eddy_train_progress {
-    uint32_t epoch, epochs;
-    double fraction; /* of this epoch */
-    double loss, validation_ndcg, validation_hr, best_ndcg;
-    double events_per_s, seconds, seconds_left;
+    uint32_t epoch, epochs;   /* epoch from 1 */
+    double fraction;          /* of this epoch */
+    uint64_t events;          /* positions trained on so far, all epochs */
+    double loss;              /* mean of this epoch so far, nats per event */
+    double validation_ndcg, validation_hr; /* of the last validated epoch; -1: none */
+    double best_ndcg;         /* -1: none */
+    uint32_t best_epoch;
     bool epoch_done;
 };
 typedef bool (*eddy_train_progress_fn)(void *context,
@@ -26,16 +45,22 @@ typedef bool (*eddy_train_progress_fn)(void *context,
 
 struct eddy_train_result {
     struct eddy_layout layout;
-    float *params;     /* best epoch by validation NDCG@10; free() */
-    float *popularity; /* (V) share of users; free() */
-    uint32_t best_epoch;
-    double best_ndcg, best_hr, loss, seconds, cpu_seconds, flops_per_s;
+    float *params;     /* best epoch by validation NDCG@10; freed by _fini */
+    float *popularity; /* (V) share of users who have the item; freed by _fini */
+    uint32_t epochs, best_epoch; /* run; kept */
+    double best_ndcg, best_hr;   /* -1: nothing to validate on */
+    double loss;                 /* of the last epoch */
+    uint64_t events;             /* positions trained on, all epochs */
+    uint64_t validation_events;  /* never targets in training */
+    double flops;                /* of matrix products, all epochs */
 };
 
-/* Deterministic for a given seed, whatever the thread count. Thread: trainer.
+/* Deterministic for a given seed, whatever the thread count, on CPUs of one kind (the
+ * vector width and OpenBLAS' kernels decide the order of sums). Thread: trainer; starts
+ * threads - 1 more for the time of the call. Sets OpenBLAS to one thread.
  * EDDY_ECONFIG (option out of range), EDDY_EFORMAT (too little data, in Amazon's words),
  * EDDY_EFATAL (loss is NaN: says which setting to lower), EDDY_ENOMEM. */
-int eddy_train(const struct eddy_interactions *data,
+int eddy_train(const struct eddy_interactions *interactions,
                const struct eddy_train_options *options, eddy_train_progress_fn progress,
                void *context, struct eddy_train_result *ret, struct eddy_err *err);
 void eddy_train_result_fini(struct eddy_train_result *result);
@@ -50,5 +75,7 @@ int eddy_train_encode(const struct eddy_layout *layout, const float *params,
  * ("Prescott" on an AVX2 machine). See app/blas_core.h for the way out. */
 const char *eddy_blas_core(void);
 bool eddy_blas_core_is_poor(void);
+/* The core type that OPENBLAS_CORETYPE should name on this CPU, NULL: leave it alone. */
+const char *eddy_blas_core_wanted(void);
 
 #endif
