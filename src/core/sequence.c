@@ -1,0 +1,296 @@
+/* Histories -> sequences -> packs.
+ *
+ * A user's events that nobody holds out are cut at one point of the data set's time: what
+ * is newer is for validation and is never a target of training. Within a user order is
+ * (time, row), so validation events are a suffix of his history. Steps come from
+ * eddy_step_make, the function that serving calls; the first event of a window counts as
+ * the user's first, as it does when a state is encoded again from its recent events.
+ *
+ *   ------- history -------------------------------------> time
+ *           [ window: training steps ]v v v   [held out]
+ *   targets   ^ each next event      validation events
+ */
+#include "core/sequence.h"
+
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+
+/* (time, row) of the first validation event. */
+struct cut {
+    int64_t ts_ms;
+    uint32_t row;
+};
+
+static int compare_cut(const void *a, const void *b)
+{
+    const struct cut *x = a, *y = b;
+    if (x->ts_ms != y->ts_ms)
+        return x->ts_ms < y->ts_ms ? -1 : 1;
+    return x->row < y->row ? -1 : x->row > y->row;
+}
+
+static bool is_validation(const struct eddy_interaction *row, const struct cut *cut)
+{
+    return row->ts_ms > cut->ts_ms || (row->ts_ms == cut->ts_ms && row->row >= cut->row);
+}
+
+/* Rows [begin, end) of a user without what is held out. */
+static void user_range(const struct eddy_interactions *in, uint32_t user,
+                       uint32_t holdout, uint64_t *ret_begin, uint64_t *ret_end)
+{
+    uint64_t begin = in->user_begin[user], end = in->user_begin[user + 1];
+    *ret_begin = begin;
+    *ret_end = end - begin > holdout ? end - holdout : begin;
+}
+
+static int find_cut(const struct eddy_interactions *in,
+                    const struct eddy_history_options *options, uint64_t events,
+                    struct cut *ret)
+{
+    double wanted = options->validation_fraction * (double)events;
+    uint64_t count = wanted > 0 ? (uint64_t)wanted : 0, filled = 0;
+
+    *ret = (struct cut){INT64_MAX, UINT32_MAX};
+    if (count > options->validation_max)
+        count = options->validation_max;
+    if (count == 0)
+        return 0;
+    struct cut *all = malloc(events * sizeof *all);
+    if (all == NULL)
+        return EDDY_ENOMEM;
+    for (uint32_t user = 0; user < eddy_catalog_count(in->users); user++) {
+        uint64_t begin, end;
+        user_range(in, user, options->holdout, &begin, &end);
+        for (uint64_t i = begin; i < end; i++)
+            all[filled++] = (struct cut){in->rows[i].ts_ms, in->rows[i].row};
+    }
+    qsort(all, filled, sizeof *all, compare_cut);
+    *ret = all[filled - count];
+    free(all);
+    return 0;
+}
+
+static int64_t seconds(int64_t ts_ms)
+{
+    return ts_ms >= 0 ? ts_ms / 1000 : -((999 - ts_ms) / 1000);
+}
+
+/* Steps of rows [first, end) into ret_steps; the first counts as the user's first. */
+static void make_steps(const struct eddy_interactions *in, uint64_t first, uint64_t end,
+                       uint32_t session_gap_s, struct eddy_step *ret_steps)
+{
+    for (uint64_t i = first; i < end; i++) {
+        const struct eddy_interaction *row = &in->rows[i];
+        int64_t previous = i == first ? -1 : seconds(in->rows[i - 1].ts_ms);
+        ret_steps[i - first] =
+            eddy_step_make(row->item, row->type, previous, seconds(row->ts_ms),
+                           session_gap_s, row->has_value, row->value);
+    }
+}
+
+struct fill {
+    const struct eddy_interactions *in;
+    const struct eddy_history_options *options;
+    struct cut cut;
+    struct eddy_histories *histories;
+    uint64_t at; /* of the backing memory in use */
+};
+
+/* A sequence over input rows [first, last), the targets being rows first+1 .. last from
+ * row `from` on. */
+static struct eddy_sequence make_sequence(struct fill *fill, uint32_t user,
+                                          uint64_t first, uint64_t last, uint64_t from,
+                                          uint64_t *ret_targets)
+{
+    struct eddy_step *steps = fill->histories->steps + fill->at;
+    uint32_t *targets = fill->histories->targets + fill->at;
+    make_steps(fill->in, first, last, fill->options->session_gap_s, steps);
+    for (uint64_t i = first; i < last; i++) {
+        bool wanted = i + 1 >= from;
+        targets[i - first] = wanted ? fill->in->rows[i + 1].item : EDDY_ITEM_NONE;
+        *ret_targets += wanted ? 1 : 0;
+    }
+    fill->at += last - first;
+    return (struct eddy_sequence){steps, targets, (uint32_t)(last - first), user};
+}
+
+static void fill_user(struct fill *fill, uint32_t user)
+{
+    struct eddy_histories *histories = fill->histories;
+    uint32_t window = fill->options->window;
+    uint64_t begin, end, cut;
+
+    user_range(fill->in, user, fill->options->holdout, &begin, &end);
+    for (cut = end; cut > begin && is_validation(&fill->in->rows[cut - 1], &fill->cut);)
+        cut--;
+    if (cut - begin >= 2) {
+        uint64_t last = cut - 1; /* the last target */
+        uint64_t first = last - begin > window ? last - window : begin;
+        histories->train[histories->train_count++] =
+            make_sequence(fill, user, first, last, first, &histories->train_targets);
+    }
+    uint64_t from = cut > begin ? cut : begin + 1; /* first validation target */
+    if (from < end) {
+        uint64_t last = end - 1;
+        uint64_t first = from - begin > window ? from - window : begin;
+        if (last - first > fill->options->rows_max)
+            first = last - fill->options->rows_max;
+        histories->validation_row[histories->validation_count] = first;
+        histories->validation[histories->validation_count++] = make_sequence(
+            fill, user, first, last, from, &histories->validation_targets);
+    }
+}
+
+int eddy_histories_init(struct eddy_histories *histories,
+                        const struct eddy_interactions *interactions,
+                        const struct eddy_history_options *options, struct eddy_err *err)
+{
+    uint32_t users = eddy_catalog_count(interactions->users);
+    struct fill fill = {interactions, options, {0, 0}, histories, 0};
+    size_t room = (size_t)interactions->count * 2 + 1;
+
+    *histories = (struct eddy_histories){0};
+    for (uint32_t user = 0; user < users; user++) {
+        uint64_t begin, end;
+        user_range(interactions, user, options->holdout, &begin, &end);
+        histories->events += end - begin;
+    }
+    histories->train = calloc((size_t)users + 1, sizeof *histories->train);
+    histories->validation = calloc((size_t)users + 1, sizeof *histories->validation);
+    histories->validation_row =
+        calloc((size_t)users + 1, sizeof *histories->validation_row);
+    histories->steps = malloc(room * sizeof *histories->steps);
+    histories->targets = malloc(room * sizeof *histories->targets);
+    if (!histories->train || !histories->validation || !histories->validation_row ||
+        !histories->steps || !histories->targets ||
+        find_cut(interactions, options, histories->events, &fill.cut) < 0) {
+        eddy_histories_fini(histories);
+        return eddy_fail(err, EDDY_ENOMEM, "no memory for the histories of %u users",
+                         users);
+    }
+    for (uint32_t user = 0; user < users; user++)
+        fill_user(&fill, user);
+    return 0;
+}
+
+void eddy_histories_fini(struct eddy_histories *histories)
+{
+    free(histories->train);
+    free(histories->validation);
+    free(histories->validation_row);
+    free(histories->steps);
+    free(histories->targets);
+    *histories = (struct eddy_histories){0};
+}
+
+int eddy_pack_init(struct eddy_pack *pack, uint32_t rows_max)
+{
+    size_t n = (size_t)rows_max + 1;
+    *pack = (struct eddy_pack){.rows_max = rows_max, .segments_max = rows_max};
+    pack->wave_segment = malloc((n + 1) * sizeof *pack->wave_segment);
+    pack->segments = malloc(n * sizeof *pack->segments);
+    pack->steps = malloc(n * sizeof *pack->steps);
+    pack->targets = malloc(n * sizeof *pack->targets);
+    pack->positions = malloc(n * sizeof *pack->positions);
+    pack->keys = malloc(n * sizeof *pack->keys);
+    pack->order = malloc(n * 2 * sizeof *pack->order);
+    if (pack->wave_segment && pack->segments && pack->steps && pack->targets &&
+        pack->positions && pack->keys && pack->order)
+        return 0;
+    eddy_pack_fini(pack);
+    return EDDY_ENOMEM;
+}
+
+void eddy_pack_fini(struct eddy_pack *pack)
+{
+    free(pack->wave_segment);
+    free(pack->segments);
+    free(pack->steps);
+    free(pack->targets);
+    free(pack->positions);
+    free(pack->keys);
+    free(pack->order);
+    *pack = (struct eddy_pack){0};
+}
+
+/* Events of a sequence from `position` to the end of its session. */
+static uint32_t session_length(const struct eddy_sequence *sequence, uint32_t position,
+                               enum eddy_mode mode)
+{
+    uint32_t end = position + 1;
+    if (mode == EDDY_MODE_FLAT)
+        return sequence->count - position;
+    while (end < sequence->count && !sequence->steps[end].begin)
+        end++;
+    return end - position;
+}
+
+static void copy_rows(struct eddy_pack *pack, const struct eddy_sequence *sequence,
+                      const struct eddy_segment *segment)
+{
+    for (uint32_t i = 0; i < segment->count; i++) {
+        uint32_t row = segment->row + i, position = segment->position + i;
+        uint32_t target =
+            sequence->targets ? sequence->targets[position] : EDDY_ITEM_NONE;
+        pack->steps[row] = sequence->steps[position];
+        pack->targets[row] = target;
+        pack->positions[row] = position;
+        pack->keys[row] = eddy_mix64(sequence->user, position);
+        pack->target_count += target != EDDY_ITEM_NONE ? 1 : 0;
+    }
+}
+
+/* An entry of the wave under construction: which sequence, how many events. */
+struct entry {
+    uint32_t sequence, count;
+};
+
+/* Insertion by length, longest first; equal ones stay in order. */
+static void insert(struct entry *wave, uint32_t count, struct entry entry)
+{
+    while (count > 0 && wave[count - 1].count < entry.count) {
+        wave[count] = wave[count - 1];
+        count--;
+    }
+    wave[count] = entry;
+}
+
+void eddy_pack_build(struct eddy_pack *pack, enum eddy_mode mode,
+                     const struct eddy_sequence *const *sequences, uint32_t count)
+{
+    struct entry wave[256];
+    uint32_t last[256]; /* segment of each sequence in the wave before */
+    uint32_t done[256] = {0};
+
+    EDDY_ASSERT(count <= 256);
+    pack->rows = pack->segment_count = pack->wave_count = 0;
+    pack->target_count = 0;
+    for (uint32_t i = 0; i < count; i++)
+        last[i] = EDDY_SEGMENT_NONE;
+    for (;;) {
+        uint32_t entries = 0;
+        for (uint32_t i = 0; i < count; i++) {
+            if (done[i] == sequences[i]->count)
+                continue;
+            uint32_t length = session_length(sequences[i], done[i], mode);
+            insert(wave, entries++, (struct entry){i, length});
+        }
+        pack->wave_segment[pack->wave_count] = pack->segment_count;
+        if (entries == 0)
+            return;
+        pack->wave_count++;
+        for (uint32_t e = 0; e < entries; e++) {
+            uint32_t i = wave[e].sequence;
+            struct eddy_segment *segment = &pack->segments[pack->segment_count];
+            *segment =
+                (struct eddy_segment){pack->rows, wave[e].count, last[i], done[i]};
+            EDDY_ASSERT(pack->rows + segment->count <= pack->rows_max);
+            copy_rows(pack, sequences[i], segment);
+            pack->rows += segment->count;
+            done[i] += segment->count;
+            last[i] = pack->segment_count++;
+        }
+    }
+}
