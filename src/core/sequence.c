@@ -195,9 +195,7 @@ int eddy_pack_init(struct eddy_pack *pack, uint32_t rows_max)
     pack->targets = malloc(n * sizeof *pack->targets);
     pack->positions = malloc(n * sizeof *pack->positions);
     pack->keys = malloc(n * sizeof *pack->keys);
-    pack->order = malloc(n * 2 * sizeof *pack->order);
     if (pack->wave_segment && pack->segments && pack->steps && pack->targets &&
-        pack->positions && pack->keys && pack->order)
         return 0;
     eddy_pack_fini(pack);
     return EDDY_ENOMEM;
@@ -211,7 +209,6 @@ void eddy_pack_fini(struct eddy_pack *pack)
     free(pack->targets);
     free(pack->positions);
     free(pack->keys);
-    free(pack->order);
     *pack = (struct eddy_pack){0};
 }
 
@@ -260,11 +257,11 @@ static void insert(struct entry *wave, uint32_t count, struct entry entry)
 void eddy_pack_build(struct eddy_pack *pack, enum eddy_mode mode,
                      const struct eddy_sequence *const *sequences, uint32_t count)
 {
-    struct entry wave[256];
-    uint32_t last[256]; /* segment of each sequence in the wave before */
-    uint32_t done[256] = {0};
+    struct entry wave[EDDY_PACK_SEQUENCES];
+    uint32_t last[EDDY_PACK_SEQUENCES]; /* segment of each sequence in the wave before */
+    uint32_t done[EDDY_PACK_SEQUENCES] = {0};
 
-    EDDY_ASSERT(count <= 256);
+    EDDY_ASSERT(count <= EDDY_PACK_SEQUENCES);
     pack->rows = pack->segment_count = pack->wave_count = 0;
     pack->target_count = 0;
     for (uint32_t i = 0; i < count; i++)

@@ -63,9 +63,10 @@ struct eddy_pack {
     uint32_t *targets;       /* (rows) */
     uint32_t *positions;     /* (rows) index in the sequence */
     uint64_t *keys;          /* (rows) key of the row's draws: (user, position) */
-    uint32_t *order;         /* scratch */
     uint64_t target_count;
 };
+
+enum { EDDY_PACK_SEQUENCES = 256 }; /* in one pack, at most */
 
 int eddy_pack_init(struct eddy_pack *pack, uint32_t rows_max); /* 0 or EDDY_ENOMEM */
 void eddy_pack_fini(struct eddy_pack *pack);

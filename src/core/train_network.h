@@ -1,0 +1,128 @@
+/* Layer: core.  The network over a pack of histories: forward, loss, backward. One of these
+ * per thread of training; the mathematics stands in core/params.h. Private to training. */
+#ifndef EDDY_CORE_TRAIN_NETWORK_H
+#define EDDY_CORE_TRAIN_NETWORK_H
+
+#include <stdbool.h>
+
+#include "core/sequence.h"
+#include "core/train_vector.h"
+
+/* The tensors of one layer, as pointers into a block; NULL when the shape has none. */
+struct eddy_net_layer {
+    float *tensor[EDDY_LAYER_COUNT];
+};
+/* All tensors of a block by name. */
+struct eddy_net_view {
+    float *tensor[EDDY_GLOBAL_COUNT];
+    struct eddy_net_layer layers[EDDY_LAYERS_MAX];
+};
+
+/* What forward keeps for backward, one layer. H hidden, rows of the pack. */
+struct eddy_net_saved {
+    float *z, *c;        /* (rows, H) mingru: gate, candidate */
+    float *gates, *hn;   /* (rows, 3H), (rows, H) gru: activations r z n, hidden side of n */
+    float *s;            /* (rows, H) states */
+    float *s0;           /* (segments, H) state before the segment */
+    float *uc;           /* (segments, C) Uz c, mode all */
+    float *xhat1, *y1;   /* (rows, H) first norm */
+    float *u;            /* (rows, 4H) before gelu */
+    float *xhat2;        /* (rows, H) second norm */
+    float *rsd1, *rsd2;  /* (rows) */
+};
+
+struct eddy_net {
+    struct eddy_layout layout;
+    const struct eddy_train_vector *vector;
+    uint32_t hidden, layers, items, gates; /* H, L, V, C = rows of uz */
+    uint32_t rows_max, segments_max;
+    uint32_t chunk; /* rows of logits at a time */
+
+    /* Set by the caller before forward. */
+    struct eddy_net_view params, grads;
+    uint32_t bptt;        /* gradient stops every so many events; 0: never */
+    double dropout;       /* 0: none */
+    uint64_t key;         /* of the dropout masks, with the keys of the rows */
+
+    /* Saved by forward. */
+    float *xhat0, *rsd0;           /* (rows, H), (rows) input norm */
+    float *x[EDDY_LAYERS_MAX + 1]; /* (rows, H) input of each layer; the last: queries */
+    struct eddy_net_saved saved[EDDY_LAYERS_MAX];
+    float *user;                   /* (segments, H) c during the segment */
+    float *user_gates, *user_hn;   /* (segments, 3H), (segments, H) */
+
+    /* Scratch. */
+    float *wide;                 /* (rows, 4H) */
+    float *wide2;                /* (rows, 4H) */
+    float *narrow, *narrow2;     /* (rows, H) */
+    float *dx;                   /* (rows, H) gradient at the present x */
+    float *ds0, *duser;          /* (L, segments, H), (segments, H) */
+    float *carry, *segment_wide; /* (segments, H), (segments, 6H) */
+    float *logits;               /* (chunk, V) */
+    double flops;                /* of matrix products so far */
+    float *memory;
+};
+
+/* Pointers of a block by tensor. */
+void eddy_net_view_init(struct eddy_net_view *view, const struct eddy_layout *layout,
+                        float *block);
+
+/* Buffers for packs of up to rows_max rows; for_training: also those that only backward
+ * needs. 0 or EDDY_ENOMEM. */
+int eddy_net_init(struct eddy_net *net, const struct eddy_layout *layout,
+                  uint32_t rows_max, bool for_training);
+void eddy_net_fini(struct eddy_net *net);
+
+/* Queries after every row of the pack into net->x[L]. */
+void eddy_net_forward(struct eddy_net *net, const struct eddy_pack *pack);
+/* Mean-free loss: the sum of -log softmax(target) over the pack's targets; with `scale` the
+ * gradients of scale * loss by the queries (into net->dx) and, added to net->grads, by item
+ * embedding and bias. After forward. */
+double eddy_net_loss(struct eddy_net *net, const struct eddy_pack *pack, float scale);
+/* From net->dx to net->grads (added). After forward and loss. */
+void eddy_net_backward(struct eddy_net *net, const struct eddy_pack *pack);
+
+/* --- between the files of the network --- */
+
+/* Rows and segments of a wave. */
+struct eddy_wave {
+    uint32_t segment, segments, row, rows;
+};
+struct eddy_wave eddy_net_wave(const struct eddy_pack *pack, uint32_t wave);
+
+/* Places of dropout, per layer 1 + 2 l + {0, 1} after the input's 0. */
+struct eddy_dropout eddy_net_dropout(const struct eddy_net *net, uint64_t row_key,
+                                     uint32_t place);
+/* Does the gradient stop before this position of a sequence? */
+static inline bool eddy_net_cuts(const struct eddy_net *net, uint32_t position)
+{
+    return net->bptt > 0 && position % net->bptt == 0;
+}
+
+/* y (rows, outputs) = x (rows, inputs) w^T; beta 1 adds. */
+void eddy_net_product(struct eddy_net *net, uint32_t rows, uint32_t outputs,
+                      uint32_t inputs, const float *x, const float *w, float beta,
+                      float *y);
+/* dx (rows, inputs) = dy (rows, outputs) w; beta 1 adds. */
+void eddy_net_product_back(struct eddy_net *net, uint32_t rows, uint32_t outputs,
+                           uint32_t inputs, const float *dy, const float *w, float beta,
+                           float *dx);
+/* dw (outputs, inputs) += dy^T x. */
+void eddy_net_product_weight(struct eddy_net *net, uint32_t rows, uint32_t outputs,
+                             uint32_t inputs, const float *dy, const float *x, float *dw);
+
+/* Cells (train_cell.c): states of a wave from net->x[layer]; then the gradient at the
+ * states (net->narrow) to net->dx (added), net->ds0, net->duser and the parameters. */
+void eddy_net_cell_forward(struct eddy_net *net, const struct eddy_pack *pack,
+                           struct eddy_wave wave, uint32_t layer);
+void eddy_net_cell_backward(struct eddy_net *net, const struct eddy_pack *pack,
+                            struct eddy_wave wave, uint32_t layer);
+
+/* User level (train_user.c): c and the first states of a wave's segments; and back from
+ * net->ds0 and net->duser to the last rows of the segments before (net->dx). */
+void eddy_net_user_forward(struct eddy_net *net, const struct eddy_pack *pack,
+                           struct eddy_wave wave);
+void eddy_net_user_backward(struct eddy_net *net, const struct eddy_pack *pack,
+                            struct eddy_wave wave);
+
+#endif
