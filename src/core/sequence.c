@@ -194,6 +194,7 @@ int eddy_pack_init(struct eddy_pack *pack, uint32_t rows_max)
     pack->steps = malloc(n * sizeof *pack->steps);
     pack->targets = malloc(n * sizeof *pack->targets);
     pack->positions = malloc(n * sizeof *pack->positions);
+    pack->sequences = malloc(n * sizeof *pack->sequences);
     pack->keys = malloc(n * sizeof *pack->keys);
     if (pack->wave_segment && pack->segments && pack->steps && pack->targets &&
         return 0;
@@ -208,6 +209,7 @@ void eddy_pack_fini(struct eddy_pack *pack)
     free(pack->steps);
     free(pack->targets);
     free(pack->positions);
+    free(pack->sequences);
     free(pack->keys);
     *pack = (struct eddy_pack){0};
 }
@@ -225,7 +227,7 @@ static uint32_t session_length(const struct eddy_sequence *sequence, uint32_t po
 }
 
 static void copy_rows(struct eddy_pack *pack, const struct eddy_sequence *sequence,
-                      const struct eddy_segment *segment)
+                      uint32_t index, const struct eddy_segment *segment)
 {
     for (uint32_t i = 0; i < segment->count; i++) {
         uint32_t row = segment->row + i, position = segment->position + i;
@@ -234,6 +236,7 @@ static void copy_rows(struct eddy_pack *pack, const struct eddy_sequence *sequen
         pack->steps[row] = sequence->steps[position];
         pack->targets[row] = target;
         pack->positions[row] = position;
+        pack->sequences[row] = index;
         pack->keys[row] = eddy_mix64(sequence->user, position);
         pack->target_count += target != EDDY_ITEM_NONE ? 1 : 0;
     }
@@ -284,7 +287,7 @@ void eddy_pack_build(struct eddy_pack *pack, enum eddy_mode mode,
             *segment =
                 (struct eddy_segment){pack->rows, wave[e].count, last[i], done[i]};
             EDDY_ASSERT(pack->rows + segment->count <= pack->rows_max);
-            copy_rows(pack, sequences[i], segment);
+            copy_rows(pack, sequences[i], i, segment);
             pack->rows += segment->count;
             done[i] += segment->count;
             last[i] = pack->segment_count++;

@@ -62,6 +62,7 @@ struct eddy_pack {
     struct eddy_step *steps; /* (rows) */
     uint32_t *targets;       /* (rows) */
     uint32_t *positions;     /* (rows) index in the sequence */
+    uint32_t *sequences;     /* (rows) index among the sequences packed */
     uint64_t *keys;          /* (rows) key of the row's draws: (user, position) */
     uint64_t target_count;
 };

@@ -1,0 +1,56 @@
+/* The options of training: one row each, for --set, for messages and for the reference. */
+#include "core/train.h"
+
+#define FIELD(name) offsetof(struct eddy_train_options, name)
+
+/* clang-format off */
+const struct eddy_option eddy_train_option_table[] = {
+    {"hidden_dimension", EDDY_OPTION_INT, FIELD(hidden_dimension), "128", 32, 256, NULL, 0,
+     "Width of embeddings and states; 64 for sparse data, 128 for dense, 149 in the service."},
+    {"layers", EDDY_OPTION_INT, FIELD(layers), "2", 1, 8, NULL, 0,
+     "Blocks of the session level."},
+    {"cell", EDDY_OPTION_CHOICE, FIELD(cell), "mingru", 0, 0, "mingru|gru", 0,
+     "Recurrence of the session level; gru costs more time in training."},
+    {"mode", EDDY_OPTION_CHOICE, FIELD(mode), "flat", 0, 0, "flat|init|all", 0,
+     "How sessions act: as inputs only, through the first state, through every gate."},
+    {"bptt", EDDY_OPTION_INT, FIELD(bptt), "32", 0, 1000, NULL, 0,
+     "Events that a gradient crosses; the state is carried on. 0: the whole window."},
+    {"epochs", EDDY_OPTION_INT, FIELD(epochs), "40", 1, 10000, NULL, 0,
+     "Passes over the histories, at most."},
+    {"patience", EDDY_OPTION_INT, FIELD(patience), "5", 1, 10000, NULL, 0,
+     "Stop after so many epochs without a better validation NDCG@10."},
+    {"batch_users", EDDY_OPTION_INT, FIELD(batch_users), "32", 1, 256, NULL, 0,
+     "Users per step of the optimiser."},
+    {"history_events", EDDY_OPTION_INT, FIELD(history_events), "200", 2, 2000, NULL, 0,
+     "Newest events of a user that training sees."},
+    {"learning_rate", EDDY_OPTION_FLOAT, FIELD(learning_rate), "0.001", 1e-6, 1, NULL, 0,
+     "Adam's rate; lower it when the loss is not a number."},
+    {"dropout", EDDY_OPTION_FLOAT, FIELD(dropout), "0.2", 0, 0.9, NULL, 0,
+     "Share of values dropped; 0.1 to 0.2 for dense data, 0.5 for sparse."},
+    {"validation_fraction", EDDY_OPTION_FLOAT, FIELD(validation_fraction), "0.02", 0, 0.5,
+     NULL, 0, "Newest events by time that training never predicts (at most 50000)."},
+    {"clip_norm", EDDY_OPTION_FLOAT, FIELD(clip_norm), "5", 0, 1000, NULL, 0,
+     "Gradients longer than this are shortened to it; 0: never."},
+    {"average", EDDY_OPTION_FLOAT, FIELD(average), "0.998", 0, 0.99999, NULL, 0,
+     "Decay per step of the running average of the weights that becomes the model; 0: none."},
+    {"session_gap_s", EDDY_OPTION_INT, FIELD(session_gap_s), "1800", 1, 31536000, NULL, 0,
+     "Seconds of silence after which a new session begins."},
+    {"recent_events", EDDY_OPTION_INT, FIELD(recent_events), "100", 1, 200, NULL, 0,
+     "Events kept in a user's state, from which a new model encodes it again."},
+    {"holdout", EDDY_OPTION_INT, FIELD(holdout), "0", 0, 1000000, NULL, 0,
+     "Newest events of every user that are left out altogether, to test on."},
+    {"allow_small", EDDY_OPTION_BOOL, FIELD(allow_small), "false", 0, 0, NULL, 0,
+     "Train on fewer than 1000 interactions or fewer than 25 users with two."},
+};
+/* clang-format on */
+const size_t eddy_train_option_count =
+    sizeof eddy_train_option_table / sizeof *eddy_train_option_table;
+
+void eddy_train_options_init(struct eddy_train_options *options)
+{
+    struct eddy_option_group group = {"train", eddy_train_option_table,
+                                      eddy_train_option_count, options};
+    *options = (struct eddy_train_options){.threads = 1, .seed = 1};
+    /* The table has no texts, so that freeing it leaves the values. */
+    eddy_conf_free(eddy_conf_new(&group, 1, NULL));
+}

@@ -1,0 +1,54 @@
+/* Layer: core.  Parts of eddy_train: start values, Adam, validation. Private to training. */
+#ifndef EDDY_CORE_TRAIN_PARTS_H
+#define EDDY_CORE_TRAIN_PARTS_H
+
+#include "core/train.h"
+#include "core/train_network.h"
+
+/* Fixed, so that sums of gradients have one order whatever the thread count. */
+enum { EDDY_TRAIN_SHARDS = 4 };
+
+/* Random start values of all tensors of a zeroed block. */
+void eddy_train_start_values(const struct eddy_layout *layout, uint64_t seed,
+                             float *params);
+
+struct eddy_adam {
+    size_t size; /* floats of a block */
+    float *gradients[EDDY_TRAIN_SHARDS]; /* summed into [0] by a step */
+    float *m, *v, *average;              /* average NULL: no averaging */
+    double *square_sums;                 /* per piece */
+    uint64_t steps;
+    double learning_rate, clip_norm, average_decay;
+    uint32_t threads;
+};
+int eddy_adam_init(struct eddy_adam *adam, const struct eddy_layout *layout,
+                   const float *params, const struct eddy_train_options *options);
+void eddy_adam_fini(struct eddy_adam *adam);
+/* One step of params along the sum of the shards' gradients, clipped to clip_norm; the
+ * average follows. Returns the norm before clipping; NaN leaves params as they were. */
+double eddy_adam_step(struct eddy_adam *adam, float *params);
+
+/* A thread's memory. */
+struct eddy_train_worker {
+    struct eddy_net net;
+    struct eddy_pack pack;
+    uint32_t *stamp; /* (V) last serial that marked an item */
+    uint32_t serial;
+};
+int eddy_train_worker_init(struct eddy_train_worker *worker,
+                           const struct eddy_layout *layout, uint32_t rows_max);
+void eddy_train_worker_fini(struct eddy_train_worker *worker);
+
+/* NDCG@10 and HR@10 over the validation events: rank among all items but those that the
+ * user has had before (the target itself always competes), ties counted against us. */
+struct eddy_validation {
+    const struct eddy_interactions *interactions;
+    const struct eddy_histories *histories;
+    struct eddy_net_view params;
+    struct eddy_train_worker *workers;
+    uint32_t threads;
+    double ndcg, hr; /* results */
+};
+int eddy_train_validate(struct eddy_validation *validation); /* 0 or EDDY_ENOMEM */
+
+#endif
