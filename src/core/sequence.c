@@ -197,6 +197,7 @@ int eddy_pack_init(struct eddy_pack *pack, uint32_t rows_max)
     pack->sequences = malloc(n * sizeof *pack->sequences);
     pack->keys = malloc(n * sizeof *pack->keys);
     if (pack->wave_segment && pack->segments && pack->steps && pack->targets &&
+        pack->positions && pack->sequences && pack->keys)
         return 0;
     eddy_pack_fini(pack);
     return EDDY_ENOMEM;
