@@ -96,7 +96,9 @@ static void embed_back(struct eddy_net *net, const struct eddy_pack *pack,
 void eddy_net_backward(struct eddy_net *net, const struct eddy_pack *pack)
 {
     size_t segments = pack->segment_count, hidden = net->hidden;
-    memset(net->ds0, 0, segments * net->layers * hidden * sizeof(float));
+    for (uint32_t l = 0; l < net->layers; l++)
+        memset(net->ds0 + l * net->segments_max * hidden, 0,
+               segments * hidden * sizeof(float));
     memset(net->duser, 0, segments * hidden * sizeof(float));
     for (uint32_t w = pack->wave_count; w-- > 0;) {
         struct eddy_wave wave = eddy_net_wave(pack, w);

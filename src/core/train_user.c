@@ -116,20 +116,23 @@ static void first_states_back(struct eddy_net *net, struct eddy_wave wave)
     }
 }
 
-/* What comes out of move_user's gradient goes to the sessions before, unless the chunk of
- * truncated backpropagation begins here. d_query, d_user: (segments, H). */
+/* What comes out of move_user's gradient goes to the sessions before, as far as they are in
+ * the same chunk of truncated backpropagation: the last query, made just before this
+ * position, and the user state, made where the session before began. d_query, d_user:
+ * (segments, H). */
 static void scatter(struct eddy_net *net, const struct eddy_pack *pack,
                     struct eddy_wave wave, const float *d_query, const float *d_user)
 {
     size_t hidden = net->hidden;
     for (uint32_t k = 0; k < wave.segments; k++) {
         const struct eddy_segment *segment = &pack->segments[wave.segment + k];
-        if (eddy_net_cuts(net, segment->position))
-            continue;
-        net->vector->add(net->hidden, d_query + k * hidden,
-                         net->dx + last_row_before(pack, segment) * hidden);
-        net->vector->add(net->hidden, d_user + k * hidden,
-                         net->duser + segment->previous * hidden);
+        uint32_t before = pack->segments[segment->previous].position;
+        if (!eddy_net_cuts(net, segment->position))
+            net->vector->add(net->hidden, d_query + k * hidden,
+                             net->dx + last_row_before(pack, segment) * hidden);
+        if (net->bptt == 0 || before / net->bptt == segment->position / net->bptt)
+            net->vector->add(net->hidden, d_user + k * hidden,
+                             net->duser + segment->previous * hidden);
     }
 }
 
