@@ -33,7 +33,8 @@ static int compare_cut(const void *a, const void *b)
 
 static bool is_validation(const struct eddy_interaction *row, const struct cut *cut)
 {
-    return row->ts_ms > cut->ts_ms || (row->ts_ms == cut->ts_ms && row->row >= cut->row);
+    return row->ts_ms > cut->ts_ms ||
+           (row->ts_ms == cut->ts_ms && row->row >= cut->row);
 }
 
 /* Rows [begin, end) of a user without what is held out. */
@@ -138,14 +139,16 @@ static void fill_user(struct fill *fill, uint32_t user)
         if (last - first > fill->options->rows_max)
             first = last - fill->options->rows_max;
         histories->validation_row[histories->validation_count] = first;
-        histories->validation[histories->validation_count++] = make_sequence(
-            fill, user, first, last, from, &histories->validation_targets);
+        histories->validation[histories->validation_count++] =
+            make_sequence(fill, user, first, last, from,
+                          &histories->validation_targets);
     }
 }
 
 int eddy_histories_init(struct eddy_histories *histories,
                         const struct eddy_interactions *interactions,
-                        const struct eddy_history_options *options, struct eddy_err *err)
+                        const struct eddy_history_options *options,
+                        struct eddy_err *err)
 {
     uint32_t users = eddy_catalog_count(interactions->users);
     struct fill fill = {interactions, options, {0, 0}, histories, 0};
@@ -262,7 +265,8 @@ void eddy_pack_build(struct eddy_pack *pack, enum eddy_mode mode,
                      const struct eddy_sequence *const *sequences, uint32_t count)
 {
     struct entry wave[EDDY_PACK_SEQUENCES];
-    uint32_t last[EDDY_PACK_SEQUENCES]; /* segment of each sequence in the wave before */
+    uint32_t
+        last[EDDY_PACK_SEQUENCES]; /* segment of each sequence in the wave before */
     uint32_t done[EDDY_PACK_SEQUENCES] = {0};
 
     EDDY_ASSERT(count <= EDDY_PACK_SEQUENCES);

@@ -10,18 +10,20 @@
 /* One run of events of a user; the network starts from a new user's state. */
 struct eddy_sequence {
     const struct eddy_step *steps;
-    const uint32_t *targets; /* item to be predicted after each step, EDDY_ITEM_NONE: none */
+    const uint32_t
+        *targets; /* item to be predicted after each step, EDDY_ITEM_NONE: none */
     uint32_t count;
     uint32_t user;
 };
 
 struct eddy_history_options {
-    uint32_t window;          /* events per user that the network sees, the newest */
+    uint32_t window; /* events per user that the network sees, the newest */
     uint32_t session_gap_s;
-    uint32_t holdout;         /* newest events of every user that nobody sees */
-    double validation_fraction; /* newest events by (time, row) that are never targets */
-    uint64_t validation_max;  /* of them, at most */
-    uint32_t rows_max;        /* longest validation sequence, >= 2 */
+    uint32_t holdout; /* newest events of every user that nobody sees */
+    double
+        validation_fraction; /* newest events by (time, row) that are never targets */
+    uint64_t validation_max; /* of them, at most */
+    uint32_t rows_max;       /* longest validation sequence, >= 2 */
 };
 
 /* Sequences to train on and to validate on. A validation sequence begins up to a window
@@ -30,24 +32,25 @@ struct eddy_history_options {
 struct eddy_histories {
     struct eddy_sequence *train, *validation;
     uint32_t train_count, validation_count;
-    uint64_t *validation_row;  /* interaction row of the first step of each */
+    uint64_t *validation_row; /* interaction row of the first step of each */
     uint64_t train_targets, validation_targets;
-    uint64_t events;           /* not held out */
-    struct eddy_step *steps;   /* backing memory of both */
+    uint64_t events;         /* not held out */
+    struct eddy_step *steps; /* backing memory of both */
     uint32_t *targets;
 };
 
 /* 0 or EDDY_ENOMEM. interactions are borrowed during the call only. */
 int eddy_histories_init(struct eddy_histories *histories,
                         const struct eddy_interactions *interactions,
-                        const struct eddy_history_options *options, struct eddy_err *err);
+                        const struct eddy_history_options *options,
+                        struct eddy_err *err);
 void eddy_histories_fini(struct eddy_histories *histories);
 
 /* A session (modes init, all) or a whole sequence (flat) inside a pack. */
 struct eddy_segment {
-    uint32_t row, count;  /* its rows of the pack */
-    uint32_t previous;    /* the session before it, EDDY_SEGMENT_NONE for a first one */
-    uint32_t position;    /* index in the sequence of its first event */
+    uint32_t row, count; /* its rows of the pack */
+    uint32_t previous;   /* the session before it, EDDY_SEGMENT_NONE for a first one */
+    uint32_t position;   /* index in the sequence of its first event */
 };
 #define EDDY_SEGMENT_NONE UINT32_MAX
 
@@ -57,7 +60,7 @@ struct eddy_segment {
 struct eddy_pack {
     uint32_t rows, segment_count, wave_count;
     uint32_t rows_max, segments_max;
-    uint32_t *wave_segment;  /* (waves + 1) first segment of each wave */
+    uint32_t *wave_segment; /* (waves + 1) first segment of each wave */
     struct eddy_segment *segments;
     struct eddy_step *steps; /* (rows) */
     uint32_t *targets;       /* (rows) */

@@ -61,11 +61,11 @@ static int check_amounts(const struct trainer *trainer, struct eddy_err *err)
                          "each: %u. Give more data, or --set allow_small=true",
                          useful);
     if (trainer->histories.train_targets == 0)
-        return eddy_fail(err, EDDY_EFORMAT,
-                         "no user has two interactions to learn from (%llu events, %llu "
-                         "pairs, all of them for validation); lower validation_fraction",
-                         (unsigned long long)trainer->histories.events,
-                         (unsigned long long)targets);
+        return eddy_fail(
+            err, EDDY_EFORMAT,
+            "no user has two interactions to learn from (%llu events, %llu "
+            "pairs, all of them for validation); lower validation_fraction",
+            (unsigned long long)trainer->histories.events, (unsigned long long)targets);
     return 0;
 }
 
@@ -74,20 +74,21 @@ static int check_options(const struct eddy_train_options *options, struct eddy_e
     if (options->batch_users < 1 || options->batch_users > EDDY_PACK_SEQUENCES ||
         options->history_events < 1 || options->epochs < 1 || options->bptt < 0 ||
         options->holdout < 0 || options->threads < 1 || options->threads > 64)
-        return eddy_fail(err, EDDY_ECONFIG,
-                         "batch_users %lld (1..256), history_events %lld (>= 1), epochs "
-                         "%lld (>= 1), bptt %lld, holdout %lld (>= 0) or threads %lld "
-                         "(1..64) is out of range",
-                         (long long)options->batch_users,
-                         (long long)options->history_events, (long long)options->epochs,
-                         (long long)options->bptt, (long long)options->holdout,
-                         (long long)options->threads);
+        return eddy_fail(
+            err, EDDY_ECONFIG,
+            "batch_users %lld (1..256), history_events %lld (>= 1), epochs "
+            "%lld (>= 1), bptt %lld, holdout %lld (>= 0) or threads %lld "
+            "(1..64) is out of range",
+            (long long)options->batch_users, (long long)options->history_events,
+            (long long)options->epochs, (long long)options->bptt,
+            (long long)options->holdout, (long long)options->threads);
     if (!(options->learning_rate > 0) || !(options->dropout >= 0) ||
         !(options->dropout < 1) || !(options->average >= 0) || !(options->average < 1))
-        return eddy_fail(err, EDDY_ECONFIG,
-                         "learning_rate %g (> 0), dropout %g or average %g (0 up to, not "
-                         "including 1) is out of range",
-                         options->learning_rate, options->dropout, options->average);
+        return eddy_fail(
+            err, EDDY_ECONFIG,
+            "learning_rate %g (> 0), dropout %g or average %g (0 up to, not "
+            "including 1) is out of range",
+            options->learning_rate, options->dropout, options->average);
     return 0;
 }
 
@@ -109,7 +110,8 @@ static int prepare_histories(struct trainer *trainer, struct eddy_err *err)
         .validation_max = VALIDATION_MAX,
         .rows_max = rows_max(options),
     };
-    int r = eddy_histories_init(&trainer->histories, trainer->interactions, &history, err);
+    int r =
+        eddy_histories_init(&trainer->histories, trainer->interactions, &history, err);
     if (r < 0)
         return r;
     return check_amounts(trainer, err);
@@ -138,8 +140,8 @@ static int prepare(struct trainer *trainer, struct eddy_err *err)
     complete = trainer->params && trainer->best && trainer->workers && trainer->order;
     if (complete) {
         eddy_train_start_values(&trainer->layout, options->seed, trainer->params);
-        complete =
-            eddy_adam_init(&trainer->adam, &trainer->layout, trainer->params, options) == 0;
+        complete = eddy_adam_init(&trainer->adam, &trainer->layout, trainer->params,
+                                  options) == 0;
     }
     for (int64_t t = 0; complete && t < options->threads; t++)
         complete = eddy_train_worker_init(&trainer->workers[t], &trainer->layout,
@@ -228,12 +230,12 @@ static int run_batch(struct trainer *trainer, const uint32_t *users, uint32_t co
         batch_loss += trainer->shard_loss[s];
     double norm = eddy_adam_step(&trainer->adam, trainer->params);
     if (!isfinite(batch_loss) || !isfinite(norm))
-        return eddy_fail(err, EDDY_EFATAL,
-                         "%s is not a number in epoch %u: lower learning_rate (now %g) or "
-                         "clip_norm (now %g)",
-                         isfinite(batch_loss) ? "a gradient" : "the loss",
-                         trainer->progress.epoch, trainer->options->learning_rate,
-                         trainer->options->clip_norm);
+        return eddy_fail(
+            err, EDDY_EFATAL,
+            "%s is not a number in epoch %u: lower learning_rate (now %g) or "
+            "clip_norm (now %g)",
+            isfinite(batch_loss) ? "a gradient" : "the loss", trainer->progress.epoch,
+            trainer->options->learning_rate, trainer->options->clip_norm);
     *loss += batch_loss;
     *targets += batch_targets;
     return 0;
@@ -303,7 +305,8 @@ static int validate(struct trainer *trainer, double *best_hr, struct eddy_err *e
     }
     eddy_net_view_init(&validation.params, &trainer->layout, weights(trainer));
     if (eddy_train_validate(&validation) < 0)
-        return eddy_fail(err, EDDY_ENOMEM, "no memory for the validation of %llu events",
+        return eddy_fail(err, EDDY_ENOMEM,
+                         "no memory for the validation of %llu events",
                          (unsigned long long)trainer->histories.validation_targets);
     now->validation_ndcg = validation.ndcg;
     now->validation_hr = validation.hr;
@@ -350,7 +353,8 @@ static int run_epochs(struct trainer *trainer, eddy_train_progress_fn progress,
 static float *popularity_of(const struct trainer *trainer)
 {
     const struct eddy_interactions *in = trainer->interactions;
-    uint32_t items = eddy_catalog_count(in->items), users = eddy_catalog_count(in->users);
+    uint32_t items = eddy_catalog_count(in->items),
+             users = eddy_catalog_count(in->users);
     uint64_t holdout = (uint64_t)trainer->options->holdout;
     float *popularity = calloc(items, sizeof *popularity);
     uint32_t *last_user = calloc(items, sizeof *last_user);
@@ -376,8 +380,9 @@ static float *popularity_of(const struct trainer *trainer)
 }
 
 int eddy_train(const struct eddy_interactions *interactions,
-               const struct eddy_train_options *options, eddy_train_progress_fn progress,
-               void *context, struct eddy_train_result *ret, struct eddy_err *err)
+               const struct eddy_train_options *options,
+               eddy_train_progress_fn progress, void *context,
+               struct eddy_train_result *ret, struct eddy_err *err)
 {
     struct trainer *trainer = calloc(1, sizeof *trainer);
     double best_hr = -1;

@@ -11,7 +11,8 @@
 #include "core/step.h"
 
 struct eddy_train_options { /* all but seed and threads: names of --set */
-    int64_t hidden_dimension, layers, bptt, epochs, patience, batch_users, history_events;
+    int64_t hidden_dimension, layers, bptt, epochs, patience, batch_users,
+        history_events;
     int64_t cell; /* enum eddy_cell */
     int64_t mode; /* enum eddy_mode */
     double learning_rate, dropout, validation_fraction, clip_norm, average;
@@ -31,12 +32,12 @@ void eddy_train_options_init(struct eddy_train_options *options);
 /* Called after every batch and after every epoch; false stops (the best epoch so far, or
  * the present weights when none has ended, become the result). */
 struct eddy_train_progress {
-    uint32_t epoch, epochs;   /* epoch from 1 */
-    double fraction;          /* of this epoch */
-    uint64_t events;          /* positions trained on so far, all epochs */
-    double loss;              /* mean of this epoch so far, nats per event */
+    uint32_t epoch, epochs; /* epoch from 1 */
+    double fraction;        /* of this epoch */
+    uint64_t events;        /* positions trained on so far, all epochs */
+    double loss;            /* mean of this epoch so far, nats per event */
     double validation_ndcg, validation_hr; /* of the last validated epoch; -1: none */
-    double best_ndcg;         /* -1: none */
+    double best_ndcg;                      /* -1: none */
     uint32_t best_epoch;
     bool epoch_done;
 };
@@ -61,8 +62,9 @@ struct eddy_train_result {
  * EDDY_ECONFIG (option out of range), EDDY_EFORMAT (too little data, in Amazon's words),
  * EDDY_EFATAL (loss is NaN: says which setting to lower), EDDY_ENOMEM. */
 int eddy_train(const struct eddy_interactions *interactions,
-               const struct eddy_train_options *options, eddy_train_progress_fn progress,
-               void *context, struct eddy_train_result *ret, struct eddy_err *err);
+               const struct eddy_train_options *options,
+               eddy_train_progress_fn progress, void *context,
+               struct eddy_train_result *ret, struct eddy_err *err);
 void eddy_train_result_fini(struct eddy_train_result *result);
 
 /* Encode one history by the training code (tests: streaming equals training): queries

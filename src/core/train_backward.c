@@ -21,11 +21,11 @@ static void feed_forward_back(struct eddy_net *net, const struct eddy_pack *pack
     for (uint32_t i = 0; i < rows; i++) {
         uint32_t r = wave.row + i;
         size_t at = (size_t)r * hidden;
-        net->vector->norm_back(
-            hidden, net->dx + at, saved->xhat2 + at, saved->rsd2[r], p[EDDY_L_LN2_GAIN],
-            eddy_net_dropout(net, pack->keys[r], 2 + 2 * layer), g[EDDY_L_LN2_GAIN],
-            g[EDDY_L_LN2_BIAS], net->dx + at, net->narrow + (size_t)i * hidden,
-            g[EDDY_L_B2]);
+        net->vector->norm_back(hidden, net->dx + at, saved->xhat2 + at, saved->rsd2[r],
+                               p[EDDY_L_LN2_GAIN],
+                               eddy_net_dropout(net, pack->keys[r], 2 + 2 * layer),
+                               g[EDDY_L_LN2_GAIN], g[EDDY_L_LN2_BIAS], net->dx + at,
+                               net->narrow + (size_t)i * hidden, g[EDDY_L_B2]);
     }
     eddy_net_product_back(net, rows, hidden, 4 * hidden, net->narrow, p[EDDY_L_W2], 0,
                           net->wide2);
@@ -36,8 +36,8 @@ static void feed_forward_back(struct eddy_net *net, const struct eddy_pack *pack
     }
     eddy_net_product_weight(net, rows, hidden, 4 * hidden, net->narrow, net->wide,
                             g[EDDY_L_W2]);
-    eddy_net_product_weight(net, rows, 4 * hidden, hidden, net->wide2, saved->y1 + start,
-                            g[EDDY_L_W1]);
+    eddy_net_product_weight(net, rows, 4 * hidden, hidden, net->wide2,
+                            saved->y1 + start, g[EDDY_L_W1]);
     eddy_net_product_back(net, rows, 4 * hidden, hidden, net->wide2, p[EDDY_L_W1], 1,
                           net->dx + start);
 }
@@ -55,11 +55,11 @@ static void mix_back(struct eddy_net *net, const struct eddy_pack *pack,
     for (uint32_t i = 0; i < wave.rows; i++) {
         uint32_t r = wave.row + i;
         size_t at = (size_t)r * hidden;
-        net->vector->norm_back(
-            hidden, net->dx + at, saved->xhat1 + at, saved->rsd1[r], p[EDDY_L_LN1_GAIN],
-            eddy_net_dropout(net, pack->keys[r], 1 + 2 * layer), g[EDDY_L_LN1_GAIN],
-            g[EDDY_L_LN1_BIAS], net->dx + at, net->narrow2 + (size_t)i * hidden,
-            g[EDDY_L_BO]);
+        net->vector->norm_back(hidden, net->dx + at, saved->xhat1 + at, saved->rsd1[r],
+                               p[EDDY_L_LN1_GAIN],
+                               eddy_net_dropout(net, pack->keys[r], 1 + 2 * layer),
+                               g[EDDY_L_LN1_GAIN], g[EDDY_L_LN1_BIAS], net->dx + at,
+                               net->narrow2 + (size_t)i * hidden, g[EDDY_L_BO]);
     }
     eddy_net_product_weight(net, wave.rows, hidden, hidden, net->narrow2,
                             saved->s + start, g[EDDY_L_WO]);

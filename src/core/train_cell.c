@@ -22,8 +22,8 @@ static float *first_state_gradient(struct eddy_net *net, uint32_t layer,
 }
 
 static const float *state_before(struct eddy_net *net, uint32_t layer,
-                                 const struct eddy_segment *segment, uint32_t segment_at,
-                                 uint32_t i)
+                                 const struct eddy_segment *segment,
+                                 uint32_t segment_at, uint32_t i)
 {
     if (i == 0)
         return first_state(net, layer, segment_at);
@@ -44,10 +44,10 @@ static void mingru_forward(struct eddy_net *net, const struct eddy_pack *pack,
     uint32_t hidden = net->hidden;
     size_t start = (size_t)wave.row * hidden;
 
-    eddy_net_product(net, wave.rows, hidden, hidden, net->x[layer] + start, p[EDDY_L_WZ],
-                     0, saved->z + start);
-    eddy_net_product(net, wave.rows, hidden, hidden, net->x[layer] + start, p[EDDY_L_WC],
-                     0, saved->c + start);
+    eddy_net_product(net, wave.rows, hidden, hidden, net->x[layer] + start,
+                     p[EDDY_L_WZ], 0, saved->z + start);
+    eddy_net_product(net, wave.rows, hidden, hidden, net->x[layer] + start,
+                     p[EDDY_L_WC], 0, saved->c + start);
     for (uint32_t g = wave.segment; g < wave.segment + wave.segments; g++) {
         const struct eddy_segment *segment = &pack->segments[g];
         for (uint32_t i = 0; i < segment->count; i++) {
@@ -72,10 +72,10 @@ static void mingru_scan_back(struct eddy_net *net, const struct eddy_segment *se
     for (uint32_t i = segment->count; i-- > 0;) {
         size_t at = (size_t)(segment->row + i) * hidden;
         size_t here = at - (size_t)wave.row * hidden;
-        net->vector->mingru_back(
-            hidden, net->narrow + here, state_before(net, layer, segment, g, i),
-            saved->z + at, saved->c + at, carry, dz + here, dc + here, grads[EDDY_L_BZ],
-            grads[EDDY_L_BC]);
+        net->vector->mingru_back(hidden, net->narrow + here,
+                                 state_before(net, layer, segment, g, i), saved->z + at,
+                                 saved->c + at, carry, dz + here, dc + here,
+                                 grads[EDDY_L_BZ], grads[EDDY_L_BC]);
         if (i > 0 && eddy_net_cuts(net, segment->position + i))
             memset(carry, 0, hidden * sizeof *carry);
     }
@@ -230,14 +230,15 @@ static void gru_backward(struct eddy_net *net, const struct eddy_pack *pack,
                    state_before(net, layer, segment, g, i), hidden * sizeof *before);
     }
     for (uint32_t i = 0; i < rows; i++) {
-        net->vector->add(3 * hidden, d_input + 3 * (size_t)i * hidden, grads[EDDY_L_BI]);
+        net->vector->add(3 * hidden, d_input + 3 * (size_t)i * hidden,
+                         grads[EDDY_L_BI]);
         net->vector->add(3 * hidden, net->wide + 3 * (size_t)i * hidden,
                          grads[EDDY_L_BH]);
     }
     if (saved->uc != NULL)
         gate_input_back(net, pack, wave, layer, d_input, 3 * (size_t)hidden);
-    eddy_net_product_weight(net, rows, 3 * hidden, hidden, d_input, net->x[layer] + start,
-                            grads[EDDY_L_WI]);
+    eddy_net_product_weight(net, rows, 3 * hidden, hidden, d_input,
+                            net->x[layer] + start, grads[EDDY_L_WI]);
     eddy_net_product_weight(net, rows, 3 * hidden, hidden, net->wide, before,
                             grads[EDDY_L_WH]);
     eddy_net_product_back(net, rows, 3 * hidden, hidden, d_input, p[EDDY_L_WI], 1,

@@ -67,8 +67,8 @@ static void feed_forward(struct eddy_net *net, const struct eddy_pack *pack,
     uint32_t hidden = net->hidden;
     size_t start = (size_t)wave.row * hidden;
 
-    eddy_net_product(net, wave.rows, 4 * hidden, hidden, saved->y1 + start, p[EDDY_L_W1],
-                     0, saved->u + 4 * start);
+    eddy_net_product(net, wave.rows, 4 * hidden, hidden, saved->y1 + start,
+                     p[EDDY_L_W1], 0, saved->u + 4 * start);
     for (uint32_t i = 0; i < wave.rows; i++)
         net->vector->gelu(4 * hidden, p[EDDY_L_B1],
                           saved->u + 4 * (start + (size_t)i * hidden),

@@ -172,7 +172,8 @@ void eddy_net_product_back(struct eddy_net *net, uint32_t rows, uint32_t outputs
 }
 
 void eddy_net_product_weight(struct eddy_net *net, uint32_t rows, uint32_t outputs,
-                             uint32_t inputs, const float *dy, const float *x, float *dw)
+                             uint32_t inputs, const float *dy, const float *x,
+                             float *dw)
 {
     count_flops(net, rows, outputs, inputs);
     cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)outputs, (int)inputs,
@@ -215,10 +216,10 @@ double eddy_net_loss(struct eddy_net *net, const struct eddy_pack *pack, float s
         loss += chunk_softmax(net, pack, row, rows, scale);
         if (gradient == NULL)
             continue;
-        eddy_net_product_weight(net, rows, net->items, net->hidden, net->logits, queries,
-                                gradient);
-        eddy_net_product_back(net, rows, net->items, net->hidden, net->logits, embedding,
-                              0, net->dx + at);
+        eddy_net_product_weight(net, rows, net->items, net->hidden, net->logits,
+                                queries, gradient);
+        eddy_net_product_back(net, rows, net->items, net->hidden, net->logits,
+                              embedding, 0, net->dx + at);
     }
     return loss;
 }

@@ -20,15 +20,16 @@ struct eddy_net_view {
 
 /* What forward keeps for backward, one layer. H hidden, rows of the pack. */
 struct eddy_net_saved {
-    float *z, *c;        /* (rows, H) mingru: gate, candidate */
-    float *gates, *hn;   /* (rows, 3H), (rows, H) gru: activations r z n, hidden side of n */
-    float *s;            /* (rows, H) states */
-    float *s0;           /* (segments, H) state before the segment */
-    float *uc;           /* (segments, C) Uz c, mode all */
-    float *xhat1, *y1;   /* (rows, H) first norm */
-    float *u;            /* (rows, 4H) before gelu */
-    float *xhat2;        /* (rows, H) second norm */
-    float *rsd1, *rsd2;  /* (rows) */
+    float *z, *c; /* (rows, H) mingru: gate, candidate */
+    float *gates,
+        *hn;   /* (rows, 3H), (rows, H) gru: activations r z n, hidden side of n */
+    float *s;  /* (rows, H) states */
+    float *s0; /* (segments, H) state before the segment */
+    float *uc; /* (segments, C) Uz c, mode all */
+    float *xhat1, *y1;  /* (rows, H) first norm */
+    float *u;           /* (rows, 4H) before gelu */
+    float *xhat2;       /* (rows, H) second norm */
+    float *rsd1, *rsd2; /* (rows) */
 };
 
 struct eddy_net {
@@ -40,16 +41,17 @@ struct eddy_net {
 
     /* Set by the caller before forward. */
     struct eddy_net_view params, grads;
-    uint32_t bptt;        /* gradient stops every so many events; 0: never */
-    double dropout;       /* 0: none */
-    uint64_t key;         /* of the dropout masks, with the keys of the rows */
+    uint32_t bptt;  /* gradient stops every so many events; 0: never */
+    double dropout; /* 0: none */
+    uint64_t key;   /* of the dropout masks, with the keys of the rows */
 
     /* Saved by forward. */
-    float *xhat0, *rsd0;           /* (rows, H), (rows) input norm */
-    float *x[EDDY_LAYERS_MAX + 1]; /* (rows, H) input of each layer; the last: queries */
+    float *xhat0, *rsd0; /* (rows, H), (rows) input norm */
+    float
+        *x[EDDY_LAYERS_MAX + 1]; /* (rows, H) input of each layer; the last: queries */
     struct eddy_net_saved saved[EDDY_LAYERS_MAX];
-    float *user;                   /* (segments, H) c during the segment */
-    float *user_gates, *user_hn;   /* (segments, 3H), (segments, H) */
+    float *user;                 /* (segments, H) c during the segment */
+    float *user_gates, *user_hn; /* (segments, 3H), (segments, H) */
 
     /* Scratch. */
     float *wide;                 /* (rows, 4H) */
@@ -109,7 +111,8 @@ void eddy_net_product_back(struct eddy_net *net, uint32_t rows, uint32_t outputs
                            float *dx);
 /* dw (outputs, inputs) += dy^T x. */
 void eddy_net_product_weight(struct eddy_net *net, uint32_t rows, uint32_t outputs,
-                             uint32_t inputs, const float *dy, const float *x, float *dw);
+                             uint32_t inputs, const float *dy, const float *x,
+                             float *dw);
 
 /* Cells (train_cell.c): states of a wave from net->x[layer]; then the gradient at the
  * states (net->narrow) to net->dx (added), net->ds0, net->duser and the parameters. */

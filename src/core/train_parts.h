@@ -13,7 +13,7 @@ void eddy_train_start_values(const struct eddy_layout *layout, uint64_t seed,
                              float *params);
 
 struct eddy_adam {
-    size_t size; /* floats of a block */
+    size_t size;                         /* floats of a block */
     float *gradients[EDDY_TRAIN_SHARDS]; /* summed into [0] by a step */
     float *m, *v, *average;              /* average NULL: no averaging */
     double *square_sums;                 /* per piece */

@@ -7,7 +7,8 @@
 #include "base/rng.h"
 #include "core/train_parts.h"
 
-static void normal(struct eddy_rng *rng, const struct eddy_tensor *tensor, float *values)
+static void normal(struct eddy_rng *rng, const struct eddy_tensor *tensor,
+                   float *values)
 {
     size_t n = (size_t)tensor->rows * tensor->cols;
     for (size_t i = 0; i < n; i++)
@@ -38,26 +39,20 @@ static void time_constants(const struct eddy_tensor *tensor, float *values)
     }
 }
 
-static void global_tensor(struct eddy_rng *rng, int id, const struct eddy_tensor *tensor,
-                          uint32_t hidden, float *values)
+static void global_tensor(struct eddy_rng *rng, int id,
+                          const struct eddy_tensor *tensor, uint32_t hidden,
+                          float *values)
 {
     switch ((enum eddy_global_tensor)id) {
     case EDDY_G_ITEM:
     case EDDY_G_TYPE:
     case EDDY_G_GAP:
     case EDDY_G_BOS:
-    case EDDY_G_VALUE:
-        normal(rng, tensor, values);
-        break;
-    case EDDY_G_IN_GAIN:
-        ones(tensor, values);
-        break;
+    case EDDY_G_VALUE: normal(rng, tensor, values); break;
+    case EDDY_G_IN_GAIN: ones(tensor, values); break;
     case EDDY_G_USER_WI:
-    case EDDY_G_USER_WH:
-        uniform(rng, tensor, hidden, values);
-        break;
-    default:
-        break; /* biases: zero */
+    case EDDY_G_USER_WH: uniform(rng, tensor, hidden, values); break;
+    default: break; /* biases: zero */
     }
 }
 
@@ -71,22 +66,13 @@ static void layer_tensor(struct eddy_rng *rng, int id, const struct eddy_tensor 
     case EDDY_L_WH:
     case EDDY_L_UZ:
     case EDDY_L_WINIT:
-    case EDDY_L_WO:
-        uniform(rng, tensor, hidden, values);
-        break;
+    case EDDY_L_WO: uniform(rng, tensor, hidden, values); break;
     case EDDY_L_W1:
-    case EDDY_L_W2:
-        uniform(rng, tensor, tensor->rows, values);
-        break;
+    case EDDY_L_W2: uniform(rng, tensor, tensor->rows, values); break;
     case EDDY_L_LN1_GAIN:
-    case EDDY_L_LN2_GAIN:
-        ones(tensor, values);
-        break;
-    case EDDY_L_BZ:
-        time_constants(tensor, values);
-        break;
-    default:
-        break; /* biases: zero */
+    case EDDY_L_LN2_GAIN: ones(tensor, values); break;
+    case EDDY_L_BZ: time_constants(tensor, values); break;
+    default: break; /* biases: zero */
     }
 }
 
@@ -104,7 +90,8 @@ void eddy_train_start_values(const struct eddy_layout *layout, uint64_t seed,
     for (uint32_t l = 0; l < layout->shape.layers; l++) {
         for (int t = 0; t < EDDY_LAYER_COUNT; t++) {
             const struct eddy_tensor *tensor =
-                &layout->tensors[EDDY_GLOBAL_COUNT + l * EDDY_LAYER_COUNT + (uint32_t)t];
+                &layout
+                     ->tensors[EDDY_GLOBAL_COUNT + l * EDDY_LAYER_COUNT + (uint32_t)t];
             if (tensor->rows > 0)
                 layer_tensor(&rng, t, tensor, hidden, params + tensor->offset);
         }

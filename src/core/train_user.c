@@ -109,8 +109,8 @@ static void first_states_back(struct eddy_net *net, struct eddy_wave wave)
             size_t at = (size_t)k * hidden;
             net->vector->tanh_back(hidden, s0 + at, d + at, d + at, g[EDDY_L_BINIT]);
         }
-        eddy_net_product_weight(net, wave.segments, hidden, hidden, d, net->user + start,
-                                g[EDDY_L_WINIT]);
+        eddy_net_product_weight(net, wave.segments, hidden, hidden, d,
+                                net->user + start, g[EDDY_L_WINIT]);
         eddy_net_product_back(net, wave.segments, hidden, hidden, d, p[EDDY_L_WINIT], 1,
                               net->duser + start);
     }

@@ -24,7 +24,8 @@ int eddy_train_worker_init(struct eddy_train_worker *worker,
 {
     *worker = (struct eddy_train_worker){0};
     worker->stamp = calloc(layout->shape.items, sizeof *worker->stamp);
-    if (worker->stamp == NULL || eddy_net_init(&worker->net, layout, rows_max, true) < 0 ||
+    if (worker->stamp == NULL ||
+        eddy_net_init(&worker->net, layout, rows_max, true) < 0 ||
         eddy_pack_init(&worker->pack, rows_max) < 0) {
         eddy_train_worker_fini(worker);
         return EDDY_ENOMEM;
@@ -104,7 +105,8 @@ static void run_task(void *context, uint32_t at, uint32_t worker_at)
 
     for (uint32_t i = 0; i < task->count; i++)
         sequences[i] = &validation->histories->validation[task->first + i];
-    eddy_pack_build(&worker->pack, worker->net.layout.shape.mode, sequences, task->count);
+    eddy_pack_build(&worker->pack, worker->net.layout.shape.mode, sequences,
+                    task->count);
     worker->net.params = validation->params;
     worker->net.dropout = 0;
     eddy_net_forward(&worker->net, &worker->pack);

@@ -16,15 +16,15 @@ struct eddy_dropout {
 struct eddy_train_vector {
     const char *name;
 
-    void (*add)(uint32_t n, const float *x, float *y);            /* y += x    */
-    void (*axpy)(uint32_t n, float a, const float *x, float *y);  /* y += a x  */
+    void (*add)(uint32_t n, const float *x, float *y);           /* y += x    */
+    void (*axpy)(uint32_t n, float a, const float *x, float *y); /* y += a x  */
     double (*square_sum)(uint32_t n, const float *x);
 
     /* v = residual + drop(o + bias); xhat = (v - mean) / sd; y = xhat gain + bias.
      * residual may be NULL. Returns 1 / sd. */
-    float (*norm)(uint32_t n, const float *residual, const float *o, const float *o_bias,
-                  struct eddy_dropout drop, const float *gain, const float *bias,
-                  float *xhat, float *y);
+    float (*norm)(uint32_t n, const float *residual, const float *o,
+                  const float *o_bias, struct eddy_dropout drop, const float *gain,
+                  const float *bias, float *xhat, float *y);
     /* dv from dy; dgain, dbias accumulate; d_o = drop(dv), d_o_bias accumulates (may be
      * NULL). dv may be dy. */
     void (*norm_back)(uint32_t n, const float *dy, const float *xhat, float rsd,
@@ -48,8 +48,8 @@ struct eddy_train_vector {
     /* gates (r, z, n), 3n floats: input side in, activations out; h: hidden side, 3n
      * floats, biases added already; hn: keeps the hidden side of n. s = (1-z) n + z s0.
      * uc: 2n floats or NULL. */
-    void (*gru)(uint32_t n, const float *h, const float *uc, const float *s0, float *gates,
-                float *hn, float *s);
+    void (*gru)(uint32_t n, const float *h, const float *uc, const float *s0,
+                float *gates, float *hn, float *s);
     /* gates: activations in, gradients of the input side out; dh: of the hidden side, 3n.
      * carry as above, but without the part that goes through the hidden matrix. */
     void (*gru_back)(uint32_t n, const float *ds, const float *s0, const float *hn,

@@ -58,15 +58,16 @@ static void fill_histories(struct world *world)
             world->targets[at + i] =
                 eddy_rng_below(&rng, 8) == 0 ? EDDY_ITEM_NONE : eddy_rng_below(&rng, V);
         }
-        world->sequences[s] = (struct eddy_sequence){
-            world->steps + at, world->targets + at, lengths[s], 100 + s};
+        world->sequences[s] =
+            (struct eddy_sequence){world->steps + at, world->targets + at, lengths[s],
+                                   100 + s};
         world->list[s] = &world->sequences[s];
         at += lengths[s];
     }
 }
 
-static struct world *world_new(enum eddy_cell cell, enum eddy_mode mode, uint32_t hidden,
-                               uint32_t layers)
+static struct world *world_new(enum eddy_cell cell, enum eddy_mode mode,
+                               uint32_t hidden, uint32_t layers)
 {
     struct eddy_shape shape = {V, hidden, layers, T, cell, mode};
     struct world *world = calloc(1, sizeof *world);
