@@ -15,6 +15,7 @@
 #ifndef EDDY_CORE_SNAPSHOT_H
 #define EDDY_CORE_SNAPSHOT_H
 
+#include "base/hash.h"
 #include "core/catalog.h"
 #include "core/event.h"
 #include "core/hrnn.h"

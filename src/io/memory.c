@@ -17,7 +17,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 
-enum { NO_ITEM = UINT32_MAX };
+#define NO_ITEM UINT32_MAX
 
 struct item {
     char *key;
