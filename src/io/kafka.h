@@ -35,6 +35,12 @@ struct rd_kafka_conf_s *eddy_kafka_conf_new(const struct eddy_kafka_options *opt
                                             enum eddy_kafka_role role,
                                             const char *client, struct eddy_err *err);
 
+/* Record what librdkafka said (code: an rd_kafka_resp_err_t, detail: its text, may be NULL)
+ * as a sentence that says what to look at. Returns EDDY_EKAFKA, or EDDY_EFATAL when the
+ * client cannot go on. */
+int eddy_kafka_fail(struct eddy_err *err, const struct eddy_kafka_options *options,
+                    int code, const char *detail);
+
 /* The partitions that options->assignment names, given the topic's count, into
  * ret_partitions (room for count). Returns how many; for "group" 0. EDDY_ECONFIG when the
  * text is not understood or names a partition that the topic lacks. */
