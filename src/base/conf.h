@@ -75,8 +75,12 @@ int eddy_conf_set(struct eddy_conf *conf, const char *name, const char *value,
 /* A name NAME_file (secrets) reads the value from that file: done by eddy_conf_set for
  * options with EDDY_OPTION_SECRET. */
 
+/* Whether name is a section: some option's name begins with it and a dot. */
+bool eddy_conf_has_section(const struct eddy_conf *conf, const char *name);
+
 /* EDDY_<NAME with dots as underscores, upper case> for every option; PASS groups take
- * EDDY_KAFKA_<PROPERTY with dots as underscores>. environ-like array. */
+ * EDDY_KAFKA_<PROPERTY with dots as underscores>. environ-like array. Other EDDY_ variables
+ * are left alone, but one that misses an option by one letter is EDDY_ECONFIG. */
 int eddy_conf_set_environment(struct eddy_conf *conf, char *const *environment,
                               struct eddy_err *err);
 

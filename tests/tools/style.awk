@@ -97,7 +97,7 @@ FNR == 1 {
     code = code_of($0)
     if (line_comment)
         complain("// comment (they mark leftovers of debugging; use /* */)")
-    if ($0 ~ /(TODO|FIXME|XXX[^(A-Za-z_])/)
+    if ($0 ~ /(TODO|FIXME|(^|[^X])XXX[^X(A-Za-z_])/)
         complain("unfinished business is an issue, not a comment")
 
     # Banned functions: a call, or the name taken.
