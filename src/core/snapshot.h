@@ -7,10 +7,13 @@
  *                      safetensors.
  *   catalog.csv        ITEM_ID and the metadata columns, in index order
  *   manifest.json      format 1, version, recipe, shape, types, session_gap_s,
- *                      recent_events, hyper-parameters, data {sha256, events, users,
+ *                      recent_events, hyper_parameters, data {sha256, events, users,
  *                      items}, metrics, seed, created, files {name: {sha256, size}}
  * version: the first 16 hex digits of the sha256 over the other files' sha256 in name
- * order and the canonical hyper-parameters: equal training gives an equal version.
+ * order, a newline behind each, and the canonical JSON (sorted keys, no blanks) of all that
+ * decides a step: {hyper_parameters, recent_events, recipe, session_gap_s, shape, types}.
+ * Equal training gives an equal version, and no such number can be changed by hand
+ * without being seen.
  * This module works on bytes; io/files reads, writes and renames. */
 #ifndef EDDY_CORE_SNAPSHOT_H
 #define EDDY_CORE_SNAPSHOT_H
@@ -20,9 +23,14 @@
 #include "core/event.h"
 #include "core/hrnn.h"
 
-enum { EDDY_RECENT_MAX = 200 };
+enum { EDDY_RECENT_MAX = 200, EDDY_LIST_MAX = 500 };
 
-/* All that a manifest says. Texts are owned by the struct's holder (malloc). */
+#define EDDY_MODEL_FILE    "model.safetensors"
+#define EDDY_CATALOG_FILE  "catalog.csv"
+#define EDDY_MANIFEST_FILE "manifest.json"
+
+/* All that a manifest says. Texts are owned by the struct's holder (malloc). JSON texts may
+ * be NULL when encoding: {}. */
 struct eddy_manifest {
     char version[EDDY_SNAPSHOT_ID_SIZE];
     char recipe[64];
@@ -30,43 +38,50 @@ struct eddy_manifest {
     uint32_t session_gap_s; /* default 1800 */
     uint32_t recent_events; /* ring length in states, 1..EDDY_RECENT_MAX; default 100 */
     char *types[EDDY_TYPES_MAX]; /* [0] is "" (unknown); shape.types entries */
-    char *hyper_json;   /* canonical JSON object of hyper-parameters, owned */
-    char *data_json;    /* JSON object describing the data, owned */
-    char *metrics_json; /* JSON object of training metrics, owned */
+    char *hyper_json;            /* canonical JSON object of hyper-parameters, owned */
+    char *data_json;             /* JSON object describing the data, owned */
+    char *metrics_json;          /* JSON object of training metrics, owned */
     uint64_t seed;
+    int64_t created_s; /* Unix seconds, given by the caller; not part of the version */
 };
+/* Frees the texts. Thread: the holder's. */
 void eddy_manifest_fini(struct eddy_manifest *manifest);
 
 struct eddy_snapshot {
     struct eddy_manifest manifest;
     struct eddy_layout layout;
     float *params;     /* the block, also after packing (tools, evaluation) */
-    float *popularity; /* (V) */
+    float *popularity; /* (V), finite, >= 0 */
+    uint32_t *popular; /* the min(V, EDDY_LIST_MAX) most popular items, best first */
+    uint32_t popular_count;
     struct eddy_catalog *catalog;
     struct eddy_hrnn *hrnn;
     struct eddy_map type_index; /* type_hash -> index */
     _Atomic uint32_t references;
 };
 
-/* The three files as bytes. files in: model, catalog, manifest. Checks sizes and sha256
- * first: EDDY_EFORMAT says which file is damaged or what does not fit. On success *ret has
- * one reference. Thread: any. */
 struct eddy_snapshot_files {
     struct eddy_span model, catalog, manifest;
 };
+/* The three files as bytes, borrowed for the call. Checks sizes and sha256 first:
+ * EDDY_EFORMAT says which file is damaged or what does not fit. On success *ret has one
+ * reference. Thread: any. */
 int eddy_snapshot_decode(const struct eddy_snapshot_files *files,
                          const struct eddy_kernels *kernels, struct eddy_snapshot **ret,
                          struct eddy_err *err);
 
-/* The three files of a model; fills manifest->version. */
-int eddy_snapshot_encode(struct eddy_manifest *manifest, const struct eddy_layout *layout,
-                         const float *params, const float *popularity,
-                         const struct eddy_catalog *catalog, struct eddy_buf *ret_model,
-                         struct eddy_buf *ret_catalog, struct eddy_buf *ret_manifest,
-                         struct eddy_err *err);
+/* The three files of a model; fills manifest->version, and manifest->shape from layout.
+ * EDDY_ECONFIG: a number out of range, or tables that do not fit each other; EDDY_EFORMAT:
+ * one of the JSON texts is no object; EDDY_EFATAL: NaN or infinity in a tensor. */
+int eddy_snapshot_encode(struct eddy_manifest *manifest,
+                         const struct eddy_layout *layout, const float *params,
+                         const float *popularity, const struct eddy_catalog *catalog,
+                         struct eddy_buf *ret_model, struct eddy_buf *ret_catalog,
+                         struct eddy_buf *ret_manifest, struct eddy_err *err);
 
+/* One more reference, and one less: the last release frees. Thread: any. */
 struct eddy_snapshot *eddy_snapshot_acquire(struct eddy_snapshot *snapshot);
-void eddy_snapshot_release(struct eddy_snapshot *snapshot); /* frees the last */
+void eddy_snapshot_release(struct eddy_snapshot *snapshot); /* NULL is fine */
 
 /* Type index of a type hash, 0 when unknown. */
 uint16_t eddy_snapshot_type(const struct eddy_snapshot *snapshot, uint32_t type_hash);
