@@ -12,7 +12,8 @@
 
 /* Append the JSON. prefix: the dataset group. */
 void eddy_list_encode(struct eddy_span prefix, struct eddy_span user,
-                      const struct eddy_state *state, const struct eddy_snapshot *snapshot,
+                      const struct eddy_state *state,
+                      const struct eddy_snapshot *snapshot,
                       const struct eddy_scored *items, uint32_t count,
                       struct eddy_buf *out);
 

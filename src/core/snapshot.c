@@ -178,7 +178,7 @@ static int by_popularity(const void *a, const void *b)
 static int rank_popular(struct eddy_snapshot *snapshot, struct eddy_err *err)
 {
     uint32_t V = snapshot->layout.shape.items;
-    uint32_t count = V < EDDY_LIST_MAX ? V : EDDY_LIST_MAX;
+    uint32_t count = V < EDDY_POPULAR_MAX ? V : EDDY_POPULAR_MAX;
     struct ranked *ranked = calloc(V, sizeof *ranked);
     snapshot->popular = calloc(count, sizeof *snapshot->popular);
     if (!ranked || !snapshot->popular) {

@@ -23,7 +23,7 @@
 #include "core/event.h"
 #include "core/hrnn.h"
 
-enum { EDDY_RECENT_MAX = 200, EDDY_LIST_MAX = 500 };
+enum { EDDY_RECENT_MAX = 200, EDDY_POPULAR_MAX = 500 };
 
 #define EDDY_MODEL_FILE    "model.safetensors"
 #define EDDY_CATALOG_FILE  "catalog.csv"
@@ -52,7 +52,7 @@ struct eddy_snapshot {
     struct eddy_layout layout;
     float *params;     /* the block, also after packing (tools, evaluation) */
     float *popularity; /* (V), finite, >= 0 */
-    uint32_t *popular; /* the min(V, EDDY_LIST_MAX) most popular items, best first */
+    uint32_t *popular; /* the min(V, EDDY_POPULAR_MAX) most popular items, best first */
     uint32_t popular_count;
     struct eddy_catalog *catalog;
     struct eddy_hrnn *hrnn;
