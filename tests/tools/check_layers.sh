@@ -10,13 +10,14 @@ cd "$root"
 
 # header prefix -> files (shell patterns under src/ and bench/) that may include it.
 # Every other header in angle brackets has to be of the C library or POSIX (below).
+# src/app/main.c prints the libraries' versions.
 allowed() {
     case "$1" in
     msgpack.h | msgpack/*) echo "src/base/msgpack.c" ;;
-    cblas.h) echo "src/core/train*.c src/core/eval*.c src/core/blas.c src/app/cmd_eval*.c
+    cblas.h) echo "src/app/main.c src/core/train*.c src/core/eval*.c src/core/blas.c src/app/cmd_eval*.c
                    src/app/cmd_bench*.c bench/*.c" ;;
-    librdkafka/*) echo "src/io/kafka*.[ch] src/app/cmd_demo*.c src/app/demo*.[ch]" ;;
-    hiredis/*) echo "src/io/redis*.[ch] src/io/store_redis*.c" ;;
+    librdkafka/*) echo "src/app/main.c src/io/kafka*.[ch] src/app/cmd_demo*.c src/app/demo*.[ch]" ;;
+    hiredis/*) echo "src/app/main.c src/io/redis*.[ch] src/io/store_redis*.c" ;;
     uv.h) echo "src/engine/*.[ch] src/app/*.[ch]" ;;
     jansson.h) echo "src/core/snapshot*.c src/app/*.[ch]" ;;
     microhttpd.h) echo "src/io/http*.c" ;;

@@ -97,7 +97,7 @@ FNR == 1 {
     code = code_of($0)
     if (line_comment)
         complain("// comment (they mark leftovers of debugging; use /* */)")
-    if ($0 ~ /(TODO|FIXME|(^|[^X])XXX[^X(A-Za-z_])/)
+    if ($0 ~ /(TODO|FIXME)/)
         complain("unfinished business is an issue, not a comment")
 
     # Banned functions: a call, or the name taken.
@@ -138,7 +138,7 @@ FNR == 1 {
             explained = 1
         } else if (code ~ /^(struct|enum|union)[^(]*\{[ \t]*$/) {
             in_struct = 1
-        } else if (code ~ /^[A-Za-z_].*[A-Za-z_0-9]\(/ && code !~ /^typedef/ &&
+        } else if (code ~ /^[A-Za-z_].*[A-Za-z_0-9]\(/ && code !~ /^(typedef|static [^i])/ &&
                    code !~ /^[A-Z_]+\(/ && code !~ /\{/) {
             lifetime = code ~ /_(init|fini|free|close|reset|clear)\(/
             behind = $0 ~ /;[ \t]*\/\*/
