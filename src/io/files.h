@@ -9,8 +9,8 @@
  * unpacked). EDDY_EIO names path and reason. */
 struct eddy_file {
     struct eddy_span bytes;
-    void *map;   /* to unmap, or NULL */
-    char *heap;  /* to free, or NULL */
+    void *map;  /* to unmap, or NULL */
+    char *heap; /* to free, or NULL */
     size_t map_size;
 };
 int eddy_file_open(const char *path, struct eddy_file *ret, struct eddy_err *err);

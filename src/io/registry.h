@@ -15,7 +15,8 @@ void eddy_registry_free(struct eddy_registry *registry);
  * time. A snapshot that nobody holds is closed when a third one is opened. */
 int eddy_registry_get(struct eddy_registry *registry, const char *version,
                       struct eddy_snapshot **ret, struct eddy_err *err);
-/* Put a snapshot in directly (tests, simulator, replay). */
+/* Put a snapshot in directly (tests, simulator, replay); the registry takes a reference of
+ * its own. 0 or EDDY_ENOMEM. Thread: any. */
 int eddy_registry_put(struct eddy_registry *registry, struct eddy_snapshot *snapshot);
 
 #endif

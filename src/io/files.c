@@ -1,0 +1,368 @@
+/* Files. Reading maps (a CSV of gigabytes costs no copy); writing goes beside and is
+ * renamed into place after fsync of the file, and the folder is synced after the rename, so
+ * that neither a crash nor a power cut shows half a file (the order that PostgreSQL's
+ * durable_rename and SQLite use). */
+#define _XOPEN_SOURCE 700 /* nftw */
+#include "io/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_SIZE = 4096, READ_SIZE = 1 << 16, NFTW_FDS = 16 };
+
+static int io_error(struct eddy_err *err, const char *what, const char *path)
+{
+    char reason[96];
+    /* strerror_r in its POSIX form: 0 or an error number, always terminated. */
+    if (strerror_r(errno, reason, sizeof reason) != 0) {
+        (void)snprintf(reason, sizeof reason, "error %d", errno);
+    }
+    return eddy_fail(err, EDDY_EIO, "%s %.120s: %s", what, path, reason);
+}
+
+/* DIR/NAME or PATH + SUFFIX into room of PATH_SIZE. */
+static int join(char *ret, const char *a, const char *between, const char *b,
+                struct eddy_err *err)
+{
+    int size = snprintf(ret, PATH_SIZE, "%s%s%s", a, between, b);
+    return size >= 0 && size < PATH_SIZE
+               ? 0
+               : eddy_fail(err, EDDY_EIO, "%.80s%s%.80s: path is too long", a, between,
+                           b);
+}
+
+/* ---- reading ------------------------------------------------------------------------ */
+
+static int read_stream(int fd, const char *path, struct eddy_file *ret,
+                       struct eddy_err *err)
+{
+    struct eddy_buf buf;
+    eddy_buf_init(&buf, 0);
+    for (;;) {
+        if (eddy_buf_reserve(&buf, READ_SIZE) != 0) {
+            eddy_buf_fini(&buf);
+            return eddy_fail(err, EDDY_ENOMEM, "read %.120s: no memory", path);
+        }
+        ssize_t n = read(fd, buf.data + buf.size, READ_SIZE);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            int code = io_error(err, "read", path);
+            eddy_buf_fini(&buf);
+            return code;
+        }
+        if (n == 0) {
+            break;
+        }
+        buf.size += (size_t)n;
+    }
+    *ret = (struct eddy_file){.bytes = {buf.data, buf.size}, .heap = buf.data};
+    return 0;
+}
+
+static int map_file(int fd, size_t size, const char *path, struct eddy_file *ret,
+                    struct eddy_err *err)
+{
+    void *map = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (map == MAP_FAILED) {
+        return io_error(err, "map", path);
+    }
+    (void)posix_madvise(map, size, POSIX_MADV_SEQUENTIAL); /* a hint */
+    *ret = (struct eddy_file){.bytes = {map, size}, .map = map, .map_size = size};
+    return 0;
+}
+
+int eddy_file_open(const char *path, struct eddy_file *ret, struct eddy_err *err)
+{
+    if (strcmp(path, "-") == 0) {
+        return read_stream(STDIN_FILENO, "standard input", ret, err);
+    }
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return io_error(err, "open", path);
+    }
+    struct stat status;
+    int code;
+    if (fstat(fd, &status) != 0) {
+        code = io_error(err, "stat", path);
+    } else if (S_ISREG(status.st_mode) && status.st_size > 0) {
+        code = map_file(fd, (size_t)status.st_size, path, ret, err);
+    } else {
+        code = read_stream(fd, path, ret, err); /* a pipe, or /proc where sizes are 0 */
+    }
+    (void)close(fd); /* was only read */
+    return code;
+}
+
+void eddy_file_close(struct eddy_file *file)
+{
+    if (file->map) {
+        (void)munmap(file->map, file->map_size);
+    }
+    free(file->heap);
+    *file = (struct eddy_file){0};
+}
+
+/* ---- writing ------------------------------------------------------------------------ */
+
+static int sync_folder(const char *folder, struct eddy_err *err)
+{
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return io_error(err, "open", folder);
+    }
+    int code = 0;
+    if (fsync(fd) != 0 &&
+        errno != EINVAL) { /* some file systems cannot: not our fault */
+        code = io_error(err, "fsync", folder);
+    }
+    (void)close(fd);
+    return code;
+}
+
+/* The folder that holds path. */
+static int parent_of(const char *path, char *ret, struct eddy_err *err)
+{
+    int code = join(ret, path, "", "", err);
+    if (code < 0) {
+        return code;
+    }
+    size_t size = strlen(ret);
+    while (size > 1 && ret[size - 1] == '/') {
+        ret[--size] = '\0';
+    }
+    char *slash = strrchr(ret, '/');
+    if (!slash) {
+        (void)snprintf(ret, PATH_SIZE, ".");
+    } else {
+        slash[slash == ret ? 1 : 0] = '\0';
+    }
+    return 0;
+}
+
+/* A new file with these bytes, synced. */
+static int write_new(const char *path, struct eddy_span bytes, struct eddy_err *err)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0) {
+        return io_error(err, "create", path);
+    }
+    size_t done = 0;
+    while (done < bytes.size) {
+        ssize_t n = write(fd, bytes.data + done, bytes.size - done);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            int code = io_error(err, "write", path);
+            (void)close(fd);
+            (void)unlink(path);
+            return code;
+        }
+        done += (size_t)n;
+    }
+    int code = fsync(fd) != 0 ? io_error(err, "fsync", path) : 0;
+    if (close(fd) != 0 && code == 0) {
+        code = io_error(err, "close", path);
+    }
+    if (code < 0) {
+        (void)unlink(path);
+    }
+    return code;
+}
+
+int eddy_file_write(const char *path, struct eddy_span bytes, struct eddy_err *err)
+{
+    char beside[PATH_SIZE], folder[PATH_SIZE], pid[32];
+    (void)snprintf(pid, sizeof pid, "%ld", (long)getpid());
+    int code = join(beside, path, ".tmp.", pid, err);
+    code = code ? code : parent_of(path, folder, err);
+    code = code ? code : write_new(beside, bytes, err);
+    if (code < 0) {
+        return code;
+    }
+    if (rename(beside, path) != 0) {
+        code = io_error(err, "rename to", path);
+        (void)unlink(beside);
+        return code;
+    }
+    return sync_folder(folder, err);
+}
+
+int eddy_make_folder(const char *path, struct eddy_err *err)
+{
+    char part[PATH_SIZE];
+    int code = join(part, path, "", "", err);
+    if (code < 0) {
+        return code;
+    }
+    for (char *p = part + 1; part[0] != '\0'; p++) {
+        if (*p != '/' && *p != '\0') {
+            continue;
+        }
+        char end = *p;
+        *p = '\0';
+        if (mkdir(part, 0777) != 0 && errno != EEXIST) {
+            return io_error(err, "make folder", part);
+        }
+        *p = end;
+        if (end == '\0') {
+            break;
+        }
+    }
+    struct stat status;
+    if (stat(path, &status) != 0) {
+        return io_error(err, "make folder", path);
+    }
+    return S_ISDIR(status.st_mode)
+               ? 0
+               : eddy_fail(err, EDDY_EIO, "make folder %.120s: a file is in its place",
+                           path);
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type,
+                        struct FTW *place)
+{
+    (void)status;
+    (void)type;
+    (void)place;
+    return remove(path);
+}
+
+int eddy_remove_folder(const char *path, struct eddy_err *err)
+{
+    size_t size = strlen(path);
+    while (size > 0 && (path[size - 1] == '/' || path[size - 1] == '.')) {
+        size--; /* "/", ".", "..", "a/..": nothing that a caller could mean */
+    }
+    if (size == 0 ||
+        (strlen(path) >= 2 && strcmp(path + strlen(path) - 2, "..") == 0)) {
+        return eddy_fail(err, EDDY_EIO, "remove folder '%.120s': refused", path);
+    }
+    /* Depth first, and links are removed, not followed. */
+    if (nftw(path, remove_entry, NFTW_FDS, FTW_DEPTH | FTW_PHYS) != 0) {
+        return io_error(err, "remove folder", path);
+    }
+    return 0;
+}
+
+/* ---- snapshots ---------------------------------------------------------------------- */
+
+static const char *const snapshot_names[3] = {EDDY_MODEL_FILE, EDDY_CATALOG_FILE,
+                                              EDDY_MANIFEST_FILE};
+
+static int open_files(const char *folder, struct eddy_file files[3],
+                      struct eddy_err *err)
+{
+    for (int i = 0; i < 3; i++) {
+        char path[PATH_SIZE];
+        struct stat status;
+        int code = join(path, folder, "/", snapshot_names[i], err);
+        if (code < 0) {
+            return code;
+        }
+        if (stat(path, &status) != 0 && errno == ENOENT) {
+            return eddy_fail(err, EDDY_EFORMAT, "snapshot %.120s: %s is missing",
+                             folder, snapshot_names[i]);
+        }
+        code = eddy_file_open(path, &files[i], err);
+        if (code < 0) {
+            return code;
+        }
+    }
+    return 0;
+}
+
+int eddy_snapshot_open(const char *folder, const struct eddy_kernels *kernels,
+                       struct eddy_snapshot **ret, struct eddy_err *err)
+{
+    struct eddy_file files[3] = {0};
+    struct eddy_err why = {0};
+    struct stat status;
+    if (stat(folder, &status) != 0 || !S_ISDIR(status.st_mode)) {
+        return eddy_fail(err, EDDY_ENOMODEL, "snapshot %.160s: there is no such folder",
+                         folder);
+    }
+    int code = open_files(folder, files, err);
+    if (code == 0) {
+        struct eddy_snapshot_files bytes = {files[0].bytes, files[1].bytes,
+                                            files[2].bytes};
+        code = eddy_snapshot_decode(&bytes, kernels, ret, &why);
+        if (code < 0) {
+            code = eddy_fail(err, code, "snapshot %.80s: %.140s", folder, why.text);
+        }
+    }
+    for (int i = 0; i < 3; i++) {
+        eddy_file_close(&files[i]);
+    }
+    return code;
+}
+
+static int write_folder(const char *folder, const struct eddy_span bytes[3],
+                        struct eddy_err *err)
+{
+    int code = eddy_make_folder(folder, err);
+    for (int i = 0; code == 0 && i < 3; i++) {
+        char path[PATH_SIZE];
+        code = join(path, folder, "/", snapshot_names[i], err);
+        code = code ? code : write_new(path, bytes[i], err);
+    }
+    return code ? code : sync_folder(folder, err);
+}
+
+/* from takes the place of folder; what was there is removed afterwards. A folder cannot be
+ * renamed over another, so the old one steps aside first: for a moment there is none, and
+ * a reader of that moment gets EDDY_ENOMODEL, which is retried. */
+static int replace_folder(const char *from, const char *folder, const char *aside,
+                          struct eddy_err *err)
+{
+    bool replaced = rename(folder, aside) == 0;
+    if (!replaced && errno != ENOENT) {
+        return io_error(err, "rename", folder);
+    }
+    if (rename(from, folder) != 0) {
+        int code = io_error(err, "rename to", folder);
+        if (replaced) {
+            (void)rename(aside, folder); /* back; the first error is the one to tell */
+        }
+        return code;
+    }
+    return replaced ? eddy_remove_folder(aside, err) : 0;
+}
+
+int eddy_snapshot_save(const char *folder, struct eddy_span model,
+                       struct eddy_span catalog, struct eddy_span manifest,
+                       struct eddy_err *err)
+{
+    const struct eddy_span bytes[3] = {model, catalog, manifest};
+    char place[PATH_SIZE], beside[PATH_SIZE], aside[PATH_SIZE], parent[PATH_SIZE],
+        pid[32];
+    int code = join(place, folder, "", "", err);
+    if (code < 0) {
+        return code;
+    }
+    for (size_t size = strlen(place); size > 1 && place[size - 1] == '/'; size--) {
+        place[size - 1] = '\0';
+    }
+    (void)snprintf(pid, sizeof pid, "%ld", (long)getpid());
+    code = join(beside, place, ".tmp.", pid, err);
+    code = code ? code : join(aside, place, ".old.", pid, err);
+    code = code ? code : parent_of(place, parent, err);
+    if (code < 0) {
+        return code;
+    }
+    code = write_folder(beside, bytes, err);
+    code = code ? code : replace_folder(beside, place, aside, err);
+    if (code < 0) {
+        (void)eddy_remove_folder(beside, NULL); /* may not be there */
+        return code;
+    }
+    return sync_folder(parent, err);
+}
