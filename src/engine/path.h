@@ -79,7 +79,9 @@ int eddy_path_turn(struct eddy_path *path, struct eddy_err *err);
 const uint32_t *eddy_path_fenced(const struct eddy_path *path, uint32_t *ret_count);
 
 /* Lists confirmed or failed since: to be called between turns (polls the sink, publishes
- * again what failed). Returns EDDY_EKAFKA while deliveries keep failing, with the reason. */
+ * again what failed, after asking the store whether we still own its partition). Returns
+ * EDDY_EKAFKA while deliveries keep failing, with the reason: nothing is lost, go on. Any
+ * other error (EDDY_ESTORE, EDDY_EFENCED) is as one of eddy_path_turn. */
 int eddy_path_service(struct eddy_path *path, struct eddy_err *err);
 /* Before a planned stop, when nothing is pushed and everything is confirmed: commit the
  * empty outbox of partitions whose stored one still names users, so that the next owner

@@ -119,6 +119,13 @@ int eddy_path_list(struct eddy_path *path, struct eddy_err *err);
 int eddy_path_commit(struct eddy_path *path, struct eddy_err *err);
 int eddy_path_publish(struct eddy_path *path, struct eddy_err *err);
 
+/* NULL: never acquired. */
+static inline struct path_part *eddy_path_part(const struct eddy_path *path,
+                                               uint32_t partition)
+{
+    return partition < path->part_count ? path->parts[partition] : NULL;
+}
+
 /* The model of a version, shared by the partitions on it; path_model_drop gives it back.
  * Makes the cache's slots large enough. EDDY_ENOMODEL, EDDY_EFORMAT, EDDY_ENOMEM. */
 int eddy_path_model_take(struct eddy_path *path, const char *version,

@@ -6,7 +6,9 @@
  *   put      the entry holds the newest list and is due
  *   send     due -> in flight; in_flight counts lists handed over without a report
  *   report   in_flight falls; at 0 the last list handed over is known to stand in the topic
- *            or not: confirmed if it succeeded and is the newest, due again if not
+ *            or not: confirmed if it succeeded and is the newest, failed if not
+ *   retry    failed -> due, once the owner has made sure that it still is the owner: what
+ *            failed may have waited for long, and a zombie must not come back with it
  *   drop     another owner publishes now: the list goes, the count of reports still to
  *            come stays (a ghost), so that they are not taken for reports of a later list
  *
@@ -15,7 +17,7 @@
  *
  * Names and lists live in buffers of the entries, which keep their memory when an entry is
  * reused: a steady load allocates nothing. Entries of a partition form a list (newest
- * first), due entries another (oldest first), entries with one hash a third. */
+ * first), due and failed entries stand in queues, entries with one hash in a chain. */
 #include "engine/publish.h"
 
 #include <stdlib.h>
@@ -28,14 +30,18 @@ struct entry {
     uint64_t hash;
     uint32_t partition;
     bool live; /* counts as unconfirmed; else a ghost or free */
-    bool due;
+    enum queue_id { NOWHERE, DUE, FAILED } queue;
     uint32_t in_flight;
     uint32_t user_size;
     uint64_t revision;
     struct eddy_buf text; /* user, then list */
     uint32_t next_same;
     uint32_t part_next, part_previous;
-    uint32_t due_next, due_previous;
+    uint32_t next, previous; /* in its queue */
+};
+
+struct queue {
+    uint32_t first, last;
 };
 
 struct head {
@@ -50,7 +56,7 @@ struct eddy_publisher {
     struct eddy_map index;         /* hash -> entry */
     struct head *parts;            /* by partition */
     uint32_t part_count, total;
-    uint32_t due_first, due_last;
+    struct queue queues[FAILED + 1];
     int health;
 };
 
@@ -68,37 +74,40 @@ static struct eddy_span user_of(const struct entry *entry)
 
 /* ---------------------------------------------------------------- lists */
 
-static void due_append(struct eddy_publisher *publisher, uint32_t at)
+static void leave_queue(struct eddy_publisher *publisher, uint32_t at)
 {
     struct entry *entry = &publisher->entries[at];
-    entry->due = true;
-    entry->due_next = NONE;
-    entry->due_previous = publisher->due_last;
-    if (publisher->due_last == NONE) {
-        publisher->due_first = at;
-    } else {
-        publisher->entries[publisher->due_last].due_next = at;
-    }
-    publisher->due_last = at;
-}
-
-static void due_remove(struct eddy_publisher *publisher, uint32_t at)
-{
-    struct entry *entry = &publisher->entries[at];
-    if (!entry->due) {
+    struct queue *queue = &publisher->queues[entry->queue];
+    if (entry->queue == NOWHERE) {
         return;
     }
-    entry->due = false;
-    if (entry->due_previous == NONE) {
-        publisher->due_first = entry->due_next;
+    entry->queue = NOWHERE;
+    if (entry->previous == NONE) {
+        queue->first = entry->next;
     } else {
-        publisher->entries[entry->due_previous].due_next = entry->due_next;
+        publisher->entries[entry->previous].next = entry->next;
     }
-    if (entry->due_next == NONE) {
-        publisher->due_last = entry->due_previous;
+    if (entry->next == NONE) {
+        queue->last = entry->previous;
     } else {
-        publisher->entries[entry->due_next].due_previous = entry->due_previous;
+        publisher->entries[entry->next].previous = entry->previous;
     }
+}
+
+static void join_queue(struct eddy_publisher *publisher, uint32_t at, enum queue_id id)
+{
+    struct entry *entry = &publisher->entries[at];
+    struct queue *queue = &publisher->queues[id];
+    leave_queue(publisher, at);
+    entry->queue = id;
+    entry->next = NONE;
+    entry->previous = queue->last;
+    if (queue->last == NONE) {
+        queue->first = at;
+    } else {
+        publisher->entries[queue->last].next = at;
+    }
+    queue->last = at;
 }
 
 static void make_live(struct eddy_publisher *publisher, uint32_t at)
@@ -142,7 +151,7 @@ static void end_live(struct eddy_publisher *publisher, uint32_t at)
 {
     struct entry *entry = &publisher->entries[at];
     struct head *part = &publisher->parts[entry->partition];
-    due_remove(publisher, at);
+    leave_queue(publisher, at);
     if (entry->part_previous == NONE) {
         part->first = entry->part_next;
     } else {
@@ -199,7 +208,7 @@ static void on_done(void *context, uint32_t partition, struct eddy_span user,
         free_entry(publisher, at);
         return;
     }
-    if (entry->due) {
+    if (entry->queue == DUE) {
         return; /* a newer list waits to be sent */
     }
     if (code == 0 && revision == entry->revision) {
@@ -207,8 +216,7 @@ static void on_done(void *context, uint32_t partition, struct eddy_span user,
         end_live(publisher, at);
         return;
     }
-    count_metric(publisher, EDDY_M_LISTS_REPRODUCED);
-    due_append(publisher, at);
+    join_queue(publisher, at, FAILED);
 }
 
 struct eddy_publisher *eddy_publisher_new(struct eddy_sink *sink,
@@ -222,8 +230,9 @@ struct eddy_publisher *eddy_publisher_new(struct eddy_sink *sink,
     publisher->sink = sink;
     publisher->metrics = metrics;
     publisher->free_entry = NONE;
-    publisher->due_first = NONE;
-    publisher->due_last = NONE;
+    for (int id = NOWHERE; id <= FAILED; id++) {
+        publisher->queues[id] = (struct queue){NONE, NONE};
+    }
     eddy_sink_on_done(sink, on_done, publisher);
     return publisher;
 }
@@ -293,7 +302,7 @@ static int add_entry(struct eddy_publisher *publisher, uint32_t partition,
     entry->partition = partition;
     entry->next_same = same;
     entry->live = false;
-    entry->due = false;
+    entry->queue = NOWHERE;
     entry->in_flight = 0;
     entry->user_size = (uint32_t)user.size;
     *ret_at = at;
@@ -324,16 +333,16 @@ int eddy_publisher_put(struct eddy_publisher *publisher, uint32_t partition,
     if (!entry->live) {
         make_live(publisher, at);
     }
-    if (!entry->due) {
-        due_append(publisher, at);
+    if (entry->queue != DUE) {
+        join_queue(publisher, at, DUE);
     }
     return 0;
 }
 
 int eddy_publisher_send(struct eddy_publisher *publisher, struct eddy_err *err)
 {
-    while (publisher->due_first != NONE) {
-        uint32_t at = publisher->due_first;
+    while (publisher->queues[DUE].first != NONE) {
+        uint32_t at = publisher->queues[DUE].first;
         struct entry *entry = &publisher->entries[at];
         struct eddy_span list = {entry->text.data + entry->user_size,
                                  entry->text.size - entry->user_size};
@@ -345,10 +354,35 @@ int eddy_publisher_send(struct eddy_publisher *publisher, struct eddy_err *err)
         if (r < 0) {
             return r;
         }
-        due_remove(publisher, at);
+        leave_queue(publisher, at);
         entry->in_flight++;
     }
     return 0;
+}
+
+bool eddy_publisher_has_failed(const struct eddy_publisher *publisher,
+                               uint32_t *ret_partition, struct eddy_span *ret_user)
+{
+    uint32_t at = publisher->queues[FAILED].first;
+    if (at == NONE) {
+        return false;
+    }
+    *ret_partition = publisher->entries[at].partition;
+    *ret_user = user_of(&publisher->entries[at]);
+    return true;
+}
+
+void eddy_publisher_retry(struct eddy_publisher *publisher, uint32_t partition)
+{
+    uint32_t at = publisher->queues[FAILED].first;
+    while (at != NONE) {
+        uint32_t next = publisher->entries[at].next;
+        if (publisher->entries[at].partition == partition) {
+            count_metric(publisher, EDDY_M_LISTS_REPRODUCED);
+            join_queue(publisher, at, DUE);
+        }
+        at = next;
+    }
 }
 
 void eddy_publisher_drop(struct eddy_publisher *publisher, uint32_t partition)

@@ -20,6 +20,11 @@ int eddy_publisher_put(struct eddy_publisher *publisher, uint32_t partition,
 /* Hand over what waits, oldest first. A full sink ends that without an error: the rest
  * goes with the next call. 0, or the sink's error. */
 int eddy_publisher_send(struct eddy_publisher *publisher, struct eddy_err *err);
+/* A user whose newest list was not delivered, the longest ago; borrowed. false: none. */
+bool eddy_publisher_has_failed(const struct eddy_publisher *publisher,
+                               uint32_t *ret_partition, struct eddy_span *ret_user);
+/* The partition is still ours: what failed of it is due again. */
+void eddy_publisher_retry(struct eddy_publisher *publisher, uint32_t partition);
 /* Another worker publishes the users of this partition from now on. */
 void eddy_publisher_drop(struct eddy_publisher *publisher, uint32_t partition);
 
