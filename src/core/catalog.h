@@ -11,8 +11,9 @@
 struct eddy_catalog;
 #define EDDY_ITEM_NONE UINT32_MAX
 
-struct eddy_catalog *eddy_catalog_new(
-    void); /* NULL: memory. Owned: eddy_catalog_free */
+/* NULL: memory. Owned: eddy_catalog_free. Thread: the owner's; any for the const ones. */
+struct eddy_catalog *eddy_catalog_new(void);
+/* NULL is fine. */
 void eddy_catalog_free(struct eddy_catalog *catalog);
 
 /* Index of id, added if new. EDDY_ITEM_NONE when memory is out or id is empty. Two ids

@@ -19,18 +19,14 @@ extern "C" {
 #include "io/json_simd.h"
 }
 
-namespace
-{
-
 namespace dom = simdjson::dom;
 
-/* Levels of arrays and objects, as eddy_mp_skip: 32 below the record itself. */
-constexpr size_t DEPTH_MAX = 33;
-constexpr size_t CAPACITY_MIN = 4096;
+/* Levels of arrays and objects, as eddy_mp_skip: 32 below the record itself, and one more
+ * because simdjson refuses the level that reaches its limit. */
+static constexpr size_t DEPTH_MAX = 34;
+static constexpr size_t CAPACITY_MIN = 4096;
 
-int grow(struct eddy_json *json, size_t size, struct eddy_err *err);
-
-const char *type_name(const dom::element &value)
+static const char *type_name(const dom::element &value)
 {
     switch (value.type()) {
     case dom::element_type::ARRAY: return "an array";
@@ -44,28 +40,28 @@ const char *type_name(const dom::element &value)
     }
 }
 
-int wrong_type(enum eddy_field field, const char *want, const dom::element &value,
-               struct eddy_err *err)
+static int wrong_type(enum eddy_field field, const char *want,
+                      const dom::element &value, struct eddy_err *err)
 {
     return eddy_fail(err, EDDY_EBADEVENT, "%s: %s is wanted, found %s",
                      eddy_field_name(field), want, type_name(value));
 }
 
-struct eddy_span span_of(std::string_view text)
+static struct eddy_span span_of(std::string_view text)
 {
     return {text.data(), text.size()};
 }
 
 /* A copy in the arena, never with data NULL. */
-int keep(std::string_view text, struct eddy_arena *arena, struct eddy_span *ret,
-         struct eddy_err *err)
+static int keep(std::string_view text, struct eddy_arena *arena, struct eddy_span *ret,
+                struct eddy_err *err)
 {
     *ret = eddy_arena_copy(arena, span_of(text));
     return ret->data ? 0 : eddy_fail(err, EDDY_ENOMEM, "the batch's memory is used up");
 }
 
-int read_impressions(const dom::element &value, struct eddy_arena *arena,
-                     struct eddy_event *event, struct eddy_err *err)
+static int read_impressions(const dom::element &value, struct eddy_arena *arena,
+                            struct eddy_event *event, struct eddy_err *err)
 {
     dom::array array;
     if (value.get(array) != simdjson::SUCCESS) {
@@ -91,8 +87,8 @@ int read_impressions(const dom::element &value, struct eddy_arena *arena,
     return code;
 }
 
-int read_policy_value(enum eddy_policy_field field, const dom::element &value,
-                      struct eddy_policy *policy)
+static int read_policy_value(enum eddy_policy_field field, const dom::element &value,
+                             struct eddy_policy *policy)
 {
     int64_t number = 0;
     bool flag = false;
@@ -108,8 +104,8 @@ int read_policy_value(enum eddy_policy_field field, const dom::element &value,
     return eddy_policy_set(policy, field, number);
 }
 
-int read_policy(const dom::element &value, struct eddy_policy *ret,
-                struct eddy_err *err)
+static int read_policy(const dom::element &value, struct eddy_policy *ret,
+                       struct eddy_err *err)
 {
     dom::object object;
     struct eddy_policy policy = eddy_policy_default;
@@ -132,8 +128,8 @@ int read_policy(const dom::element &value, struct eddy_policy *ret,
     return 0;
 }
 
-int read_integer(enum eddy_field field, const dom::element &value, int64_t *ret,
-                 struct eddy_err *err)
+static int read_integer(enum eddy_field field, const dom::element &value, int64_t *ret,
+                        struct eddy_err *err)
 {
     if (value.type() != dom::element_type::INT64) {
         return wrong_type(field, "an integer", value, err);
@@ -141,8 +137,8 @@ int read_integer(enum eddy_field field, const dom::element &value, int64_t *ret,
     return value.get(*ret) == simdjson::SUCCESS ? 0 : EDDY_EBADEVENT;
 }
 
-int read_value(const dom::element &value, struct eddy_event *event,
-               struct eddy_err *err)
+static int read_value(const dom::element &value, struct eddy_event *event,
+                      struct eddy_err *err)
 {
     double number;
     if (!value.is_number() || value.get(number) != simdjson::SUCCESS) {
@@ -153,8 +149,9 @@ int read_value(const dom::element &value, struct eddy_event *event,
     return 0;
 }
 
-int read_field(enum eddy_field field, const dom::element &value,
-               struct eddy_arena *arena, struct eddy_event *event, struct eddy_err *err)
+static int read_field(enum eddy_field field, const dom::element &value,
+                      struct eddy_arena *arena, struct eddy_event *event,
+                      struct eddy_err *err)
 {
     int64_t version;
     std::string_view text;
@@ -177,8 +174,8 @@ int read_field(enum eddy_field field, const dom::element &value,
     }
 }
 
-int read_object(const dom::object &object, struct eddy_arena *arena,
-                struct eddy_event *event, struct eddy_err *err)
+static int read_object(const dom::object &object, struct eddy_arena *arena,
+                       struct eddy_event *event, struct eddy_err *err)
 {
     uint32_t keys = 0, values = 0;
     for (dom::key_value_pair pair : object) {
@@ -203,19 +200,14 @@ int read_object(const dom::object &object, struct eddy_arena *arena,
     return eddy_event_finish(event, values, err);
 }
 
-} // namespace
-
 struct eddy_json {
     dom::parser parser;
     uint8_t *padded;
     size_t capacity; /* of padded, without its padding, and of parser */
 };
 
-namespace
-{
-
 /* Room for a record of size bytes in both buffers. */
-int grow(struct eddy_json *json, size_t size, struct eddy_err *err)
+static int grow(struct eddy_json *json, size_t size, struct eddy_err *err)
 {
     if (size <= json->capacity) {
         return 0;
@@ -234,8 +226,6 @@ int grow(struct eddy_json *json, size_t size, struct eddy_err *err)
     json->capacity = capacity;
     return 0;
 }
-
-} // namespace
 
 extern "C" struct eddy_json *eddy_json_new(void)
 {

@@ -10,7 +10,10 @@ extern "C" {
 #endif
 
 struct eddy_json; /* parser with its padded buffer; one thread's */
+
+/* NULL: memory. Owned: eddy_json_free. */
 struct eddy_json *eddy_json_new(void);
+/* NULL is fine. */
 void eddy_json_free(struct eddy_json *json);
 
 /* Same fields, same checks, same results as eddy_event_decode. Strings are arena memory.
