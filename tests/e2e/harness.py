@@ -24,6 +24,7 @@ import traceback
 import urllib.error
 import urllib.request
 
+import data
 import kafka_client as kafka
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -466,6 +467,166 @@ def _scalar(value):
     if isinstance(value, (int, float)):
         return str(value)
     return json.dumps(value)
+
+
+class Deployment:
+    """One dataset group: a configuration, its topics, its workers."""
+
+    def __init__(self, scratch, kafka_server, redis, partitions=8, file="eddy.yaml",
+                 **options):
+        self.scratch, self.kafka, self.redis = scratch, kafka_server, redis
+        self.partitions = partitions
+        self.options = {
+            "group": "eddy",
+            "kafka.brokers": kafka_server.brokers if kafka_server else "127.0.0.1:1",
+            "redis.address": redis.address if redis else "127.0.0.1:1",
+            "model.folder": scratch.path("models"),
+            "http.listen": "",
+            "log.level": "info",
+            # Short, so that a killed member's partitions are taken over while tests wait.
+            "kafka.session.timeout.ms": 6000,
+            "kafka.heartbeat.interval.ms": 500,
+            **{key.replace("__", "."): value for key, value in options.items()},
+        }
+        self.file = scratch.config(file, self.options)
+        self.workers = []
+
+    def topic(self, name):
+        return self.options.get(f"kafka.{name}") or {
+            "events": "eddy.events", "lists": "eddy.lists", "dead_letters": "eddy.dlq",
+        }[name]
+
+    def create_topics(self):
+        return self.scratch.run("check", "-c", self.file, "--create-topics",
+                                "--partitions", self.partitions)
+
+    def start(self, name=None, ready=True, environment=None, **options):
+        """A process of `eddy run` with an HTTP port of its own."""
+        port = free_port()
+        arguments = [f"--set=http.listen=127.0.0.1:{port}"]
+        for key, value in options.items():
+            arguments.append(f"--set={key.replace('__', '.')}={value}")
+        worker = self.scratch.worker(name or f"worker-{len(self.workers)}", self.file, *arguments,
+                                     environment=environment)
+        worker.port = port
+        self.workers.append(worker)
+        if ready:
+            wait_ready(port)
+        return worker
+
+    def bounds(self, name="events"):
+        return kafka.bounds(self.kafka.brokers, self.topic(name), self.partitions)
+
+    def alive(self):
+        return [worker for worker in self.workers if worker.is_alive()]
+
+    def position(self, partition):
+        """The stored position of a partition, or None."""
+        try:
+            value = self.redis("GET", f"{{eddy:{partition}}}:offset")
+        except (OSError, RedisError):
+            self.redis.forget()
+            return None
+        return value and msgpack_map(value)
+
+    def wait_drained(self, timeout_s=120):
+        """Until the stored offset of every partition is the end of its log, and the list
+        topic has confirmed every list."""
+        ends = [high for _low, high in self.bounds()]
+
+        def drained():
+            for partition, end in enumerate(ends):
+                position = self.position(partition)
+                if end and (position is None or position["offset"] < end):
+                    return False
+            return all(metrics(worker.port)["eddy_outbox_users"] == 0
+                       for worker in self.alive())
+        wait_until(drained, "the workers to reach the end of the log", timeout_s, 0.25)
+
+    def last_lists(self, topic=None):
+        """{user: last record} of the list topic, and how many records it holds."""
+        last, count = {}, 0
+        name = topic or self.topic("lists")
+        for record in kafka.read(self.kafka.brokers, name, self.partitions):
+            last[record.key] = record.value
+            count += 1
+        return last, count
+
+    def check_lists(self, what):
+        """The last record of every key of the list topic equals the list in Redis."""
+        last, count = self.last_lists()
+        users = sorted(last)
+        in_redis = self.redis.mget([b"eddy:list:" + user for user in users])
+        differ = [user for user, value in zip(users, in_redis) if value != last[user]]
+        check(not differ, f"{what}: the last record of each of {len(users)} keys of "
+              f"{self.topic('lists')} ({count} records) equals eddy:list:USER",
+              [(u, last[u], self.redis("GET", b"eddy:list:" + u)) for u in differ[:2]])
+        stored = {key[len(b"eddy:list:"):] for key in self.redis.scan("eddy:list:*")}
+        check(stored == set(users), f"{what}: Redis and the topic have lists of the same "
+              "users", sorted(stored.symmetric_difference(users))[:5])
+        return last
+
+
+def msgpack_map(data):
+    """The top level of a msgpack map with text keys and scalar or map values (positions)."""
+    value, rest = _msgpack(data)
+    if rest:
+        raise Failed(f"{len(rest)} bytes behind a msgpack value")
+    return value
+
+
+def _msgpack(data):
+    tag, rest = data[0], data[1:]
+
+    def number(size, signed=False):
+        return int.from_bytes(rest[:size], "big", signed=signed), rest[size:]
+
+    def text(size, at):
+        return rest[at:at + size], rest[at + size:]
+    if tag < 0x80:
+        return tag, rest
+    if tag >= 0xe0:
+        return tag - 256, rest
+    if tag < 0x90 or tag in (0xde,):
+        count, rest = (tag & 15, rest) if tag < 0x90 else number(2)
+        out = {}
+        for _ in range(count):
+            key, rest = _msgpack(rest)
+            out[key], rest = _msgpack(rest)
+        return out, rest
+    if tag < 0xa0 or tag in (0xdc,):
+        count, rest = (tag & 15, rest) if tag < 0xa0 else number(2)
+        out = []
+        for _ in range(count):
+            value, rest = _msgpack(rest)
+            out.append(value)
+        return out, rest
+    if tag < 0xc0:
+        raw, rest = text(tag & 31, 0)
+        return raw.decode(), rest
+    if tag in (0xc0, 0xc2, 0xc3):
+        return {0xc0: None, 0xc2: False, 0xc3: True}[tag], rest
+    if tag in (0xcc, 0xcd, 0xce, 0xcf):
+        return number(1 << (tag - 0xcc))
+    if tag in (0xd0, 0xd1, 0xd2, 0xd3):
+        return number(1 << (tag - 0xd0), True)
+    if tag in (0xd9, 0xda, 0xc4, 0xc5):
+        width = 1 if tag in (0xd9, 0xc4) else 2
+        raw, rest = text(int.from_bytes(rest[:width], "big"), width)
+        return raw.decode() if tag < 0xdc and tag > 0xc5 else raw, rest
+    raise Failed(f"msgpack tag {tag:#x} is not expected here")
+
+
+def train(scratch, name, rows, *settings, seed=1):
+    """A small model from rows; its folder."""
+    path = data.write_csv(scratch.path(f"{name}.csv"), rows)
+    folder = scratch.path(name)
+    arguments = []
+    for setting in settings:
+        arguments += ["--set", setting]
+    scratch.run("train", "-i", path, "-o", folder, "--seed", seed, "--threads", 2,
+                *arguments)
+    return folder
 
 
 def http(port, path, timeout_s=5):
