@@ -42,6 +42,17 @@ class _Vu(Structure):
     _fields_ = [("vtype", c_int), ("u", _Value)]
 
 
+class _TopicMetadata(Structure):
+    _fields_ = [("topic", c_char_p), ("partition_count", c_int), ("partitions", c_void_p),
+                ("err", c_int)]
+
+
+class _Metadata(Structure):
+    _fields_ = [("broker_count", c_int), ("brokers", c_void_p), ("topic_count", c_int),
+                ("topics", POINTER(_TopicMetadata)), ("orig_broker_id", c_int32),
+                ("orig_broker_name", c_char_p)]
+
+
 _REPORT = CFUNCTYPE(None, c_void_p, POINTER(_Message), c_void_p)
 
 
@@ -76,6 +87,11 @@ def _load():
         "rd_kafka_query_watermark_offsets":
             (c_int, [c_void_p, c_char_p, c_int32, POINTER(c_int64), POINTER(c_int64),
                      c_int]),
+        "rd_kafka_topic_new": (c_void_p, [c_void_p, c_char_p, c_void_p]),
+        "rd_kafka_topic_destroy": (None, [c_void_p]),
+        "rd_kafka_metadata": (c_int, [c_void_p, c_int, c_void_p,
+                                      POINTER(POINTER(_Metadata)), c_int]),
+        "rd_kafka_metadata_destroy": (None, [POINTER(_Metadata)]),
         "rd_kafka_queue_new": (c_void_p, [c_void_p]),
         "rd_kafka_queue_destroy": (None, [c_void_p]),
         "rd_kafka_queue_poll": (c_void_p, [c_void_p, c_int]),
@@ -193,6 +209,22 @@ class Producer:
 
     def close(self):
         _rk.rd_kafka_destroy(self._client)
+
+
+def partitions_of(brokers, topic, properties=None):
+    """How many partitions a topic has; 0 when it does not exist."""
+    client = _client(0, {"bootstrap.servers": brokers, "log_level": 3,
+                         **(properties or {})})
+    handle = _rk.rd_kafka_topic_new(client, topic.encode(), None)
+    try:
+        found = POINTER(_Metadata)()
+        _check(_rk.rd_kafka_metadata(client, 0, handle, byref(found), 20000), "metadata")
+        count = found.contents.topics[0].partition_count
+        _rk.rd_kafka_metadata_destroy(found)
+        return count
+    finally:
+        _rk.rd_kafka_topic_destroy(handle)
+        _rk.rd_kafka_destroy(client)
 
 
 def bounds(brokers, topic, partitions, properties=None, timeout_s=20):
@@ -332,3 +364,4 @@ def allow(brokers, properties, principal, rules):
         bindings.append(binding)
     _admin(brokers, properties, lambda client, queue: _rk.rd_kafka_CreateAcls(
         client, _objects(bindings), len(bindings), None, queue))
+
