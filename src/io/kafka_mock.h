@@ -8,6 +8,7 @@
 #include "eddy/error.h"
 
 struct eddy_kafka_mock;
+/* A cluster of its own in this process. Owned: eddy_kafka_mock_stop. 0, EDDY_EKAFKA. */
 int eddy_kafka_mock_start(int brokers, struct eddy_kafka_mock **ret,
                           struct eddy_err *err);
 void eddy_kafka_mock_stop(struct eddy_kafka_mock *mock);

@@ -25,6 +25,7 @@ struct eddy_topic_list eddy_topic_at(const struct eddy_topic *topic, uint32_t i)
 bool eddy_topic_find(const struct eddy_topic *topic, struct eddy_span user,
                      struct eddy_topic_list *ret);
 
+/* The dead letters of a topic, in order of arrival; valid until the next one. */
 struct eddy_dead {
     uint32_t partition;
     uint64_t offset;

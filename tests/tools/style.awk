@@ -57,6 +57,16 @@ function code_of(line,    out, i, c, two) {
     return out
 }
 
+# The last line of a declaration has been read.
+function end_declaration() {
+    if (!explained && !lifetime && $0 !~ /;[ \t]*\/\*/) {
+        print FILENAME ":" open_declaration ": function without a contract above it"
+        bad = 1
+    }
+    open_declaration = 0
+    explained = 1
+}
+
 function end_of_file() {
     if (last_file == "")
         return
@@ -129,7 +139,8 @@ FNR == 1 {
     # lifetime say by their name what they do.
     if (header && product) {
         if (open_declaration) {
-            open_declaration = code !~ /[;{][ \t]*$/
+            if (code ~ /[;{][ \t]*$/)
+                end_declaration()
         } else if (in_struct) {
             in_struct = code !~ /^\}/
         } else if ($0 ~ /^[ \t]*$/ && !was_comment) {
@@ -138,14 +149,14 @@ FNR == 1 {
             explained = 1
         } else if (code ~ /^(struct|enum|union)[^(]*\{[ \t]*$/) {
             in_struct = 1
-        } else if (code ~ /^[A-Za-z_].*[A-Za-z_0-9]\(/ && code !~ /^(typedef|static [^i])/ &&
-                   code !~ /^[A-Z_]+\(/ && code !~ /\{/) {
-            lifetime = code ~ /_(init|fini|free|close|reset|clear)\(/
-            behind = $0 ~ /;[ \t]*\/\*/
-            if (!explained && !lifetime && !behind)
-                complain("function without a contract above it")
-            open_declaration = code !~ /;[ \t]*$/
+        } else if (code ~ /^(struct|enum|union) [a-z_0-9]*;/ && $0 ~ /\/\*/) {
             explained = 1
+        } else if (code ~ /^[a-z_].*[A-Za-z_0-9]\(/ && code !~ /^(typedef|static)/ &&
+                   code !~ /\{/) {
+            lifetime = code ~ /_(init|fini|free|close|reset|clear)\(/
+            open_declaration = FNR
+            if (code ~ /;[ \t]*$/)
+                end_declaration()
         }
     }
 }
