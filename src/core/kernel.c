@@ -154,6 +154,37 @@ static uint32_t naive_above(const float *values, uint32_t n, float threshold,
     return count;
 }
 
+static void naive_fold(float *maxima, uint32_t groups, uint32_t first,
+                       const float *values, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        float *maximum = &maxima[(first + i) % groups];
+        *maximum = values[i] > *maximum ? values[i] : *maximum;
+    }
+}
+
+static float naive_raise(const float *maxima, uint32_t groups, uint32_t k,
+                         float threshold)
+{
+    float low = maxima[0], high = maxima[0];
+    for (uint32_t g = 1; g < groups; g++) {
+        low = maxima[g] < low ? maxima[g] : low;
+        high = maxima[g] > high ? maxima[g] : high;
+    }
+    low = low > threshold ? low : threshold;
+    for (int round = 0; round < EDDY_RAISE_ROUNDS; round++) {
+        float middle = 0.5F * high + 0.5F * low; /* NaN or infinite: none is found */
+        uint32_t count = 0;
+        for (uint32_t g = 0; g < groups; g++)
+            count += maxima[g] > middle;
+        if (count >= k)
+            threshold = low = middle;
+        else
+            high = middle;
+    }
+    return threshold;
+}
+
 static const struct eddy_kernels naive = {
     .name = "naive",
     .matmul = naive_matmul,
@@ -166,6 +197,8 @@ static const struct eddy_kernels naive = {
     .add = naive_add,
     .mul_add = naive_mul_add,
     .above = naive_above,
+    .fold = naive_fold,
+    .raise = naive_raise,
 };
 
 static bool has_avx2(void)

@@ -61,7 +61,17 @@ struct eddy_kernels {
      * filter in front of top-K. NaN is never above. ret_index: room for n. */
     uint32_t (*above)(const float *values, uint32_t n, float threshold,
                       uint16_t *ret_index);
+    /* Fold n values into the maxima of groups (a multiple of 16): value i belongs to group
+     * (first + i) mod groups; first is a multiple of 16 below groups. NaN is passed over. */
+    void (*fold)(float *maxima, uint32_t groups, uint32_t first, const float *values,
+                 uint32_t n);
+    /* A number that at least k of the maxima exceed, found by 10 halvings from threshold
+     * (which at least k exceed, or -infinity) upwards; threshold when none is found. */
+    float (*raise)(const float *maxima, uint32_t groups, uint32_t k, float threshold);
 };
+
+/* Halvings of raise: beyond 10 the threshold moves by less than 0.1 % of the range. */
+enum { EDDY_RAISE_ROUNDS = 10 };
 
 /* The best the CPU can run; EDDY_KERNELS=naive|avx2|avx512 in the environment of a test
  * or bench chooses another. Thread: any, constant after the first call. */

@@ -20,8 +20,8 @@ enum { ROWS = 6 };
 #define BLOCKS(XX)                                                                     \
     XX(1, 1)                                                                           \
     XX(1, 2)                                                                           \
-    XX(1, 3) XX(1, 4) XX(2, 1) XX(2, 2) XX(2, 3) XX(3, 1) XX(3, 2) XX(4, 1) XX(5, 1)   \
-        XX(6, 1)
+    XX(1, 3)                                                                           \
+    XX(1, 4) XX(2, 1) XX(2, 2) XX(2, 3) XX(3, 1) XX(3, 2) XX(4, 1) XX(5, 1) XX(6, 1)
 
 static inline VEC load(const float *from)
 {
@@ -137,6 +137,20 @@ static inline uint32_t lanes_above(VEC x, VEC y)
 static inline __m256 add_halves(const VEC *lanes)
 {
     return _mm256_add_ps(lanes[0], lanes[1]);
+}
+
+static inline float lane_min(VEC x)
+{
+    __m128 four = _mm_min_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    __m128 two = _mm_min_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_min_ss(two, _mm_movehdup_ps(two)));
+}
+
+static inline float lane_max(VEC x)
+{
+    __m128 four = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
 }
 
 #include "core/kernel_vec.h"

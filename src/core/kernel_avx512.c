@@ -22,10 +22,11 @@ enum { ROWS = 8 };
 #define BLOCKS(XX)                                                                     \
     XX(1, 1)                                                                           \
     XX(1, 2)                                                                           \
-    XX(1, 3) XX(1, 4) XX(1, 5) XX(1, 6) XX(1, 7) XX(1, 8) XX(2, 1) XX(2, 2) XX(2, 3)   \
-        XX(2, 4) XX(2, 5) XX(2, 6) XX(3, 1) XX(3, 2) XX(3, 3) XX(3, 4) XX(4, 1)        \
-            XX(4, 2) XX(4, 3) XX(4, 4) XX(5, 1) XX(5, 2) XX(5, 3) XX(6, 1) XX(6, 2)    \
-                XX(6, 3) XX(7, 1) XX(7, 2) XX(7, 3) XX(8, 1) XX(8, 2) XX(8, 3)
+    XX(1, 3)                                                                           \
+    XX(1, 4) XX(1, 5) XX(1, 6) XX(1, 7) XX(1, 8) XX(2, 1) XX(2, 2) XX(2, 3) XX(2, 4)   \
+        XX(2, 5) XX(2, 6) XX(3, 1) XX(3, 2) XX(3, 3) XX(3, 4) XX(4, 1) XX(4, 2)        \
+            XX(4, 3) XX(4, 4) XX(5, 1) XX(5, 2) XX(5, 3) XX(6, 1) XX(6, 2) XX(6, 3)    \
+                XX(7, 1) XX(7, 2) XX(7, 3) XX(8, 1) XX(8, 2) XX(8, 3)
 
 static inline VEC load(const float *from)
 {
@@ -141,6 +142,16 @@ static inline __m256 add_halves(const VEC *lanes)
 {
     return _mm256_add_ps(_mm512_castps512_ps256(lanes[0]),
                          _mm512_extractf32x8_ps(lanes[0], 1));
+}
+
+static inline float lane_min(VEC x)
+{
+    return _mm512_reduce_min_ps(x);
+}
+
+static inline float lane_max(VEC x)
+{
+    return _mm512_reduce_max_ps(x);
 }
 
 #include "core/kernel_vec.h"

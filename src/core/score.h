@@ -3,20 +3,20 @@
 #define EDDY_CORE_SCORE_H
 
 #include "core/hrnn.h"
+#include "core/topk.h"
 
-struct eddy_scored {
-    uint32_t item;
-    float score;
-};
-
-struct eddy_score_scratch; /* one thread's */
+/* One thread's: scores of a tile for rows_max rows (3 KiB each), buffers of the selection.
+ * 64 rows reach the full rate and fit a second-level cache. NULL: memory. */
+struct eddy_score_scratch;
 struct eddy_score_scratch *eddy_score_scratch_new(uint32_t rows_max, uint32_t k_max);
 void eddy_score_scratch_free(struct eddy_score_scratch *scratch);
 
 /* For each of n users the k best items by (score descending, item index ascending), without
  * the items in excluded[r] (rising indices, may be NULL with excluded_count[r] = 0).
- * query[r]: H floats. ret: (n, k); ret_count[r] < k only when the catalogue is smaller.
- * k <= k_max. NaN scores rank last and are never returned. No allocation. */
+ * query[r]: H floats. ret: (n, k); ret_count[r] < k only when fewer items are left.
+ * k <= k_max. Scores NaN and -infinity are never returned (a bias of
+ * -infinity hides an item). n may exceed rows_max (done in slices). No allocation.
+ * Thread: the scratch's owner. */
 void eddy_score_topk(const struct eddy_hrnn *hrnn, struct eddy_score_scratch *scratch,
                      uint32_t n, const float *const *query, uint32_t k,
                      const uint32_t *const *excluded, const uint32_t *excluded_count,

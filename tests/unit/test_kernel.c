@@ -269,6 +269,50 @@ static void above_finds_what_its_naive_twin_finds(void)
     }
 }
 
+static void fold_and_raise_agree_with_their_naive_twins(void)
+{
+    enum { GROUPS = 112 };
+    for (int n = 0; n < NAMES; n++) {
+        const struct eddy_kernels *kernels = eddy_kernels_find(names[n]);
+        for (uint32_t i = 0; kernels && i < 200; i++) {
+            for (uint32_t g = 0; g < GROUPS; g++)
+                y[g] = z[g] = i % 5 ? -INFINITY : draw_float();
+            fill(x, 4096);
+            x[draw() % 4096] = NAN;
+            x[draw() % 4096] = INFINITY;
+            x[draw() % 4096] = -INFINITY;
+            uint32_t first = draw() % (GROUPS / 16) * 16,
+                     size = draw() % (i < 150 ? 900 : 4097);
+            kernels->fold(y, GROUPS, first, x, size);
+            naive->fold(z, GROUPS, first, x, size);
+            CHECK_MEM(y, z, GROUPS * sizeof(*y));
+            float threshold = i % 3 ? -INFINITY : -1.0F;
+            uint32_t k = 1 + draw() % 60;
+            float got = kernels->raise(y, GROUPS, k, threshold);
+            CHECK(got == naive->raise(z, GROUPS, k, threshold));
+        }
+    }
+}
+
+static void at_least_k_maxima_exceed_a_raised_threshold(void)
+{
+    enum { GROUPS = 64 };
+    int raised = 0;
+    for (uint32_t k = 1; k <= GROUPS + 2; k++) {
+        fill(x, GROUPS);
+        float threshold = naive->raise(x, GROUPS, k, -INFINITY);
+        uint32_t above = 0;
+        for (int g = 0; g < GROUPS; g++)
+            above += x[g] > threshold;
+        CHECK(above >= k || threshold == -INFINITY);
+        raised += threshold > -INFINITY && above < k + 4;
+    }
+    CHECK(raised > GROUPS / 2);
+    for (int g = 0; g < GROUPS; g++)
+        x[g] = 2.0F;
+    CHECK(naive->raise(x, GROUPS, 5, -INFINITY) < 2.0F);
+}
+
 static void kernels_are_found_by_name(void)
 {
     CHECK_STR(naive->name, "naive");
@@ -294,6 +338,8 @@ int main(void)
     RUN(blend_and_sums_have_the_bits_of_their_naive_twins);
     RUN(blend_is_exact_at_both_ends);
     RUN(above_finds_what_its_naive_twin_finds);
+    RUN(fold_and_raise_agree_with_their_naive_twins);
+    RUN(at_least_k_maxima_exceed_a_raised_threshold);
     RUN(kernels_are_found_by_name);
     free(x);
     free(y);
