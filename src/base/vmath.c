@@ -1,4 +1,4 @@
-/* Scalar elementary functions; the vector twins are in core/kernel_vec.h and do the same
+/* Scalar elementary functions; the vector twins are in core/kernel_vec.inc and do the same
  * operations in the same order (tests/unit/test_kernel.c compares the bits). fmaf is one
  * rounding by the C standard, in hardware or not.
  *

@@ -1,5 +1,5 @@
 /* Layer: base.  Constants of base/vmath.h, shared by the scalar functions in vmath.c and
- * the vector functions in core/kernel_vec.h: two copies would drift apart. The polynomial
+ * the vector functions in core/kernel_vec.inc: two copies would drift apart. The polynomial
  * coefficients are own fits (interpolation at Chebyshev nodes in 60 digits, rounded). */
 #ifndef EDDY_BASE_VMATH_POLY_H
 #define EDDY_BASE_VMATH_POLY_H

@@ -1,7 +1,7 @@
 /* Kernels in plain C, packing, and the choice of an implementation.
  *
  * The naive kernels are the specification: short loops with fmaf in the order that
- * core/kernel.h promises. The fast ones (core/kernel_vec.h, built for AVX2 and AVX-512)
+ * core/kernel.h promises. The fast ones (core/kernel_vec.inc, built for AVX2 and AVX-512)
  * must give the same bits; tests/unit/test_kernel.c compares them on awkward sizes.
  *
  * Why own kernels: OpenBLAS gives another last bit for another number of rows and another

@@ -1,4 +1,4 @@
-/* The kernels with 8-lane vectors; the functions are in core/kernel_vec.h. Built with AVX2
+/* The kernels with 8-lane vectors; the functions are in core/kernel_vec.inc. Built with AVX2
  * and FMA flags: nothing here may run before core/kernel.c has asked the CPU. */
 #include <immintrin.h>
 #include <stdint.h>
@@ -153,4 +153,4 @@ static inline float lane_max(VEC x)
     return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
 }
 
-#include "core/kernel_vec.h"
+#include "core/kernel_vec.inc"

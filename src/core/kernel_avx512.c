@@ -1,4 +1,4 @@
-/* The kernels with 16-lane vectors; the functions are in core/kernel_vec.h. Built with
+/* The kernels with 16-lane vectors; the functions are in core/kernel_vec.inc. Built with
  * AVX-512 flags: nothing here may run before core/kernel.c has asked the CPU. */
 #include <immintrin.h>
 #include <stdint.h>
@@ -19,14 +19,17 @@ enum { ROWS = 8 };
     {                                                                                  \
         8, 6, 4, 4, 3, 3, 3, 3                                                         \
     }
+/* clang-format off */
 #define BLOCKS(XX)                                                                     \
-    XX(1, 1)                                                                           \
-    XX(1, 2)                                                                           \
-    XX(1, 3)                                                                           \
-    XX(1, 4) XX(1, 5) XX(1, 6) XX(1, 7) XX(1, 8) XX(2, 1) XX(2, 2) XX(2, 3) XX(2, 4)   \
-        XX(2, 5) XX(2, 6) XX(3, 1) XX(3, 2) XX(3, 3) XX(3, 4) XX(4, 1) XX(4, 2)        \
-            XX(4, 3) XX(4, 4) XX(5, 1) XX(5, 2) XX(5, 3) XX(6, 1) XX(6, 2) XX(6, 3)    \
-                XX(7, 1) XX(7, 2) XX(7, 3) XX(8, 1) XX(8, 2) XX(8, 3)
+    XX(1, 1) XX(1, 2) XX(1, 3) XX(1, 4) XX(1, 5) XX(1, 6) XX(1, 7) XX(1, 8)            \
+    XX(2, 1) XX(2, 2) XX(2, 3) XX(2, 4) XX(2, 5) XX(2, 6)                              \
+    XX(3, 1) XX(3, 2) XX(3, 3) XX(3, 4)                                                \
+    XX(4, 1) XX(4, 2) XX(4, 3) XX(4, 4)                                                \
+    XX(5, 1) XX(5, 2) XX(5, 3)                                                         \
+    XX(6, 1) XX(6, 2) XX(6, 3)                                                         \
+    XX(7, 1) XX(7, 2) XX(7, 3)                                                         \
+    XX(8, 1) XX(8, 2) XX(8, 3)
+/* clang-format on */
 
 static inline VEC load(const float *from)
 {
@@ -154,4 +157,4 @@ static inline float lane_max(VEC x)
     return _mm512_reduce_max_ps(x);
 }
 
-#include "core/kernel_vec.h"
+#include "core/kernel_vec.inc"

@@ -29,13 +29,18 @@
 enum eddy_cell { EDDY_CELL_MINGRU, EDDY_CELL_GRU };
 enum eddy_mode { EDDY_MODE_FLAT, EDDY_MODE_INIT, EDDY_MODE_ALL };
 
-enum { EDDY_GAPS = 32, EDDY_LAYERS_MAX = 8, EDDY_HIDDEN_MAX = 256, EDDY_TYPES_MAX = 256 };
+enum {
+    EDDY_GAPS = 32,
+    EDDY_LAYERS_MAX = 8,
+    EDDY_HIDDEN_MAX = 256,
+    EDDY_TYPES_MAX = 256
+};
 
 struct eddy_shape {
-    uint32_t items;    /* V >= 1 */
-    uint32_t hidden;   /* H, 32..256 in recipes; tests use less */
-    uint32_t layers;   /* L, 1..8 */
-    uint32_t types;    /* T >= 1; type 0 is every unknown type */
+    uint32_t items;  /* V >= 1 */
+    uint32_t hidden; /* H, 32..256 in recipes; tests use less */
+    uint32_t layers; /* L, 1..8 */
+    uint32_t types;  /* T >= 1; type 0 is every unknown type */
     enum eddy_cell cell;
     enum eddy_mode mode;
 };
@@ -43,40 +48,40 @@ struct eddy_shape {
 /* XX(id, name, rows, cols, when). Per-layer tensors are named "layers.<l>.<name>". All are
  * row-major (rows, cols); matrices map cols -> rows (y = W x). C is the gate count: mingru
  * has wz,bz,wc,bc; gru has wi(3H,H), bi, wh(3H,H), bh (order r,z,n). */
-#define EDDY_GLOBAL_TENSORS(XX)                                                         \
-    XX(ITEM, "item_embedding", V, H, 1)                                                 \
-    XX(ITEM_BIAS, "item_bias", V, 1, 1)                                                 \
-    XX(TYPE, "type_embedding", T, H, 1)                                                 \
-    XX(GAP, "gap_embedding", EDDY_GAPS, H, 1)                                           \
-    XX(BOS, "begin_of_session", 1, H, 1)                                                \
-    XX(VALUE, "value_weight", 1, H, 1)                                                  \
-    XX(IN_GAIN, "input_norm.gain", 1, H, 1)                                             \
-    XX(IN_BIAS, "input_norm.bias", 1, H, 1)                                             \
-    XX(USER_WI, "user.wi", 3 * H, H, user)                                              \
-    XX(USER_BI, "user.bi", 1, 3 * H, user)                                              \
-    XX(USER_WH, "user.wh", 3 * H, H, user)                                              \
+#define EDDY_GLOBAL_TENSORS(XX)                                                        \
+    XX(ITEM, "item_embedding", V, H, 1)                                                \
+    XX(ITEM_BIAS, "item_bias", V, 1, 1)                                                \
+    XX(TYPE, "type_embedding", T, H, 1)                                                \
+    XX(GAP, "gap_embedding", EDDY_GAPS, H, 1)                                          \
+    XX(BOS, "begin_of_session", 1, H, 1)                                               \
+    XX(VALUE, "value_weight", 1, H, 1)                                                 \
+    XX(IN_GAIN, "input_norm.gain", 1, H, 1)                                            \
+    XX(IN_BIAS, "input_norm.bias", 1, H, 1)                                            \
+    XX(USER_WI, "user.wi", 3 * H, H, user)                                             \
+    XX(USER_BI, "user.bi", 1, 3 * H, user)                                             \
+    XX(USER_WH, "user.wh", 3 * H, H, user)                                             \
     XX(USER_BH, "user.bh", 1, 3 * H, user)
-#define EDDY_LAYER_TENSORS(XX)                                                          \
-    XX(WZ, "wz", H, H, mingru)                                                          \
-    XX(BZ, "bz", 1, H, mingru)                                                          \
-    XX(WC, "wc", H, H, mingru)                                                          \
-    XX(BC, "bc", 1, H, mingru)                                                          \
-    XX(WI, "wi", 3 * H, H, gru)                                                         \
-    XX(BI, "bi", 1, 3 * H, gru)                                                         \
-    XX(WH, "wh", 3 * H, H, gru)                                                         \
-    XX(BH, "bh", 1, 3 * H, gru)                                                         \
-    XX(UZ, "uz", C, H, all)                                                             \
-    XX(WINIT, "winit", H, H, user)                                                      \
-    XX(BINIT, "binit", 1, H, user)                                                      \
-    XX(WO, "wo", H, H, 1)                                                               \
-    XX(BO, "bo", 1, H, 1)                                                               \
-    XX(LN1_GAIN, "norm1.gain", 1, H, 1)                                                 \
-    XX(LN1_BIAS, "norm1.bias", 1, H, 1)                                                 \
-    XX(W1, "w1", 4 * H, H, 1)                                                           \
-    XX(B1, "b1", 1, 4 * H, 1)                                                           \
-    XX(W2, "w2", H, 4 * H, 1)                                                           \
-    XX(B2, "b2", 1, H, 1)                                                               \
-    XX(LN2_GAIN, "norm2.gain", 1, H, 1)                                                 \
+#define EDDY_LAYER_TENSORS(XX)                                                         \
+    XX(WZ, "wz", H, H, mingru)                                                         \
+    XX(BZ, "bz", 1, H, mingru)                                                         \
+    XX(WC, "wc", H, H, mingru)                                                         \
+    XX(BC, "bc", 1, H, mingru)                                                         \
+    XX(WI, "wi", 3 * H, H, gru)                                                        \
+    XX(BI, "bi", 1, 3 * H, gru)                                                        \
+    XX(WH, "wh", 3 * H, H, gru)                                                        \
+    XX(BH, "bh", 1, 3 * H, gru)                                                        \
+    XX(UZ, "uz", C, H, all)                                                            \
+    XX(WINIT, "winit", H, H, user)                                                     \
+    XX(BINIT, "binit", 1, H, user)                                                     \
+    XX(WO, "wo", H, H, 1)                                                              \
+    XX(BO, "bo", 1, H, 1)                                                              \
+    XX(LN1_GAIN, "norm1.gain", 1, H, 1)                                                \
+    XX(LN1_BIAS, "norm1.bias", 1, H, 1)                                                \
+    XX(W1, "w1", 4 * H, H, 1)                                                          \
+    XX(B1, "b1", 1, 4 * H, 1)                                                          \
+    XX(W2, "w2", H, 4 * H, 1)                                                          \
+    XX(B2, "b2", 1, H, 1)                                                              \
+    XX(LN2_GAIN, "norm2.gain", 1, H, 1)                                                \
     XX(LN2_BIAS, "norm2.bias", 1, H, 1)
 /* uz: rows C = H for mingru (gate z), 2H for gru (gates r, z); mode all only.
  * user tensors: modes init and all. */

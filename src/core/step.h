@@ -9,12 +9,12 @@
 #include "core/params.h"
 
 struct eddy_step {
-    uint32_t item;  /* index in the catalogue */
-    uint16_t type;  /* index in the type vocabulary, 0 unknown */
-    uint8_t gap;    /* bucket of the time since the user's last event */
-    bool begin;     /* first event of a session */
-    bool first;     /* first event of the user that the network sees */
-    float value;    /* phi(value): sign(v) log1p(|v|), 0 when absent */
+    uint32_t item; /* index in the catalogue */
+    uint16_t type; /* index in the type vocabulary, 0 unknown */
+    uint8_t gap;   /* bucket of the time since the user's last event */
+    bool begin;    /* first event of a session */
+    bool first;    /* first event of the user that the network sees */
+    float value;   /* phi(value): sign(v) log1p(|v|), 0 when absent */
 };
 
 /* Gap in whole seconds -> bucket floor(log2(1 + gap_s)), capped at EDDY_GAPS - 1; negative
