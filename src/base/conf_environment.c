@@ -11,18 +11,20 @@
 static const char prefix[] = "EDDY_";
 enum { PREFIX_SIZE = sizeof prefix - 1, NAME_SIZE = 128 };
 
-/* Whether variable (size bytes) is the environment's spelling of name, then *suffix. */
-static bool spells(const char *variable, size_t size, const char *name,
-                   const char *suffix)
+/* EDDY_REDIS_ADDRESS for redis.address, then suffix; cut when the name is too long. */
+static void spell(const char *name, const char *suffix, char text[NAME_SIZE])
 {
-    struct eddy_buf spelling;
-    eddy_buf_init(&spelling, 0);
-    eddy_conf_variable(name, &spelling);
-    eddy_buf_puts(&spelling, suffix);
-    bool same = !spelling.failed && spelling.size == size &&
-                memcmp(spelling.data, variable, size) == 0;
-    eddy_buf_fini(&spelling);
-    return same;
+    (void)snprintf(text, NAME_SIZE, "%s%s%s", prefix, name, suffix);
+    for (char *c = text + PREFIX_SIZE; *c; c++) {
+        *c = *c == '.' ? '_' : (char)toupper((unsigned char)*c);
+    }
+}
+
+static bool spells(const char *variable, const char *name, const char *suffix)
+{
+    char text[NAME_SIZE];
+    spell(name, suffix, text);
+    return strcmp(text, variable) == 0;
 }
 
 /* What Kubernetes and Docker links add for a service: HOST, PORT and their like. */
@@ -37,23 +39,19 @@ static bool is_service_variable(const char *rest)
  * False when it is not the section's. */
 static bool property_of(const char *variable, const char *section, char name[NAME_SIZE])
 {
-    struct eddy_buf spelling;
-    eddy_buf_init(&spelling, 0);
-    eddy_conf_variable(section, &spelling);
-    eddy_buf_putc(&spelling, '_');
-    bool ours = !spelling.failed &&
-                strncmp(variable, spelling.data, spelling.size) == 0 &&
-                variable[spelling.size] && strlen(variable) < NAME_SIZE &&
-                !is_service_variable(variable + spelling.size);
-    if (ours) {
-        size_t at = (size_t)snprintf(name, NAME_SIZE, "%s.", section);
-        for (const char *c = variable + spelling.size; *c; c++) {
-            name[at++] = *c == '_' ? '.' : (char)tolower((unsigned char)*c);
-        }
-        name[at] = '\0';
+    char head[NAME_SIZE];
+    spell(section, "_", head);
+    size_t size = strlen(head);
+    const char *rest = variable + size;
+    if (strncmp(variable, head, size) != 0 || !*rest || is_service_variable(rest)) {
+        return false;
     }
-    eddy_buf_fini(&spelling);
-    return ours;
+    size_t at = (size_t)snprintf(name, NAME_SIZE, "%s.", section);
+    for (; *rest && at < NAME_SIZE - 1; rest++) {
+        name[at++] = *rest == '_' ? '.' : (char)tolower((unsigned char)*rest);
+    }
+    name[at] = '\0';
+    return true;
 }
 
 /* Whether b is a with one letter inserted, left out or changed. */
@@ -76,19 +74,11 @@ static int check_slip(struct eddy_conf *conf, const char *variable,
 {
     for (size_t i = 0; i < conf->count; i++) {
         const char *name = conf->entries[i].option->name;
-        struct eddy_buf spelling;
-        eddy_buf_init(&spelling, 0);
-        eddy_conf_variable(name, &spelling);
-        int code = 0;
-        if (spelling.failed) {
-            code = eddy_fail(err, EDDY_ENOMEM, "configuration: out of memory");
-        } else if (eddy_conf_section(name) > 0 && is_slip(variable, spelling.data)) {
-            code = eddy_fail(err, EDDY_ECONFIG, "%s: no such option; did you mean %s?",
-                             variable, spelling.data);
-        }
-        eddy_buf_fini(&spelling);
-        if (code < 0) {
-            return code;
+        char spelling[NAME_SIZE];
+        spell(name, "", spelling);
+        if (eddy_conf_section(name) > 0 && is_slip(variable, spelling)) {
+            return eddy_fail(err, EDDY_ECONFIG, "%s: no such option; did you mean %s?",
+                             variable, spelling);
         }
     }
     return 0;
@@ -99,13 +89,12 @@ static int set_variable(struct eddy_conf *conf, const char *variable, const char
                         struct eddy_err *err)
 {
     char name[NAME_SIZE];
-    size_t size = strlen(variable);
     for (size_t i = 0; i < conf->count; i++) {
         const struct eddy_option *option = conf->entries[i].option;
         bool secret = option->flags & EDDY_OPTION_SECRET;
         bool plain = option->type != EDDY_OPTION_PASS;
-        bool file = plain && secret && spells(variable, size, option->name, "_FILE");
-        if (file || (plain && spells(variable, size, option->name, ""))) {
+        bool file = plain && secret && spells(variable, option->name, "_FILE");
+        if (file || (plain && spells(variable, option->name, ""))) {
             (void)snprintf(name, sizeof name, "%s%s", option->name,
                            file ? "_file" : "");
             return eddy_conf_set(conf, name, value, EDDY_FROM_ENVIRONMENT, variable,

@@ -28,8 +28,9 @@ static void put_scalar(struct eddy_buf *out, struct eddy_span text)
     }
 }
 
-/* The value as text; a secret that is set shows the mask. */
-static void put_value(const struct eddy_conf_entry *entry, struct eddy_buf *value)
+/* The value as text; a secret that is set shows the mask. Failure goes to out. */
+static void format_value(const struct eddy_conf_entry *entry, struct eddy_buf *value,
+                         struct eddy_buf *out)
 {
     eddy_buf_clear(value);
     eddy_buf_puts(value, ""); /* there is a NUL even when the value is empty */
@@ -38,6 +39,7 @@ static void put_value(const struct eddy_conf_entry *entry, struct eddy_buf *valu
         eddy_buf_clear(value);
         eddy_buf_puts(value, mask);
     }
+    out->failed = out->failed || value->failed;
 }
 
 static void put_origin(struct eddy_buf *out, const struct eddy_conf_origin *origin)
@@ -69,7 +71,7 @@ static void print_entry(const struct eddy_conf_entry *entry, struct eddy_buf *va
         return;
     }
     size_t section = eddy_conf_section(entry->option->name);
-    put_value(entry, value);
+    format_value(entry, value, out);
     eddy_buf_printf(out, "%s%s: ", section ? "  " : "",
                     entry->option->name + (section ? section + 1 : 0));
     put_scalar(out, eddy_buf_span(value));
@@ -130,7 +132,6 @@ void eddy_conf_print(const struct eddy_conf *conf, struct eddy_buf *out)
             }
         }
     }
-    out->failed = out->failed || value.failed;
     eddy_buf_fini(&value);
 }
 
@@ -175,7 +176,7 @@ void eddy_conf_print_json(const struct eddy_conf *conf, struct eddy_buf *out)
             continue;
         }
         put_json_head(out, &first, "", entry->option->name);
-        put_value(entry, &value);
+        format_value(entry, &value, out);
         if (type == EDDY_OPTION_BOOL || type == EDDY_OPTION_INT ||
             type == EDDY_OPTION_FLOAT) {
             eddy_buf_put(out, value.data, value.size);
@@ -185,7 +186,6 @@ void eddy_conf_print_json(const struct eddy_conf *conf, struct eddy_buf *out)
         eddy_buf_printf(out, ",\"source\":\"%s\"}", source_names[entry->origin.source]);
     }
     eddy_buf_putc(out, '}');
-    out->failed = out->failed || value.failed;
     eddy_buf_fini(&value);
 }
 
@@ -230,6 +230,7 @@ static void put_example(const struct eddy_option *option, struct eddy_buf *out)
     if (range.size > 0) {
         eddy_buf_printf(out, "%s# Allowed: %s.\n", indent, range.data);
     }
+    out->failed = out->failed || range.failed;
     eddy_buf_fini(&range);
     if (option->flags & EDDY_OPTION_SECRET) {
         eddy_buf_printf(out, "%s# Or %s_file: a file that holds it.\n", indent,
@@ -290,6 +291,7 @@ static void put_reference_row(const struct eddy_option *option, struct eddy_buf 
         eddy_buf_printf(out, " Secret; `%s_file` reads it from a file.", option->name);
     }
     eddy_buf_puts(out, " |\n");
+    out->failed = out->failed || allowed.failed;
     eddy_buf_fini(&allowed);
 }
 
