@@ -1,0 +1,356 @@
+/* Snapshot: what is written opens again, and whatever was done to the files is refused with
+ * the name of the file. `test_snapshot --write DIR` writes one for tests/golden. */
+#include "core/snapshot.h"
+
+#include <stdlib.h>
+
+#include "check.h"
+#include "core/safetensors.h"
+#include "io/files.h"
+#include "tiny_model.h"
+
+static struct tiny_files files; /* of tiny_default */
+
+static int open_files(struct eddy_span model, struct eddy_span catalog,
+                      struct eddy_span manifest, struct eddy_err *err)
+{
+    struct eddy_snapshot_files bytes = {model, catalog, manifest};
+    struct eddy_snapshot *snapshot = NULL;
+    memset(err, 0, sizeof *err);
+    int code = eddy_snapshot_decode(&bytes, eddy_kernels_get(), &snapshot, err);
+    eddy_snapshot_release(snapshot);
+    return code;
+}
+
+static bool begins_with(const char *text, const char *want)
+{
+    bool same = strncmp(text, want, strlen(want)) == 0;
+    if (!same) {
+        fprintf(stderr, "    got  \"%s\"\n    want \"%s...\"\n", text, want);
+    }
+    return same;
+}
+
+static void written_snapshot_opens_to_the_same(void)
+{
+    struct eddy_snapshot *snapshot = tiny_open(&tiny_default);
+    if (!CHECK(snapshot != NULL)) {
+        return;
+    }
+    const struct eddy_manifest *manifest = &snapshot->manifest;
+    CHECK_STR(manifest->recipe, "hrnn");
+    CHECK_INT(manifest->session_gap_s, 1800);
+    CHECK_INT(manifest->recent_events, 20);
+    CHECK_INT(manifest->seed, 1);
+    CHECK_INT(manifest->created_s, 1600000000);
+    CHECK_INT(manifest->shape.items, 50);
+    CHECK_INT(manifest->shape.hidden, 16);
+    CHECK_INT(manifest->shape.layers, 2);
+    CHECK_INT(manifest->shape.types, 3);
+    CHECK_INT(manifest->shape.cell, EDDY_CELL_MINGRU);
+    CHECK_INT(manifest->shape.mode, EDDY_MODE_ALL);
+    CHECK_STR(manifest->types[2], "buy");
+    CHECK_STR(manifest->hyper_json,
+              "{\"hidden_dimension\":16,\"learning_rate\":0.10000000000000001}");
+    CHECK_STR(manifest->data_json, "{\"events\":7}");
+    CHECK_STR(manifest->metrics_json, "{}");
+    CHECK_INT(strlen(manifest->version), 16);
+    CHECK_INT(eddy_catalog_count(snapshot->catalog), 50);
+    CHECK(eddy_span_eq(eddy_catalog_title(snapshot->catalog, 3),
+                       eddy_span_of("A, \"Title\"")));
+    struct eddy_rng rng;
+    eddy_rng_seed(&rng, 1);
+    /* params were drawn in block order; the padding between tensors is not stored. */
+    size_t compared = 0;
+    const struct eddy_layout *layout = &snapshot->layout;
+    size_t at = 0;
+    for (uint32_t t = 0; t < layout->count; t++) {
+        const struct eddy_tensor *tensor = &layout->tensors[t];
+        size_t size = (size_t)tensor->rows * tensor->cols;
+        for (; at < tensor->offset + size; at++) {
+            float want = (float)eddy_rng_normal(&rng) * 0.3f;
+            if (at >= tensor->offset) {
+                compared += snapshot->params[at] == want;
+            }
+        }
+    }
+    size_t floats = 0;
+    for (uint32_t t = 0; t < layout->count; t++) {
+        floats += (size_t)layout->tensors[t].rows * layout->tensors[t].cols;
+    }
+    CHECK_INT(compared, floats);
+    CHECK_INT(eddy_snapshot_type(snapshot, (uint32_t)eddy_hash64(eddy_span_of("buy"))),
+              2);
+    CHECK_INT(eddy_snapshot_type(snapshot, (uint32_t)eddy_hash64(eddy_span_of("x"))),
+              0);
+    eddy_snapshot_release(snapshot);
+}
+
+static void popular_items_are_ranked_with_ties_by_index(void)
+{
+    struct eddy_snapshot *snapshot = tiny_open(&tiny_default);
+    CHECK_INT(snapshot->popular_count, 50);
+    for (uint32_t i = 1; i < snapshot->popular_count; i++) {
+        uint32_t a = snapshot->popular[i - 1], b = snapshot->popular[i];
+        float x = snapshot->popularity[a], y = snapshot->popularity[b];
+        CHECK(x > y || (x == y && a < b));
+    }
+    eddy_snapshot_release(snapshot);
+}
+
+static void equal_training_gives_an_equal_version_and_any_difference_another(void)
+{
+    struct eddy_err err;
+    char versions[6][EDDY_SNAPSHOT_ID_SIZE];
+    struct tiny cases[6] = {tiny_default, tiny_default, tiny_default,
+                            tiny_default, tiny_default, tiny_default};
+    cases[1].seed = 2;
+    cases[2].session_gap_s = 1801;
+    cases[3].recent_events = 21;
+    cases[4].odd_id = "other";
+    for (int i = 0; i < 6; i++) {
+        struct eddy_snapshot *snapshot = tiny_open(&cases[i]);
+        memcpy(versions[i], snapshot->manifest.version, sizeof versions[i]);
+        eddy_snapshot_release(snapshot);
+    }
+    CHECK_STR(versions[5], versions[0]);
+    for (int i = 0; i < 5; i++) {
+        for (int k = 0; k < i; k++) {
+            CHECK(strcmp(versions[i], versions[k]) != 0);
+        }
+    }
+    struct tiny_files again;
+    CHECK_INT(tiny_encode(&tiny_default, &again, &err), 0);
+    CHECK(eddy_span_eq(eddy_buf_span(&again.manifest), eddy_buf_span(&files.manifest)));
+    tiny_files_fini(&again);
+}
+
+static void damaged_files_are_refused_by_name(void)
+{
+    struct eddy_span model = eddy_buf_span(&files.model);
+    struct eddy_span catalog = eddy_buf_span(&files.catalog);
+    struct eddy_span manifest = eddy_buf_span(&files.manifest);
+    struct eddy_err err;
+    CHECK_INT(open_files(model, catalog, manifest, &err), 0);
+    model.size--;
+    CHECK_INT(open_files(model, catalog, manifest, &err), EDDY_EFORMAT);
+    CHECK(begins_with(err.text, "model.safetensors: "));
+    model.size++;
+    catalog.size -= 5;
+    CHECK_INT(open_files(model, catalog, manifest, &err), EDDY_EFORMAT);
+    CHECK(begins_with(err.text, "catalog.csv: "));
+    catalog.size += 5;
+    for (size_t at = 0; at < model.size; at += 1 + model.size / 40) {
+        files.model.data[at] ^= 4;
+        CHECK_INT(open_files(model, catalog, manifest, &err), EDDY_EFORMAT);
+        CHECK(begins_with(err.text, "model.safetensors: sha256 begins with "));
+        files.model.data[at] ^= 4;
+    }
+    files.catalog.data[12] ^= 1;
+    CHECK_INT(open_files(model, catalog, manifest, &err), EDDY_EFORMAT);
+    CHECK(begins_with(err.text, "catalog.csv: sha256 begins with "));
+    files.catalog.data[12] ^= 1;
+    for (size_t size = 0; size + 1 < manifest.size; size += 7) {
+        struct eddy_span cut = {manifest.data, size};
+        CHECK_INT(open_files(model, catalog, cut, &err), EDDY_EFORMAT);
+        CHECK(begins_with(err.text, "manifest.json: "));
+    }
+}
+
+/* The manifest with one text replaced by another. */
+static int open_with(const char *from, const char *to, struct eddy_err *err)
+{
+    struct eddy_buf changed;
+    const char *place = strstr(files.manifest.data, from);
+    CHECK(place != NULL);
+    if (!place) {
+        return 0;
+    }
+    eddy_buf_init(&changed, 0);
+    eddy_buf_put(&changed, files.manifest.data, (size_t)(place - files.manifest.data));
+    eddy_buf_puts(&changed, to);
+    eddy_buf_puts(&changed, place + strlen(from));
+    int code = open_files(eddy_buf_span(&files.model), eddy_buf_span(&files.catalog),
+                          eddy_buf_span(&changed), err);
+    eddy_buf_fini(&changed);
+    return code;
+}
+
+static void a_manifest_changed_by_hand_is_refused_and_says_where(void)
+{
+    static const struct {
+        const char *from, *to, *want;
+    } cases[] = {
+        {"\"session_gap_s\": 1800", "\"session_gap_s\": 60",
+         "manifest.json: version is "},
+        {"\"learning_rate\": 0.1", "\"learning_rate\": 0.2",
+         "manifest.json: version is "},
+        {"\"click\"", "\"klick\"", "manifest.json: version is "},
+        {"\"format\": 1", "\"format\": 2",
+         "manifest.json: format 2, this program knows 1"},
+        {"\"session_gap_s\": 1800", "\"session_gap_s\": 0",
+         "manifest.json: session_gap_s is 0, allowed is 1 to 31622400"},
+        {"\"recent_events\": 20", "\"recent_events\": 201",
+         "manifest.json: recent_events is 201, allowed is 1 to 200"},
+        {"\"hidden\": 16", "\"hidden\": 100000",
+         "manifest.json: model shape: hidden dimension is 100000"},
+        {"\"hidden\": 16", "\"hidden\": -1",
+         "manifest.json: hidden is missing or no integer"},
+        {"\"cell\": \"mingru\"", "\"cell\": \"lstm\"",
+         "manifest.json: cell 'lstm' is not known"},
+        {"\"mode\": \"all\"", "\"mode\": 3",
+         "manifest.json: mode is missing or no string"},
+        {"\"buy\"", "\"\"", "manifest.json: types: number 2 is ''"},
+        {"\"buy\"", "7", "manifest.json: types: number 2 is 'missing'"},
+        {"\"types\": 3", "\"types\": 4",
+         "manifest.json: types: 3 texts, the shape says 4"},
+        {"\"recipe\": \"hrnn\"", "\"recipes\": 1",
+         "manifest.json: recipe is missing or no string"},
+        {"\"catalog.csv\"", "\"catalog\"",
+         "manifest.json: files: catalog.csv is missing"},
+        {"2020-09-13T", "yesterday",
+         "manifest.json: created: 'yesterday12:26:40Z' is no"},
+        {"\"seed\": 1", "\"seed\": \"1\"", "manifest.json: seed is missing"},
+        {"\"seed\": 1", "\"seed\": 1, \"seed\": 1", "manifest.json: line "},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct eddy_err err;
+        CHECK_INT(open_with(cases[i].from, cases[i].to, &err), EDDY_EFORMAT);
+        CHECK(begins_with(err.text, cases[i].want));
+    }
+}
+
+static void what_does_not_fit_is_not_written(void)
+{
+    struct eddy_shape shape = {2, 16, 1, 1, EDDY_CELL_GRU, EDDY_MODE_FLAT};
+    struct eddy_layout layout;
+    CHECK_INT(eddy_layout_init(&layout, &shape, NULL), 0);
+    float *params = eddy_params_new(&layout);
+    float popularity[2] = {0, 1};
+    struct eddy_catalog *catalog = eddy_catalog_new();
+    struct eddy_manifest manifest = {.session_gap_s = 1800, .recent_events = 100};
+    manifest.types[0] = strdup("");
+    struct {
+        const char *want;
+        int code;
+    } cases[] = {
+        {"catalogue of 1 items, model of 2", EDDY_ECONFIG},
+        {"tensor popularity: NaN or infinity in it, nothing is written", EDDY_EFATAL},
+        {"tensor item_embedding: NaN or infinity in it, nothing is written",
+         EDDY_EFATAL},
+        {"recent_events is 0, allowed is 1 to 200", EDDY_ECONFIG},
+        {"metrics: no JSON object: '[' or '{' expected near end of file", EDDY_EFORMAT},
+        {"", 0},
+    };
+    eddy_catalog_add(catalog, eddy_span_of("a"));
+    for (int i = 0; i < 6; i++) {
+        struct tiny_files out = {0};
+        struct eddy_err err = {0};
+        popularity[1] = i == 1 ? NAN : 1;
+        params[3] = i == 2 ? INFINITY : 0;
+        manifest.recent_events = i == 3 ? 0 : 100;
+        manifest.metrics_json = i == 4 ? strdup("") : NULL;
+        int code = eddy_snapshot_encode(&manifest, &layout, params, popularity, catalog,
+                                        &out.model, &out.catalog, &out.manifest, &err);
+        CHECK_INT(code, cases[i].code);
+        CHECK_STR(err.text, cases[i].want);
+        free(manifest.metrics_json);
+        manifest.metrics_json = NULL;
+        tiny_files_fini(&out);
+        if (i == 0) {
+            eddy_catalog_add(catalog, eddy_span_of("b"));
+        }
+    }
+    eddy_manifest_fini(&manifest);
+    eddy_catalog_free(catalog);
+    free(params);
+}
+
+static void safetensors_that_lie_are_refused(void)
+{
+    static const struct {
+        const char *header, *want;
+    } cases[] = {
+        {"{\"t\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}", ""},
+        {"[]", "header is no JSON object: another type"},
+        {"{\"s\":{}}", "tensor t is missing"},
+        {"{\"t\":3}", "tensor t: dtype is missing, F32 is wanted"},
+        {"{\"t\":{\"dtype\":\"F16\",\"shape\":[2,2],\"data_offsets\":[0,8]}}",
+         "tensor t: dtype is F16, F32 is wanted"},
+        {"{\"t\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}",
+         "tensor t: the shape is not (2, 2)"},
+        {"{\"t\":{\"dtype\":\"F32\",\"shape\":[2,-2],\"data_offsets\":[0,16]}}",
+         "tensor t: the shape is not (2, 2)"},
+        {"{\"t\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,20]}}",
+         "tensor t: its offsets are not in the file"},
+        {"{\"t\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[8,24]}}",
+         "tensor t: its offsets are not in the file"},
+        {"{\"t\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[16,0]}}",
+         "tensor t: its offsets are not in the file"},
+        {"{\"t\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[-16,0]}}",
+         "tensor t: its offsets are not in the file"},
+        {"{\"t\":{\"dtype\":\"F32\",\"shape\":[2,2]}}",
+         "tensor t: its offsets are not in the file"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct eddy_buf bytes;
+        struct eddy_safetensors file;
+        struct eddy_err err = {0};
+        float data[4] = {1, 2, 3, 4}, got[4];
+        uint64_t size = strlen(cases[i].header);
+        eddy_buf_init(&bytes, 0);
+        eddy_buf_put(&bytes, &size, 8);
+        eddy_buf_puts(&bytes, cases[i].header);
+        eddy_buf_put(&bytes, data, sizeof data);
+        int code = eddy_safetensors_open(eddy_buf_span(&bytes), &file, &err);
+        if (code == 0) {
+            code = eddy_safetensors_read(&file, "t", 2, 2, got, &err);
+            eddy_safetensors_close(&file);
+        }
+        CHECK_INT(code, cases[i].want[0] ? EDDY_EFORMAT : 0);
+        CHECK_STR(err.text, cases[i].want);
+        for (size_t cut = 0; cut < 8 + size; cut++) {
+            CHECK_INT(eddy_safetensors_open((struct eddy_span){bytes.data, cut}, &file,
+                                            NULL),
+                      EDDY_EFORMAT);
+        }
+        eddy_buf_fini(&bytes);
+    }
+}
+
+static void the_last_release_frees(void)
+{
+    struct eddy_snapshot *snapshot = tiny_open(&tiny_default);
+    CHECK(eddy_snapshot_acquire(snapshot) == snapshot);
+    eddy_snapshot_release(snapshot);
+    CHECK_INT(eddy_catalog_count(snapshot->catalog), 50); /* still there */
+    eddy_snapshot_release(snapshot);
+    eddy_snapshot_release(NULL);
+}
+
+int main(int argc, char **argv)
+{
+    struct eddy_err err = {0};
+    if (tiny_encode(&tiny_default, &files, &err) < 0) {
+        fprintf(stderr, "%s\n", err.text);
+        return 1;
+    }
+    if (argc == 3 && strcmp(argv[1], "--write") == 0) {
+        int code = eddy_snapshot_save(argv[2], eddy_buf_span(&files.model),
+                                      eddy_buf_span(&files.catalog),
+                                      eddy_buf_span(&files.manifest), &err);
+        fprintf(stderr, "%s", err.text);
+        tiny_files_fini(&files);
+        return code < 0;
+    }
+    RUN(written_snapshot_opens_to_the_same);
+    RUN(popular_items_are_ranked_with_ties_by_index);
+    RUN(equal_training_gives_an_equal_version_and_any_difference_another);
+    RUN(damaged_files_are_refused_by_name);
+    RUN(a_manifest_changed_by_hand_is_refused_and_says_where);
+    RUN(what_does_not_fit_is_not_written);
+    RUN(safetensors_that_lie_are_refused);
+    RUN(the_last_release_frees);
+    tiny_files_fini(&files);
+    return check_done();
+}
