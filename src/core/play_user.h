@@ -1,0 +1,35 @@
+/* Layer: core.  One user of a play or a stream: what a worker keeps in his state, without
+ * the stored form. Private to core/play.c and core/stream.c. */
+#ifndef EDDY_CORE_PLAY_USER_H
+#define EDDY_CORE_PLAY_USER_H
+
+#include "core/interactions.h"
+#include "core/score.h"
+#include "core/snapshot.h"
+
+struct eddy_play_user {
+    float *hidden;      /* owned; eddy_hrnn_state_floats */
+    int64_t previous_s; /* newest stepped event, -1: none */
+    bool stepped;
+    uint32_t *seen;     /* known items, rising; owned */
+    uint32_t seen_count, seen_capacity;
+};
+
+/* Back to a new user; keeps the memory. */
+void eddy_play_user_reset(struct eddy_play_user *user, uint32_t hidden_floats);
+int eddy_play_user_see(struct eddy_play_user *user, uint32_t item); /* 0, EDDY_ENOMEM */
+/* The step for a row: 1 (in *ret), 0 when the snapshot does not know the item, EDDY_ENOMEM
+ * (the step is made, the item is missing in seen). */
+int eddy_play_user_step(struct eddy_play_user *user,
+                        const struct eddy_snapshot *snapshot,
+                        const struct eddy_interaction *row, const uint16_t *types,
+                        struct eddy_step *ret);
+
+/* Types of the file -> types of the snapshot; free(). NULL: memory. */
+uint16_t *eddy_play_types(const struct eddy_snapshot *snapshot,
+                          const struct eddy_interactions *interactions);
+/* The k best of `items` scores by (score falling, index rising); count returned. */
+uint32_t eddy_play_popular(const float *popularity, uint32_t items, uint32_t k,
+                           struct eddy_scored *ret);
+
+#endif
