@@ -1,0 +1,18 @@
+/* Layer: app.  The right OpenBLAS kernels for this CPU: they are chosen when the library is
+ * loaded, so the way to another choice is the environment and a new start. */
+#ifndef EDDY_APP_BLAS_CORE_H
+#define EDDY_APP_BLAS_CORE_H
+
+#include <stdbool.h>
+
+/* To be called first by commands that multiply large matrices (train, eval, bench, demo).
+ * When the CPU can do more than the kernels that OpenBLAS chose, sets OPENBLAS_CORETYPE and
+ * starts this program again with the same arguments, once; then this does not return. A
+ * core type that the user has set is left alone. */
+void eddy_blas_core_ensure(void);
+
+/* One line to stderr about the kernels in use, a warning when they are poor. quiet: the
+ * warning only. */
+void eddy_blas_core_report(const char *command, bool quiet);
+
+#endif

@@ -1,0 +1,30 @@
+/* Layer: app.  The CSV files of train, recommend and eval. */
+#ifndef EDDY_APP_INPUTS_H
+#define EDDY_APP_INPUTS_H
+
+#include "core/interactions.h"
+#include "core/snapshot.h"
+
+struct eddy_input_options {
+    const char *interactions;          /* path or "-" */
+    const char *items, *users;         /* path or NULL */
+    const struct eddy_catalog *known;  /* of a model: its items keep their indices */
+    bool skip_bad;
+};
+
+struct eddy_inputs {
+    struct eddy_interactions interactions;
+    struct eddy_catalog *items; /* of the items file, NULL: none */
+    int64_t user_rows; /* of the users file, -1: none */
+};
+
+/* Read and check all of them. EDDY_EIO, EDDY_EFORMAT "FILE:LINE: ...", EDDY_ENOMEM; then
+ * nothing is to be closed. */
+int eddy_inputs_open(struct eddy_inputs *inputs, const struct eddy_input_options *options,
+                     struct eddy_err *err);
+void eddy_inputs_close(struct eddy_inputs *inputs);
+
+/* Largest resident set of this process so far, in bytes. */
+uint64_t eddy_peak_resident_bytes(void);
+
+#endif

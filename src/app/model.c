@@ -1,0 +1,191 @@
+#include "app/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "io/files.h"
+
+/* Amazon's names of the recipes that this network serves. */
+static const char *const recipes[] = {"aws-user-personalization", "aws-hrnn"};
+enum { RECIPE_COUNT = sizeof recipes / sizeof *recipes };
+
+const char *eddy_recipe_find(const char *name)
+{
+    static const char arn[] = "arn:aws:personalize:::recipe/";
+    if (strncmp(name, arn, sizeof arn - 1) == 0)
+        name += sizeof arn - 1;
+    for (int i = 0; i < RECIPE_COUNT; i++)
+        if (strcmp(name, recipes[i]) == 0 || strcmp(name, recipes[i] + 4) == 0)
+            return recipes[i];
+    return NULL;
+}
+
+const char *eddy_recipe_names(void)
+{
+    return "aws-user-personalization, aws-hrnn";
+}
+
+/* The n-th of "a|b|c". */
+static struct eddy_span choice_of(const char *choices, int64_t n)
+{
+    for (; n > 0 && strchr(choices, '|') != NULL; n--)
+        choices = strchr(choices, '|') + 1;
+    return (struct eddy_span){choices, strcspn(choices, "|")};
+}
+
+static void put_option(const struct eddy_option *option, const char *target,
+                       struct eddy_buf *out)
+{
+    const void *field = target + option->offset;
+    eddy_buf_put_json_string(out, eddy_span_of(option->name));
+    eddy_buf_putc(out, ':');
+    switch (option->type) {
+    case EDDY_OPTION_BOOL:
+        eddy_buf_puts(out, *(const bool *)field ? "true" : "false");
+        break;
+    case EDDY_OPTION_FLOAT: eddy_buf_printf(out, "%.9g", *(const double *)field); break;
+    case EDDY_OPTION_CHOICE:
+        eddy_buf_put_json_string(out,
+                                 choice_of(option->choices, *(const int64_t *)field));
+        break;
+    default: eddy_buf_put_i64(out, *(const int64_t *)field); break;
+    }
+}
+
+static void put_hyper(const struct eddy_train_options *options, struct eddy_buf *out)
+{
+    eddy_buf_putc(out, '{');
+    for (size_t i = 0; i < eddy_train_option_count; i++) {
+        eddy_buf_puts(out, i > 0 ? "," : "");
+        put_option(&eddy_train_option_table[i], (const char *)options, out);
+    }
+    eddy_buf_puts(out, "}");
+}
+
+static void put_data(const struct eddy_interactions *interactions, struct eddy_buf *out)
+{
+    eddy_buf_printf(out,
+                    "{\"sha256\":\"%s\",\"events\":%llu,\"users\":%u,\"items\":%u,"
+                    "\"skipped\":%llu}",
+                    interactions->sha256, (unsigned long long)interactions->count,
+                    eddy_catalog_count(interactions->users),
+                    eddy_catalog_count(interactions->items),
+                    (unsigned long long)interactions->skipped);
+}
+
+static void put_number(struct eddy_buf *out, const char *name, double value)
+{
+    eddy_buf_printf(out, "%s\"%s\":", out->size > 1 ? "," : "", name);
+    eddy_buf_put_fixed(out, value, 6);
+}
+
+static void put_metrics(const struct eddy_model_source *source,
+                        const struct eddy_train_result *result, struct eddy_buf *out)
+{
+    eddy_buf_puts(out, "{");
+    put_number(out, "loss", result->loss);
+    put_number(out, "epochs", result->epochs);
+    put_number(out, "best_epoch", result->best_epoch);
+    if (result->validation_events > 0) {
+        put_number(out, "validation_events", (double)result->validation_events);
+        put_number(out, "validation_ndcg_at_10", result->best_ndcg);
+        put_number(out, "validation_hr_at_10", result->best_hr);
+    }
+    put_number(out, "seconds", source->seconds);
+    put_number(out, "cpu_seconds", source->cpu_seconds);
+    eddy_buf_puts(out, "}");
+}
+
+/* A malloced text of what put() wrote; NULL when memory is out. */
+static char *take_text(struct eddy_buf *buf)
+{
+    char *text = buf->failed ? NULL : strdup(buf->data);
+    eddy_buf_clear(buf);
+    return text;
+}
+
+static int fill_manifest(const struct eddy_model_source *source,
+                         const struct eddy_train_result *result,
+                         struct eddy_manifest *manifest)
+{
+    const struct eddy_interactions *in = source->interactions;
+    struct eddy_buf buf;
+    bool complete = true;
+
+    (void)snprintf(manifest->recipe, sizeof manifest->recipe, "%s", source->recipe);
+    manifest->shape = result->layout.shape;
+    manifest->session_gap_s = (uint32_t)source->options->session_gap_s;
+    manifest->recent_events = (uint32_t)source->options->recent_events;
+    manifest->seed = source->options->seed;
+    manifest->created_s = eddy_now_ms() / 1000;
+    eddy_buf_init(&buf, 0);
+    put_hyper(source->options, &buf);
+    manifest->hyper_json = take_text(&buf);
+    put_data(in, &buf);
+    manifest->data_json = take_text(&buf);
+    put_metrics(source, result, &buf);
+    manifest->metrics_json = take_text(&buf);
+    eddy_buf_fini(&buf);
+    for (uint32_t t = 0; t < in->type_count; t++) {
+        manifest->types[t] = strdup(in->types[t]);
+        complete = complete && manifest->types[t] != NULL;
+    }
+    return complete && manifest->hyper_json && manifest->data_json &&
+                   manifest->metrics_json
+               ? 0
+               : EDDY_ENOMEM;
+}
+
+/* The items file's catalogue with the items that only interactions know behind it. */
+static struct eddy_catalog *whole_catalog(const struct eddy_catalog *items,
+                                          const struct eddy_catalog *known)
+{
+    struct eddy_catalog *whole = NULL;
+    struct eddy_buf csv;
+    eddy_buf_init(&csv, 0);
+    eddy_catalog_encode(items ? items : known, &csv);
+    if (csv.failed || eddy_catalog_decode(eddy_buf_span(&csv), &whole, NULL) < 0)
+        whole = NULL;
+    eddy_buf_fini(&csv);
+    uint32_t count = eddy_catalog_count(known);
+    for (uint32_t i = whole ? eddy_catalog_count(whole) : count; i < count; i++) {
+        if (eddy_catalog_add(whole, eddy_catalog_id(known, i)) != i) {
+            eddy_catalog_free(whole);
+            return NULL;
+        }
+    }
+    return whole;
+}
+
+int eddy_model_save(const char *folder, const struct eddy_model_source *source,
+                    const struct eddy_train_result *result,
+                    char ret_version[EDDY_SNAPSHOT_ID_SIZE], struct eddy_err *err)
+{
+    struct eddy_manifest manifest = {0};
+    struct eddy_buf files[3];
+    struct eddy_catalog *catalog =
+        whole_catalog(source->items, source->interactions->items);
+    int r;
+
+    for (int i = 0; i < 3; i++)
+        eddy_buf_init(&files[i], 0);
+    if (catalog == NULL || fill_manifest(source, result, &manifest) < 0) {
+        r = eddy_fail(err, EDDY_ENOMEM, "no memory to write the model");
+        goto out;
+    }
+    r = eddy_snapshot_encode(&manifest, &result->layout, result->params,
+                             result->popularity, catalog, &files[0], &files[1],
+                             &files[2], err);
+    if (r == 0)
+        r = eddy_snapshot_save(folder, eddy_buf_span(&files[0]),
+                               eddy_buf_span(&files[1]), eddy_buf_span(&files[2]), err);
+    if (r == 0)
+        memcpy(ret_version, manifest.version, EDDY_SNAPSHOT_ID_SIZE);
+out:
+    for (int i = 0; i < 3; i++)
+        eddy_buf_fini(&files[i]);
+    eddy_manifest_fini(&manifest);
+    eddy_catalog_free(catalog);
+    return r;
+}
