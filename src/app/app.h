@@ -30,7 +30,11 @@ int eddy_app_fail(const char *command, const struct eddy_err *err);
 
 /* XX(name, group, summary) in the order in which a newcomer meets them; rows of a group
  * stand together. A row is added by the commit that adds its file. */
-#define EDDY_COMMANDS(XX) XX(help, "Help", "explain a command: eddy help run")
+#define EDDY_COMMANDS(XX)                                                               \
+    XX(train, "Models", "learn a model from interactions")                              \
+    XX(recommend, "Models", "lists for histories, from a model")                        \
+    XX(eval, "Models", "measure a model on a protocol")                                 \
+    XX(help, "Help", "explain a command: eddy help run")
 
 #define XX(name, group, summary) int eddy_cmd_##name(int argc, char **argv);
 EDDY_COMMANDS(XX)

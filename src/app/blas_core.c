@@ -67,11 +67,12 @@ void eddy_blas_core_report(const char *command, bool quiet)
 {
     const char *wanted = eddy_blas_core_wanted();
     if (wanted != NULL)
-        (void)fprintf(stderr,
-                      "eddy %s: warning: OpenBLAS uses its %s kernels although this CPU "
-                      "can run %s: expect a half to a fifth of the speed; unset or change "
-                      "%s, or link a newer OpenBLAS\n",
-                      command, eddy_blas_core(), wanted, variable);
+        (void)fprintf(
+            stderr,
+            "eddy %s: warning: OpenBLAS uses its %s kernels although this CPU "
+            "can run %s: expect a half to a fifth of the speed; unset or change "
+            "%s, or link a newer OpenBLAS\n",
+            command, eddy_blas_core(), wanted, variable);
     else if (!quiet)
         (void)fprintf(stderr, "eddy %s: OpenBLAS runs its %s kernels\n", command,
                       eddy_blas_core());

@@ -19,30 +19,33 @@ struct arguments {
 };
 
 static const struct eddy_arg rows[] = {
-    {"interactions", 'i', EDDY_ARG_TEXT, offsetof(struct arguments, interactions), "FILE",
-     "CSV with USER_ID, ITEM_ID, TIMESTAMP and, if you like, EVENT_TYPE, EVENT_VALUE",
+    {"interactions", 'i', EDDY_ARG_TEXT, offsetof(struct arguments, interactions),
+     "FILE",
+     .help =
+         "CSV with USER_ID, ITEM_ID, TIMESTAMP and, if you like, EVENT_TYPE, EVENT_VALUE",
      .required = true},
     {"items", 'I', EDDY_ARG_TEXT, offsetof(struct arguments, items), "FILE",
-     "CSV with ITEM_ID and metadata columns"},
+     .help = "CSV with ITEM_ID and metadata columns"},
     {"users", 'U', EDDY_ARG_TEXT, offsetof(struct arguments, users), "FILE",
-     "CSV with USER_ID and metadata columns (checked; these recipes do not use it)"},
+     .help =
+         "CSV with USER_ID and metadata columns (checked; these recipes do not use it)"},
     {"model", 'o', EDDY_ARG_TEXT, offsetof(struct arguments, model), "FOLDER",
-     "where the model goes; an older one there is replaced", .required = true},
+     .help = "where the model goes; an older one there is replaced", .required = true},
     {"recipe", 0, EDDY_ARG_TEXT, offsetof(struct arguments, recipe), "NAME",
-     "aws-user-personalization (default) or aws-hrnn: the same network"},
+     .help = "aws-user-personalization (default) or aws-hrnn: the same network"},
     {"set", 0, EDDY_ARG_LIST, offsetof(struct arguments, set), "NAME=VALUE",
-     "a setting of training, see below; may be repeated"},
+     .help = "a setting of training, see below; may be repeated"},
     {"seed", 0, EDDY_ARG_INT, offsetof(struct arguments, seed), "N",
-     "the same seed gives the same model (default 1)", .max = 9e15},
+     .help = "the same seed gives the same model (default 1)", .max = 9e15},
     {"threads", 0, EDDY_ARG_INT, offsetof(struct arguments, threads), "N",
-     "threads to train on (default 2); the model does not depend on it", .min = 1,
-     .max = 64},
+     .help = "threads to train on (default 2); the model does not depend on it",
+     .min = 1, .max = 64},
     {"skip-bad", 0, EDDY_ARG_FLAG, offsetof(struct arguments, skip_bad), NULL,
-     "leave bad rows out and count them instead of stopping at the first"},
+     .help = "leave bad rows out and count them instead of stopping at the first"},
     {"json", 0, EDDY_ARG_FLAG, offsetof(struct arguments, json), NULL,
-     "summary as JSON on standard output"},
+     .help = "summary as JSON on standard output"},
     {"quiet", 'q', EDDY_ARG_FLAG, offsetof(struct arguments, quiet), NULL,
-     "no progress"},
+     .help = "no progress"},
 };
 
 static const struct eddy_args command_line = {
@@ -169,11 +172,11 @@ static void print_summary(const struct arguments *arguments,
             "\"gflops\":%.1f,\"peak_resident_mib\":%.0f,\"blas_core\":\"%s\"}\n",
             version, source->recipe, (unsigned long long)in->count,
             eddy_catalog_count(in->users), eddy_catalog_count(in->items),
-            (unsigned long long)in->skipped,
-            (long long)inputs->user_rows, result->epochs, result->best_epoch,
-            result->loss, (unsigned long long)result->validation_events,
-            result->best_ndcg, result->best_hr, source->seconds, source->cpu_seconds,
-            per_epoch, result->flops / source->cpu_seconds / 1e9, peak, eddy_blas_core());
+            (unsigned long long)in->skipped, (long long)inputs->user_rows,
+            result->epochs, result->best_epoch, result->loss,
+            (unsigned long long)result->validation_events, result->best_ndcg,
+            result->best_hr, source->seconds, source->cpu_seconds, per_epoch,
+            result->flops / source->cpu_seconds / 1e9, peak, eddy_blas_core());
         return;
     }
     (void)printf("model %s (%s) in %s\n", version, source->recipe, arguments->model);

@@ -30,7 +30,8 @@ static int check_users(struct eddy_span bytes, const char *name, bool skip_bad,
             column = i;
     if (r >= 0 && column == EDDY_CSV_COLUMNS_MAX)
         r = eddy_fail(err, EDDY_EFORMAT,
-                      "%s:1: Input CSV is missing the following columns:[USER_ID]", name);
+                      "%s:1: Input CSV is missing the following columns:[USER_ID]",
+                      name);
     while (r >= 0 && (r = eddy_csv_next(&csv, err)) != 0) {
         bool filled = r > 0 && column < csv.count && csv.fields[column].size > 0;
         if (r > 0 && !filled)
@@ -79,8 +80,8 @@ static int open_users(struct eddy_inputs *inputs,
     return r;
 }
 
-int eddy_inputs_open(struct eddy_inputs *inputs, const struct eddy_input_options *options,
-                     struct eddy_err *err)
+int eddy_inputs_open(struct eddy_inputs *inputs,
+                     const struct eddy_input_options *options, struct eddy_err *err)
 {
     struct eddy_interactions_options interactions = {.skip_bad = options->skip_bad};
     struct eddy_file file;

@@ -6,22 +6,22 @@
 #include "core/snapshot.h"
 
 struct eddy_input_options {
-    const char *interactions;          /* path or "-" */
-    const char *items, *users;         /* path or NULL */
-    const struct eddy_catalog *known;  /* of a model: its items keep their indices */
+    const char *interactions;         /* path or "-" */
+    const char *items, *users;        /* path or NULL */
+    const struct eddy_catalog *known; /* of a model: its items keep their indices */
     bool skip_bad;
 };
 
 struct eddy_inputs {
     struct eddy_interactions interactions;
     struct eddy_catalog *items; /* of the items file, NULL: none */
-    int64_t user_rows; /* of the users file, -1: none */
+    int64_t user_rows;          /* of the users file, -1: none */
 };
 
 /* Read and check all of them. EDDY_EIO, EDDY_EFORMAT "FILE:LINE: ...", EDDY_ENOMEM; then
  * nothing is to be closed. */
-int eddy_inputs_open(struct eddy_inputs *inputs, const struct eddy_input_options *options,
-                     struct eddy_err *err);
+int eddy_inputs_open(struct eddy_inputs *inputs,
+                     const struct eddy_input_options *options, struct eddy_err *err);
 void eddy_inputs_close(struct eddy_inputs *inputs);
 
 /* Largest resident set of this process so far, in bytes. */

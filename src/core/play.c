@@ -153,7 +153,8 @@ static void answer(const struct run *run, struct player *player)
         if (!slot->active || !play->wants(play->context, slot->user, row))
             continue;
         if (!slot->state.stepped) {
-            play->list(play->context, slot->user, row, run->popular, run->popular_count);
+            play->list(play->context, slot->user, row, run->popular,
+                       run->popular_count);
             continue;
         }
         queries[n] = slot->state.hidden + offset;
@@ -246,8 +247,9 @@ int eddy_play_users(const struct eddy_play *play, uint32_t first, uint32_t count
     for (uint32_t t = 0; complete && t < threads; t++)
         complete = player_init(&run.players[t], play) == 0;
     if (complete) {
-        run.popular_count = eddy_play_popular(
-            play->popularity, play->snapshot->layout.shape.items, play->k, run.popular);
+        run.popular_count =
+            eddy_play_popular(play->popularity, play->snapshot->layout.shape.items,
+                              play->k, run.popular);
         eddy_team_run(threads, tasks, play_task, &run);
     } else {
         r = eddy_fail(err, EDDY_ENOMEM, "no memory to play %u histories", count);

@@ -5,8 +5,8 @@
 #define EDDY_CORE_PLAY_H
 
 #include "core/interactions.h"
-#include "core/snapshot.h"
 #include "core/score.h"
+#include "core/snapshot.h"
 
 #define EDDY_PLAY_END UINT64_MAX
 
@@ -39,8 +39,8 @@ struct eddy_stream_options {
     const struct eddy_interactions *interactions;
     uint32_t k, threads;
     bool exclude_seen;
-    int64_t refresh_ms;   /* of event time between refreshes of the tables; 0: never */
-    double half_life_s;   /* of the popularity table */
+    int64_t refresh_ms; /* of event time between refreshes of the tables; 0: never */
+    double half_life_s; /* of the popularity table */
 };
 int eddy_stream_new(const struct eddy_stream_options *options, struct eddy_stream **ret,
                     struct eddy_err *err);

@@ -11,7 +11,7 @@ struct eddy_play_user {
     float *hidden;      /* owned; eddy_hrnn_state_floats */
     int64_t previous_s; /* newest stepped event, -1: none */
     bool stepped;
-    uint32_t *seen;     /* known items, rising; owned */
+    uint32_t *seen; /* known items, rising; owned */
     uint32_t seen_count, seen_capacity;
 };
 

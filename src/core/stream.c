@@ -27,10 +27,10 @@ struct worker {
 
 struct eddy_stream {
     struct eddy_stream_options options;
-    uint64_t *order;       /* rows of interactions in file order */
+    uint64_t *order; /* rows of interactions in file order */
     uint64_t order_count, at;
     struct eddy_play_user *users; /* hidden NULL until the first step */
-    uint32_t *run_of_user; /* last run that the user was in */
+    uint32_t *run_of_user;        /* last run that the user was in */
     uint16_t *types;
     struct worker *workers;
     uint32_t run;
@@ -139,8 +139,8 @@ static bool allocate(struct eddy_stream *stream)
     stream->popular = calloc(k, sizeof *stream->popular);
     stream->lists = calloc(RUN_ROWS * k, sizeof *stream->lists);
     if (!stream->order || !stream->users || !stream->run_of_user || !stream->types ||
-        !stream->workers || !stream->counts || !stream->popularity || !stream->popular ||
-        !stream->lists)
+        !stream->workers || !stream->counts || !stream->popularity ||
+        !stream->popular || !stream->lists)
         return false;
     for (uint32_t t = 0; t < options->threads; t++) {
         stream->workers[t].hrnn = eddy_hrnn_scratch_new(shape, TASK_ROWS);
@@ -218,8 +218,8 @@ static uint32_t popular_list(const struct eddy_stream *stream, struct eddy_score
 }
 
 /* Lists of the wanted rows [first, end) of the run. */
-static void make_lists(struct eddy_stream *stream, struct worker *worker, uint32_t first,
-                       uint32_t end)
+static void make_lists(struct eddy_stream *stream, struct worker *worker,
+                       uint32_t first, uint32_t end)
 {
     const struct eddy_stream_options *options = &stream->options;
     uint32_t offset = eddy_hrnn_query_offset(&options->snapshot->layout.shape);
@@ -332,8 +332,8 @@ uint32_t eddy_stream_next(struct eddy_stream *stream,
                   (stream->row_count + TASK_ROWS - 1) / TASK_ROWS, run_task, stream);
     for (uint32_t i = 0; i < stream->row_count; i++)
         if (stream->wanted[i])
-            list(context, stream->rows[i], stream->lists + (size_t)i * stream->options.k,
-                 stream->counts_of[i]);
+            list(context, stream->rows[i],
+                 stream->lists + (size_t)i * stream->options.k, stream->counts_of[i]);
     count_rows(stream);
     return stream->row_count;
 }

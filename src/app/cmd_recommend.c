@@ -1,0 +1,350 @@
+/* eddy recommend: a model and histories -> lists, by the serving code. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/app.h"
+#include "app/args.h"
+#include "app/inputs.h"
+#include "app/progress.h"
+#include "core/play.h"
+#include "io/files.h"
+
+struct arguments {
+    const char *model, *interactions, *output;
+    int64_t k, threads, refresh_ms, from_ms, half_life_ms;
+    bool every_event, stream, exclude_seen, skip_bad, quiet;
+};
+
+static const struct eddy_arg rows[] = {
+    {"model", 'm', EDDY_ARG_TEXT, offsetof(struct arguments, model), "FOLDER",
+     .help = "a model of eddy train", .required = true},
+    {"histories", 'i', EDDY_ARG_TEXT, offsetof(struct arguments, interactions), "FILE",
+     .help = "CSV with USER_ID, ITEM_ID, TIMESTAMP", .required = true},
+    {"output", 'o', EDDY_ARG_TEXT, offsetof(struct arguments, output), "LISTS",
+     .help = "TSV: query, rank, item, score; - is standard output", .required = true},
+    {"k", 'k', EDDY_ARG_INT, offsetof(struct arguments, k), "N",
+     .help = "length of a list (default 25)", .min = 1, .max = EDDY_POPULAR_MAX},
+    {"every-event", 0, EDDY_ARG_FLAG, offsetof(struct arguments, every_event), NULL,
+     .help =
+         "a query USER_ID:n for the n-th event (n >= 2) of each user, answered from the "
+         "events before it; else one query per user, after all his events"},
+    {"stream", 0, EDDY_ARG_FLAG, offsetof(struct arguments, stream), NULL,
+     .help = "play the rows in file order, as the running system would see them"},
+    {"refresh", 0, EDDY_ARG_DURATION, offsetof(struct arguments, refresh_ms), "SECONDS",
+     .help =
+         "with --stream: refresh the tables every so much event time (default: never)",
+     .min = 1000, .max = 1e12},
+    {"half-life", 0, EDDY_ARG_DURATION, offsetof(struct arguments, half_life_ms),
+     "SECONDS",
+     .help =
+         "with --refresh: age at which an event counts half in the popularity table, which "
+         "users without history get (default 7d)",
+     .min = 1000, .max = 1e12},
+    {"from", 0, EDDY_ARG_TIME, offsetof(struct arguments, from_ms), "TIME",
+     .help = "with --stream: lists only for events at or after TIME"},
+    {"exclude-seen", 0, EDDY_ARG_FLAG, offsetof(struct arguments, exclude_seen), NULL,
+     .help = "leave out items that the user has had"},
+    {"threads", 0, EDDY_ARG_INT, offsetof(struct arguments, threads), "N",
+     .help = "threads (default 2); the lists do not depend on it", .min = 1, .max = 64},
+    {"skip-bad", 0, EDDY_ARG_FLAG, offsetof(struct arguments, skip_bad), NULL,
+     .help = "leave bad rows out and count them instead of stopping at the first"},
+    {"quiet", 'q', EDDY_ARG_FLAG, offsetof(struct arguments, quiet), NULL,
+     .help = "no progress"},
+};
+
+static const struct eddy_args command_line = {
+    .command = "recommend",
+    .usage = "-m MODEL -i HISTORIES -o LISTS [OPTIONS]",
+    .about =
+        "Lists for histories, by the code that serves: states move event by event, the\n"
+        "whole catalogue is scored. Users without a known item get what is popular.",
+    .rows = rows,
+    .row_count = sizeof rows / sizeof *rows,
+    .examples =
+        "  eddy recommend -m model -i histories.csv -k 10 --exclude-seen -o lists.tsv\n"
+        "  eddy recommend -m model -i log.csv --every-event --stream --refresh 2h \\\n"
+        "      --from 2021-07-01 -o lists.tsv\n",
+};
+
+/* Users whose lists are made before they are written. */
+enum { GROUP_USERS = 1024 };
+
+struct job {
+    const struct arguments *arguments;
+    const struct eddy_snapshot *snapshot;
+    const struct eddy_interactions *interactions;
+    FILE *out;
+    struct eddy_progress progress;
+    uint64_t lists, lines;
+    bool failed; /* memory or disk */
+    /* play */
+    uint32_t group_first;
+    struct eddy_buf *texts; /* (GROUP_USERS) */
+    uint64_t *text_lists;   /* (GROUP_USERS) lists, then lines */
+    /* stream */
+    uint32_t *event_count; /* events of each user so far */
+    bool *listed;          /* an event of his is at or after --from */
+    struct eddy_buf line;
+};
+
+static void put_list(const struct job *job, uint32_t user, uint64_t n,
+                     const struct eddy_scored *list, uint32_t count,
+                     struct eddy_buf *out)
+{
+    struct eddy_span id = eddy_catalog_id(job->interactions->users, user);
+    for (uint32_t i = 0; i < count; i++) {
+        struct eddy_span item = eddy_catalog_id(job->snapshot->catalog, list[i].item);
+        eddy_buf_put(out, id.data, id.size);
+        if (n > 0) {
+            eddy_buf_putc(out, ':');
+            eddy_buf_put_u64(out, n);
+        }
+        eddy_buf_putc(out, '\t');
+        eddy_buf_put_u64(out, i + 1);
+        eddy_buf_putc(out, '\t');
+        eddy_buf_put(out, item.data, item.size);
+        eddy_buf_putc(out, '\t');
+        eddy_buf_put_fixed(out, (double)list[i].score, 6);
+        eddy_buf_putc(out, '\n');
+    }
+}
+
+static void write_text(struct job *job, struct eddy_buf *text)
+{
+    if (text->failed ||
+        (text->size > 0 && fwrite(text->data, 1, text->size, job->out) != text->size))
+        job->failed = true;
+    eddy_buf_clear(text);
+}
+
+static bool play_wants(void *context, uint32_t user, uint64_t row)
+{
+    const struct job *job = context;
+    if (!job->arguments->every_event)
+        return row == EDDY_PLAY_END;
+    return row != EDDY_PLAY_END && row > job->interactions->user_begin[user];
+}
+
+static void play_list(void *context, uint32_t user, uint64_t row,
+                      const struct eddy_scored *list, uint32_t count)
+{
+    struct job *job = context;
+    uint32_t at = user - job->group_first;
+    uint64_t n =
+        row == EDDY_PLAY_END ? 0 : row - job->interactions->user_begin[user] + 1;
+    put_list(job, user, n, list, count, &job->texts[at]);
+    job->text_lists[2 * at]++;
+    job->text_lists[2 * at + 1] += count;
+}
+
+static int play_group(struct job *job, struct eddy_play *play, uint32_t count,
+                      struct eddy_err *err)
+{
+    int r = eddy_play_users(play, job->group_first, count, err);
+    for (uint32_t i = 0; i < count; i++) {
+        write_text(job, &job->texts[i]);
+        job->lists += job->text_lists[2 * i];
+        job->lines += job->text_lists[2 * i + 1];
+        job->text_lists[2 * i] = job->text_lists[2 * i + 1] = 0;
+    }
+    return r;
+}
+
+static int play(struct job *job, struct eddy_err *err)
+{
+    const struct eddy_interactions *in = job->interactions;
+    uint32_t users = eddy_catalog_count(in->users);
+    struct eddy_play play = {
+        .snapshot = job->snapshot,
+        .interactions = in,
+        .k = (uint32_t)job->arguments->k,
+        .threads = (uint32_t)job->arguments->threads,
+        .exclude_seen = job->arguments->exclude_seen,
+        .popularity = job->snapshot->popularity,
+        .wants = play_wants,
+        .list = play_list,
+        .context = job,
+    };
+    int r = 0;
+    job->texts = calloc(GROUP_USERS, sizeof *job->texts);
+    job->text_lists = calloc(2 * (size_t)GROUP_USERS, sizeof *job->text_lists);
+    if (job->texts == NULL || job->text_lists == NULL)
+        return eddy_fail(err, EDDY_ENOMEM, "no memory for lists");
+    for (uint32_t i = 0; i < GROUP_USERS; i++)
+        eddy_buf_init(&job->texts[i], 0);
+    while (r == 0 && !job->failed && job->group_first < users) {
+        uint32_t left = users - job->group_first;
+        uint32_t count = left < GROUP_USERS ? left : GROUP_USERS;
+        r = play_group(job, &play, count, err);
+        job->group_first += count;
+        eddy_progress_update(&job->progress, in->user_begin[job->group_first], "");
+    }
+    for (uint32_t i = 0; i < GROUP_USERS; i++)
+        eddy_buf_fini(&job->texts[i]);
+    return r;
+}
+
+static bool stream_wants(void *context, uint64_t row)
+{
+    struct job *job = context;
+    const struct eddy_interaction *event = &job->interactions->rows[row];
+    bool in_time = event->ts_ms >= job->arguments->from_ms;
+    job->event_count[event->user]++;
+    job->listed[event->user] = job->listed[event->user] || in_time;
+    return job->arguments->every_event && in_time && job->event_count[event->user] >= 2;
+}
+
+static void stream_list(void *context, uint64_t row, const struct eddy_scored *list,
+                        uint32_t count)
+{
+    struct job *job = context;
+    uint32_t user = job->interactions->rows[row].user;
+    /* A user is in a run once, so his counter is still that of this event. */
+    put_list(job, user, job->event_count[user], list, count, &job->line);
+    job->lists++;
+    job->lines += count;
+    if (job->line.size >= 1 << 16)
+        write_text(job, &job->line);
+}
+
+/* Without --every-event: each user's list after his last event. */
+static void stream_ends(struct job *job, struct eddy_stream *stream,
+                        struct eddy_scored *list)
+{
+    uint32_t users = eddy_catalog_count(job->interactions->users);
+    for (uint32_t u = 0; u < users; u++) {
+        if (!job->listed[u])
+            continue;
+        uint32_t count = eddy_stream_list(stream, u, list);
+        put_list(job, u, 0, list, count, &job->line);
+        job->lists++;
+        job->lines += count;
+        write_text(job, &job->line);
+    }
+}
+
+static int stream(struct job *job, struct eddy_err *err)
+{
+    const struct eddy_interactions *in = job->interactions;
+    size_t users = (size_t)eddy_catalog_count(in->users) + 1;
+    struct eddy_stream_options options = {
+        .snapshot = job->snapshot,
+        .interactions = in,
+        .k = (uint32_t)job->arguments->k,
+        .threads = (uint32_t)job->arguments->threads,
+        .exclude_seen = job->arguments->exclude_seen,
+        .refresh_ms = job->arguments->refresh_ms,
+        .half_life_s = (double)job->arguments->half_life_ms / 1000,
+    };
+    struct eddy_scored *list = calloc((size_t)job->arguments->k, sizeof *list);
+    struct eddy_stream *stream = NULL;
+    uint64_t done = 0;
+    uint32_t more;
+    int r = 0;
+
+    job->event_count = calloc(users, sizeof *job->event_count);
+    job->listed = calloc(users, sizeof *job->listed);
+    if (list == NULL || job->event_count == NULL || job->listed == NULL)
+        r = eddy_fail(err, EDDY_ENOMEM, "no memory for lists");
+    else
+        r = eddy_stream_new(&options, &stream, err);
+    while (r == 0 && !job->failed &&
+           (more = eddy_stream_next(stream, stream_wants, stream_list, job)) > 0) {
+        done += more;
+        eddy_progress_update(&job->progress, done, "");
+    }
+    if (r == 0 && !job->arguments->every_event)
+        stream_ends(job, stream, list);
+    if (r == 0)
+        write_text(job, &job->line);
+    eddy_stream_free(stream);
+    free(list);
+    return r;
+}
+
+/* Lists appear under their name when they are complete. */
+static int write_lists(struct job *job, struct eddy_err *err)
+{
+    const char *path = job->arguments->output;
+    bool to_stdout = strcmp(path, "-") == 0;
+    char beside[4096];
+    int r;
+
+    if (snprintf(beside, sizeof beside, "%s.part", path) >= (int)sizeof beside)
+        return eddy_fail(err, EDDY_EIO, "%s: the path is too long", path);
+    job->out = to_stdout ? stdout : fopen(beside, "we");
+    if (job->out == NULL)
+        return eddy_fail(err, EDDY_EIO, "%s: %s", beside, strerror(errno));
+    eddy_buf_init(&job->line, 0);
+    r = job->arguments->stream ? stream(job, err) : play(job, err);
+    eddy_buf_fini(&job->line);
+    if ((to_stdout ? fflush(job->out) : fclose(job->out)) != 0)
+        job->failed = true;
+    if (r == 0 && job->failed)
+        r = eddy_fail(err, EDDY_EIO, "%s: could not be written: %s", path,
+                      strerror(errno));
+    if (r == 0 && !to_stdout && rename(beside, path) != 0)
+        r = eddy_fail(err, EDDY_EIO, "%s: %s", path, strerror(errno));
+    if (r < 0 && !to_stdout)
+        (void)remove(beside);
+    return r;
+}
+
+static int recommend(const struct arguments *arguments, struct eddy_err *err)
+{
+    struct eddy_snapshot *snapshot = NULL;
+    struct eddy_inputs inputs;
+    int r = eddy_snapshot_open(arguments->model, eddy_kernels_get(), &snapshot, err);
+    if (r < 0)
+        return r;
+    struct eddy_input_options input = {.interactions = arguments->interactions,
+                                       .known = snapshot->catalog,
+                                       .skip_bad = arguments->skip_bad};
+    if ((r = eddy_inputs_open(&inputs, &input, err)) < 0) {
+        eddy_snapshot_release(snapshot);
+        return r;
+    }
+    const struct eddy_interactions *in = &inputs.interactions;
+    struct job job = {.arguments = arguments, .snapshot = snapshot, .interactions = in};
+    eddy_progress_init(&job.progress, "recommending", "events", in->count,
+                       arguments->quiet);
+    r = write_lists(&job, err);
+    if (r == 0)
+        eddy_progress_finish(
+            &job.progress,
+            "%llu lists, %llu lines, from %llu events of %u users; %u items unknown to "
+            "the model, %llu bad rows left out",
+            (unsigned long long)job.lists, (unsigned long long)job.lines,
+            (unsigned long long)in->count, eddy_catalog_count(in->users),
+            eddy_catalog_count(in->items) - snapshot->layout.shape.items,
+            (unsigned long long)in->skipped);
+    else
+        eddy_progress_clear(&job.progress);
+    free(job.texts);
+    free(job.text_lists);
+    free(job.event_count);
+    free(job.listed);
+    eddy_inputs_close(&inputs);
+    eddy_snapshot_release(snapshot);
+    return r;
+}
+
+int eddy_cmd_recommend(int argc, char **argv)
+{
+    struct arguments arguments = {.k = 25,
+                                  .threads = 2,
+                                  .from_ms = INT64_MIN,
+                                  .half_life_ms = 7 * INT64_C(86400000)};
+    struct eddy_err err = {0};
+    int code;
+    if (!eddy_args_parse(&command_line, argc, argv, &arguments, NULL, &code))
+        return code;
+    if (!arguments.stream &&
+        (arguments.refresh_ms != 0 || arguments.from_ms != INT64_MIN))
+        return eddy_args_fail("recommend", "--refresh and --from need --stream");
+    if (recommend(&arguments, &err) < 0)
+        return eddy_app_fail("recommend", &err);
+    return EDDY_EXIT_OK;
+}
