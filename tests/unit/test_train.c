@@ -1,0 +1,383 @@
+/* Training as a whole: streaming equals training, the same result whatever the threads,
+ * validation by time, early stop, bad data. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/rng.h"
+#include "check.h"
+#include "core/hrnn.h"
+#include "core/sequence.h"
+#include "core/train.h"
+#include "core/train_network.h"
+
+enum { USERS = 60, ITEMS = 40, EVENTS = 25 };
+
+/* Users walk around a ring of items, each with a step of his own: what comes next can be
+ * learned from the two items before. */
+static struct eddy_interactions interactions_new(uint32_t users, uint32_t events)
+{
+    struct eddy_interactions in;
+    struct eddy_err err = {0};
+    struct eddy_buf csv;
+    eddy_buf_init(&csv, 0);
+    eddy_buf_puts(&csv, "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE,EVENT_VALUE\n");
+    for (uint32_t u = 0; u < users; u++) {
+        uint32_t item = u * 7 % ITEMS;
+        uint32_t time = 1000000000 + u * 1000;
+        for (uint32_t e = 0; e < events; e++) {
+            eddy_buf_printf(&csv, "u%u,i%u,%u,%s,%g\n", u, item, time,
+                            e % 3 ? "click" : "view", e % 2 ? 0.5 : 2.0);
+            item = (item + 1 + u % 3) % ITEMS;
+            time += e % 5 == 4 ? 7200 : 60;
+        }
+    }
+    CHECK_INT(
+        eddy_interactions_parse(eddy_buf_span(&csv), "made.csv", NULL, &in, &err), 0);
+    eddy_buf_fini(&csv);
+    return in;
+}
+
+static struct eddy_train_options options_of(enum eddy_cell cell, enum eddy_mode mode)
+{
+    struct eddy_train_options options;
+    eddy_train_options_init(&options);
+    options.hidden_dimension = 16;
+    options.cell = cell;
+    options.mode = mode;
+    options.epochs = 3;
+    options.batch_users = 16;
+    options.history_events = 20;
+    options.bptt = 8;
+    options.learning_rate = 0.01;
+    options.validation_fraction = 0.1;
+    return options;
+}
+
+static void the_table_gives_amazons_defaults_and_ranges(void)
+{
+    struct eddy_train_options options;
+    struct eddy_err err = {0};
+    eddy_train_options_init(&options);
+    CHECK_INT(options.hidden_dimension, 128);
+    CHECK_INT(options.bptt, 32);
+    CHECK_INT(options.mode, EDDY_MODE_FLAT);
+    CHECK_NEAR(options.dropout, 0.2, 0);
+    struct eddy_option_group group = {"train", eddy_train_option_table,
+                                      eddy_train_option_count, &options};
+    struct eddy_conf *conf = eddy_conf_new(&group, 1, NULL);
+    CHECK_INT(eddy_conf_set(conf, "hidden_dimension", "31", EDDY_FROM_COMMAND_LINE,
+                            "--set", &err),
+              EDDY_ECONFIG);
+    CHECK(strstr(err.text, "32") != NULL && strstr(err.text, "256") != NULL);
+    CHECK_INT(eddy_conf_set(conf, "cell", "lstm", EDDY_FROM_COMMAND_LINE, "--set", &err),
+              EDDY_ECONFIG);
+    CHECK(strstr(err.text, "mingru") != NULL);
+    CHECK_INT(
+        eddy_conf_set(conf, "cell", "gru", EDDY_FROM_COMMAND_LINE, "--set", &err), 0);
+    CHECK_INT(options.cell, EDDY_CELL_GRU);
+    eddy_conf_free(conf);
+}
+
+/* The serving step, event by event, against the batch encoding of the training code, for
+ * trained weights of every cell and mode. */
+static void check_streaming(enum eddy_cell cell, enum eddy_mode mode)
+{
+    enum { N = 40 };
+    struct eddy_interactions in = interactions_new(USERS, EVENTS);
+    struct eddy_train_options options = options_of(cell, mode);
+    struct eddy_train_result result;
+    struct eddy_err err = {0};
+    struct eddy_step steps[N];
+    struct eddy_rng rng;
+    double worst = 0, size = 0;
+
+    options.hidden_dimension = 37; /* no multiple of any vector */
+    CHECK_INT(eddy_train(&in, &options, NULL, NULL, &result, &err), 0);
+    eddy_rng_seed(&rng, 3);
+    int64_t time = 1000000000, previous = -1;
+    for (int i = 0; i < N; i++) {
+        time += eddy_rng_below(&rng, 4) == 0 ? 5000 : 40;
+        steps[i] = eddy_step_make(eddy_rng_below(&rng, ITEMS),
+                                  (uint16_t)eddy_rng_below(&rng, in.type_count), previous,
+                                  time, 1800, i % 2 == 0, 3.5f);
+        previous = time;
+    }
+    uint32_t hidden = result.layout.shape.hidden;
+    float *batch = calloc((size_t)N * hidden, sizeof *batch);
+    CHECK_INT(eddy_train_encode(&result.layout, result.params, steps, N, batch, &err), 0);
+
+    struct eddy_hrnn *hrnn =
+        eddy_hrnn_new(&result.layout, result.params, eddy_kernels_get());
+    struct eddy_hrnn_scratch *scratch = eddy_hrnn_scratch_new(&result.layout.shape, 4);
+    float *state = calloc(eddy_hrnn_state_floats(&result.layout.shape), sizeof *state);
+    const float *query = state + eddy_hrnn_query_offset(&result.layout.shape);
+    for (int i = 0; i < N; i++) {
+        eddy_hrnn_step(hrnn, scratch, 1, &steps[i], &state);
+        for (uint32_t k = 0; k < hidden; k++) {
+            double difference = fabs((double)query[k] -
+                                     (double)batch[(size_t)i * hidden + k]);
+            worst = difference > worst ? difference : worst;
+            size += fabs((double)query[k]);
+        }
+    }
+    CHECK(size > N);
+    if (!CHECK_NEAR(worst, 0, 1e-4))
+        fprintf(stderr, "    cell %d mode %d\n", (int)cell, (int)mode);
+    free(state);
+    free(batch);
+    eddy_hrnn_scratch_free(scratch);
+    eddy_hrnn_free(hrnn);
+    eddy_train_result_fini(&result);
+    eddy_interactions_fini(&in);
+}
+
+static void streaming_equals_training(void)
+{
+    for (int cell = 0; cell < 2; cell++)
+        for (int mode = 0; mode < 3; mode++)
+            check_streaming((enum eddy_cell)cell, (enum eddy_mode)mode);
+}
+
+static void the_model_does_not_depend_on_the_threads(void)
+{
+    struct eddy_interactions in = interactions_new(USERS, EVENTS);
+    for (int cell = 0; cell < 2; cell++) {
+        struct eddy_train_options options =
+            options_of((enum eddy_cell)cell, EDDY_MODE_INIT);
+        struct eddy_train_result one, four, other;
+        options.threads = 1;
+        CHECK_INT(eddy_train(&in, &options, NULL, NULL, &one, NULL), 0);
+        options.threads = 4;
+        CHECK_INT(eddy_train(&in, &options, NULL, NULL, &four, NULL), 0);
+        CHECK_INT(one.layout.size, four.layout.size);
+        size_t size = one.layout.size * sizeof(float);
+        CHECK(memcmp(one.params, four.params, size) == 0);
+        CHECK_NEAR(one.best_ndcg, four.best_ndcg, 0);
+        options.seed = 2;
+        CHECK_INT(eddy_train(&in, &options, NULL, NULL, &other, NULL), 0);
+        CHECK(memcmp(one.params, other.params, size) != 0);
+        eddy_train_result_fini(&one);
+        eddy_train_result_fini(&four);
+        eddy_train_result_fini(&other);
+    }
+    eddy_interactions_fini(&in);
+}
+
+struct curve {
+    double first_loss, last_loss;
+    uint32_t epochs, stop_after;
+};
+
+static bool follow(void *context, const struct eddy_train_progress *progress)
+{
+    struct curve *curve = context;
+    if (!progress->epoch_done)
+        return true;
+    curve->epochs++;
+    if (curve->epochs == 1)
+        curve->first_loss = progress->loss;
+    curve->last_loss = progress->loss;
+    return curve->epochs != curve->stop_after;
+}
+
+static void training_learns_the_walks(void)
+{
+    for (int cell = 0; cell < 2; cell++) {
+        struct eddy_interactions in = interactions_new(USERS, EVENTS);
+        struct eddy_train_options options =
+            options_of((enum eddy_cell)cell, EDDY_MODE_FLAT);
+        struct eddy_train_result result;
+        struct curve curve = {0};
+        options.hidden_dimension = 32;
+        options.epochs = 60;
+        options.patience = 60;
+        options.dropout = 0;
+        CHECK_INT(eddy_train(&in, &options, follow, &curve, &result, NULL), 0);
+        CHECK(curve.first_loss > 3.0); /* log 40 = 3.7 */
+        CHECK(curve.last_loss < 0.5);
+        CHECK(result.best_ndcg > 0.5);
+        CHECK_INT(result.validation_events, USERS * EVENTS / 10);
+        eddy_train_result_fini(&result);
+        eddy_interactions_fini(&in);
+    }
+}
+
+static void training_stops_when_validation_does_not_improve(void)
+{
+    struct eddy_interactions in = interactions_new(USERS, EVENTS);
+    struct eddy_train_options options = options_of(EDDY_CELL_MINGRU, EDDY_MODE_FLAT);
+    struct eddy_train_result result;
+    struct curve curve = {0};
+    options.epochs = 1000;
+    options.patience = 2;
+    options.learning_rate = 0.03;
+    CHECK_INT(eddy_train(&in, &options, follow, &curve, &result, NULL), 0);
+    CHECK(result.epochs < 1000);
+    CHECK_INT(result.epochs, result.best_epoch + 2);
+    CHECK_INT(curve.epochs, result.epochs);
+    eddy_train_result_fini(&result);
+    eddy_interactions_fini(&in);
+}
+
+static void the_caller_can_stop_training(void)
+{
+    struct eddy_interactions in = interactions_new(USERS, EVENTS);
+    struct eddy_train_options options = options_of(EDDY_CELL_MINGRU, EDDY_MODE_FLAT);
+    struct eddy_train_result result;
+    struct curve curve = {.stop_after = 2};
+    options.epochs = 50;
+    options.patience = 50;
+    CHECK_INT(eddy_train(&in, &options, follow, &curve, &result, NULL), 0);
+    CHECK_INT(result.epochs, 2);
+    eddy_train_result_fini(&result);
+    eddy_interactions_fini(&in);
+}
+
+static void a_loss_that_is_no_number_stops_training(void)
+{
+    struct eddy_interactions in = interactions_new(USERS, EVENTS);
+    struct eddy_train_options options = options_of(EDDY_CELL_MINGRU, EDDY_MODE_FLAT);
+    struct eddy_train_result result;
+    struct eddy_err err = {0};
+    options.learning_rate = 1e38;
+    options.clip_norm = 0;
+    CHECK_INT(eddy_train(&in, &options, NULL, NULL, &result, &err), EDDY_EFATAL);
+    CHECK(strstr(err.text, "learning_rate") != NULL);
+    eddy_interactions_fini(&in);
+}
+
+static void too_little_data_is_refused_in_amazons_words(void)
+{
+    static const struct {
+        uint32_t users, events;
+        const char *words;
+    } cases[] = {
+        {37, 27, "Dataset has fewer than 1000 interactions"}, /* 999 */
+        {24, 50, "Dataset has fewer than 25 users with at least 2 interactions each"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct eddy_interactions in = interactions_new(cases[i].users, cases[i].events);
+        struct eddy_train_options options = options_of(EDDY_CELL_MINGRU, EDDY_MODE_FLAT);
+        struct eddy_train_result result;
+        struct eddy_err err = {0};
+        options.epochs = 1;
+        CHECK_INT(eddy_train(&in, &options, NULL, NULL, &result, &err), EDDY_EFORMAT);
+        CHECK(strstr(err.text, cases[i].words) != NULL);
+        options.allow_small = true;
+        CHECK_INT(eddy_train(&in, &options, NULL, NULL, &result, &err), 0);
+        eddy_train_result_fini(&result);
+        eddy_interactions_fini(&in);
+    }
+    /* At the limits: 25 users of 40. */
+    struct eddy_interactions in = interactions_new(25, 40);
+    struct eddy_train_options options = options_of(EDDY_CELL_MINGRU, EDDY_MODE_FLAT);
+    struct eddy_train_result result;
+    options.epochs = 1;
+    CHECK_INT(eddy_train(&in, &options, NULL, NULL, &result, NULL), 0);
+    eddy_train_result_fini(&result);
+    eddy_interactions_fini(&in);
+}
+
+static void options_out_of_range_are_refused(void)
+{
+    struct eddy_interactions in = interactions_new(USERS, EVENTS);
+    struct eddy_train_options options = options_of(EDDY_CELL_MINGRU, EDDY_MODE_FLAT);
+    struct eddy_train_result result;
+    struct eddy_err err = {0};
+    options.batch_users = 257;
+    CHECK_INT(eddy_train(&in, &options, NULL, NULL, &result, &err), EDDY_ECONFIG);
+    CHECK(strstr(err.text, "257") != NULL);
+    options.batch_users = 16;
+    options.dropout = NAN;
+    CHECK_INT(eddy_train(&in, &options, NULL, NULL, &result, &err), EDDY_ECONFIG);
+    eddy_interactions_fini(&in);
+}
+
+/* The newest tenth by time are never targets, a user's held-out events are nowhere. */
+static void histories_are_cut_by_time(void)
+{
+    struct eddy_interactions in = interactions_new(30, 40);
+    struct eddy_history_options options = {.window = 10,
+                                           .session_gap_s = 1800,
+                                           .holdout = 2,
+                                           .validation_fraction = 0.1,
+                                           .validation_max = 1000,
+                                           .rows_max = 100};
+    struct eddy_histories histories;
+    CHECK_INT(eddy_histories_init(&histories, &in, &options, NULL), 0);
+    CHECK_INT(histories.events, 30 * 38);
+    CHECK_INT(histories.validation_targets, 30 * 38 / 10);
+    /* All users begin close together, so the newest events are the last of all. */
+    int64_t newest_target = 0, oldest_validation = INT64_MAX;
+    for (uint32_t s = 0; s < histories.train_count; s++) {
+        const struct eddy_sequence *sequence = &histories.train[s];
+        CHECK(sequence->count <= 10);
+        CHECK(sequence->steps[0].first && sequence->steps[0].begin);
+        CHECK_INT(sequence->steps[0].gap, 0);
+        for (uint32_t i = 0; i < sequence->count; i++)
+            CHECK(sequence->targets[i] != EDDY_ITEM_NONE);
+        for (uint32_t i = 0; i + 1 < sequence->count; i++)
+            CHECK_INT(sequence->targets[i], sequence->steps[i + 1].item);
+    }
+    for (uint32_t s = 0; s < histories.validation_count; s++) {
+        const struct eddy_sequence *sequence = &histories.validation[s];
+        for (uint32_t i = 0; i < sequence->count; i++) {
+            uint64_t row = histories.validation_row[s] + i;
+            CHECK_INT(sequence->steps[i].item, in.rows[row].item);
+            if (sequence->targets[i] == EDDY_ITEM_NONE)
+                continue;
+            CHECK_INT(sequence->targets[i], in.rows[row + 1].item);
+            CHECK(row + 1 + 2 < in.user_begin[sequence->user + 1]);
+            if (in.rows[row + 1].ts_ms < oldest_validation)
+                oldest_validation = in.rows[row + 1].ts_ms;
+        }
+    }
+    for (uint32_t u = 0; u < 30; u++) {
+        uint64_t end = in.user_begin[u + 1] - 2;
+        for (uint64_t row = in.user_begin[u]; row < end; row++)
+            if (in.rows[row].ts_ms < oldest_validation &&
+                in.rows[row].ts_ms > newest_target)
+                newest_target = in.rows[row].ts_ms;
+    }
+    CHECK(newest_target <= oldest_validation);
+    eddy_histories_fini(&histories);
+    eddy_interactions_fini(&in);
+}
+
+static void popularity_is_the_share_of_users(void)
+{
+    static const char csv[] = "USER_ID,ITEM_ID,TIMESTAMP\n"
+                              "a,x,1000000000\na,x,1000000001\na,y,1000000002\n"
+                              "b,x,1000000000\nb,z,1000000001\n";
+    struct eddy_interactions in;
+    struct eddy_train_options options = options_of(EDDY_CELL_MINGRU, EDDY_MODE_FLAT);
+    struct eddy_train_result result;
+    CHECK_INT(eddy_interactions_parse(eddy_span_of(csv), "csv", NULL, &in, NULL), 0);
+    options.allow_small = true;
+    options.validation_fraction = 0;
+    options.epochs = 1;
+    CHECK_INT(eddy_train(&in, &options, NULL, NULL, &result, NULL), 0);
+    CHECK_NEAR(result.popularity[0], 1.0, 0);
+    CHECK_NEAR(result.popularity[1], 0.5, 0);
+    CHECK_NEAR(result.popularity[2], 0.5, 0);
+    CHECK_INT(result.best_ndcg < 0, 1);
+    eddy_train_result_fini(&result);
+    eddy_interactions_fini(&in);
+}
+
+int main(void)
+{
+    RUN(the_table_gives_amazons_defaults_and_ranges);
+    RUN(streaming_equals_training);
+    RUN(the_model_does_not_depend_on_the_threads);
+    RUN(training_learns_the_walks);
+    RUN(training_stops_when_validation_does_not_improve);
+    RUN(the_caller_can_stop_training);
+    RUN(a_loss_that_is_no_number_stops_training);
+    RUN(too_little_data_is_refused_in_amazons_words);
+    RUN(options_out_of_range_are_refused);
+    RUN(histories_are_cut_by_time);
+    RUN(popularity_is_the_share_of_users);
+    return check_done();
+}
