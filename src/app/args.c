@@ -29,30 +29,32 @@ int eddy_args_fail(const char *command, const char *fmt, ...)
     return EDDY_EXIT_USAGE;
 }
 
-/* Levenshtein distance of words up to 63 bytes; longer ones are as far as can be. */
+/* Edit distance with neighbours swapped (optimal string alignment) of words up to 31
+ * bytes; longer ones are as far as can be. */
 static size_t distance_between(const char *a, const char *b)
 {
-    size_t row[64];
+    size_t rows[32][32];
     size_t a_size = strlen(a), b_size = strlen(b);
-    if (a_size >= 64 || b_size >= 64)
+    if (a_size >= 32 || b_size >= 32)
         return 64;
-    for (size_t j = 0; j <= b_size; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a_size; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b_size; j++) {
-            size_t above = row[j];
-            size_t best = diagonal + (a[i - 1] != b[j - 1]);
-            if (above + 1 < best)
-                best = above + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            row[j] = best;
-            diagonal = above;
+    for (size_t i = 0; i <= a_size; i++) {
+        for (size_t j = 0; j <= b_size; j++) {
+            if (i == 0 || j == 0) {
+                rows[i][j] = i + j;
+                continue;
+            }
+            size_t best = rows[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            if (rows[i - 1][j] + 1 < best)
+                best = rows[i - 1][j] + 1;
+            if (rows[i][j - 1] + 1 < best)
+                best = rows[i][j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                rows[i - 2][j - 2] + 1 < best)
+                best = rows[i - 2][j - 2] + 1;
+            rows[i][j] = best;
         }
     }
-    return row[b_size];
+    return rows[a_size][b_size];
 }
 
 const char *eddy_args_nearest(const char *name, const char *const *candidates,
