@@ -12,16 +12,16 @@ struct eddy_settings {
 };
 
 /* Rows of an option table whose struct has a member `settings`. */
-#define EDDY_SETTINGS_ROWS(options_)                                                       \
+#define EDDY_SETTINGS_ROWS(options_)                                                   \
     {.name = "config",                                                                 \
      .letter = 'c',                                                                    \
      .type = EDDY_ARG_TEXT,                                                            \
-     .offset = offsetof(options_, settings.file),                                          \
+     .offset = offsetof(options_, settings.file),                                      \
      .value = "FILE",                                                                  \
      .help = "Configuration (YAML). Without it: defaults and EDDY_* variables."},      \
     {                                                                                  \
-        .name = "set", .type = EDDY_ARG_LIST, .offset = offsetof(options_, settings.set),  \
-        .value = "NAME=VALUE",                                                         \
+        .name = "set", .type = EDDY_ARG_LIST,                                          \
+        .offset = offsetof(options_, settings.set), .value = "NAME=VALUE",             \
         .help = "One option over the file and the environment, e.g. "                  \
                 "redis.address=unix:/run/redis/redis.sock."                            \
     }
