@@ -81,9 +81,10 @@ static int copy_snapshot(struct deploy *deploy, struct eddy_err *err)
 {
     static const char *const names[] = {"model.safetensors", "catalog.csv",
                                         "manifest.json"};
-    struct eddy_file files[3] = {{{0}}};
+    struct eddy_file files[3];
     char path[4096];
     int r = 0;
+    memset(files, 0, sizeof files);
     for (size_t i = 0; i < 3 && r == 0; i++) {
         if ((size_t)snprintf(path, sizeof path, "%s/%s", deploy->options->model,
                              names[i]) >= sizeof path)

@@ -1,0 +1,186 @@
+/* The report of `eddy bench path`. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "app/bench.h"
+#include "core/kernel.h"
+#include "core/train.h"
+
+static int compare_u64(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+    return a < b ? -1 : a > b;
+}
+
+static void set(json_t *report, const char *name, double value)
+{
+    (void)json_object_set_new(report, name, json_real(value));
+}
+
+static void set_count(json_t *report, const char *name, uint64_t value)
+{
+    (void)json_object_set_new(report, name, json_integer((json_int_t)value));
+}
+
+/* Stages in ns per event; what is left of the total is pushing and serving confirmations.
+ * Returns the score stage's. */
+static double add_stages(json_t *report, const struct eddy_bench_result *result)
+{
+    json_t *list = json_array();
+    double sum = 0, score_ns = 0, events = (double)result->events;
+    for (uint32_t i = 0; i < result->stage_count; i++) {
+        double ns = (double)result->stages[i].cpu_ns / events;
+        sum += ns;
+        if (strcmp(result->stages[i].name, "score") == 0)
+            score_ns = ns;
+        (void)json_array_append_new(list, json_pack("{s:s, s:f}", "stage",
+                                                    result->stages[i].name,
+                                                    "ns_per_event", ns));
+    }
+    (void)json_array_append_new(list, json_pack("{s:s, s:f}", "stage", "push, service",
+                                                "ns_per_event",
+                                                (double)result->cpu_ns / events - sum));
+    (void)json_object_set_new(report, "stages", list);
+    return score_ns;
+}
+
+static void add_turns(json_t *report, struct eddy_bench_result *result)
+{
+    uint64_t last = result->turns ? result->turns - 1 : 0;
+    qsort(result->turn_ns, result->turns, sizeof *result->turn_ns, compare_u64);
+    set(report, "turn_p50_us", (double)result->turn_ns[last / 2] / 1e3);
+    set(report, "turn_p99_us", (double)result->turn_ns[last - last / 100] / 1e3);
+    set(report, "turn_max_us", (double)result->turn_ns[last] / 1e3);
+}
+
+static void describe_machine(json_t *report)
+{
+    char line[256], cpu[128] = "unknown CPU";
+    struct utsname name;
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    while (file && fgets(line, sizeof line, file)) {
+        const char *colon = strchr(line, ':');
+        if (strncmp(line, "model name", 10) == 0 && colon) {
+            (void)snprintf(cpu, sizeof cpu, "%.*s", (int)strcspn(colon + 2, "\n"),
+                           colon + 2);
+            break;
+        }
+    }
+    if (file)
+        (void)fclose(file); /* only read */
+    if (uname(&name) < 0)
+        name.machine[0] = 0;
+    json_t *texts =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "cpu", cpu, "machine", name.machine,
+                  "kernels", eddy_kernels_get()->name, "blas_core", eddy_blas_core(),
+                  "compiler", __VERSION__, "build",
+#ifdef __OPTIMIZE__
+                  "optimized, assertions on"
+#else
+                  "NOT optimized"
+#endif
+        );
+    (void)json_object_update(report, texts);
+    json_decref(texts);
+}
+
+json_t *eddy_bench_report(struct eddy_bench_result *result)
+{
+    const struct eddy_bench_floor *floor = &result->floor;
+    json_t *report = json_object();
+    double events = (double)result->events, lists = (double)result->lists;
+    double total_ns = (double)result->cpu_ns / events;
+    describe_machine(report);
+    set_count(report, "items", result->shape.items);
+    set_count(report, "hidden", result->shape.hidden);
+    set_count(report, "layers", result->shape.layers);
+    set_count(report, "users", result->users);
+    (void)json_object_set_new(report, "store", json_string(result->store));
+    set_count(report, "events", result->events);
+    set_count(report, "lists", result->lists);
+    set_count(report, "turns", result->turns);
+    double rest_ns = total_ns - add_stages(report, result);
+    set(report, "total_ns_per_event", total_ns);
+    set(report, "rest_ns_per_event", rest_ns);
+    set(report, "events_per_s", events * 1e9 / (double)result->wall_ns);
+    set(report, "lists_per_s", lists * 1e9 / (double)result->wall_ns);
+    set(report, "list_bytes", (double)result->list_bytes / lists);
+    add_turns(report, result);
+    set(report, "kernel_ns_per_list", floor->kernel_ns);
+    set(report, "sgemm_ns_per_list", floor->sgemm_ns);
+    set(report, "blas_ns_per_list", floor->blas_ns);
+    set(report, "kernel_over_blas_speed", floor->blas_ns / floor->kernel_ns);
+    set(report, "kernel_blas_agreement", floor->agreement);
+    set(report, "rest_over_kernel", rest_ns * events / (floor->kernel_ns * lists));
+    set_count(report, "resident_begin", result->resident_begin);
+    set_count(report, "resident_half", result->resident_half);
+    set_count(report, "resident_end", result->resident_end);
+    return report;
+}
+
+static double number(const json_t *report, const char *name)
+{
+    return json_number_value(json_object_get(report, name));
+}
+
+static const char *text(const json_t *report, const char *name)
+{
+    const char *value = json_string_value(json_object_get(report, name));
+    return value ? value : "?";
+}
+
+void eddy_bench_print(const json_t *report)
+{
+    size_t i = 0;
+    json_t *stage = NULL;
+    double total = number(report, "total_ns_per_event");
+    (void)printf(
+        "eddy bench path: %.0f items, H = %.0f, %.0f layers, %.0f users, store: %s\n",
+        number(report, "items"), number(report, "hidden"), number(report, "layers"),
+        number(report, "users"), text(report, "store"));
+    (void)printf(
+        "%s; %s kernels; OpenBLAS %s%s; compiler %s, %s\n\n", text(report, "cpu"),
+        text(report, "kernels"), text(report, "blas_core"),
+        eddy_blas_core_is_poor() ? " (OLDER THAN THE CPU: the floor is too high)" : "",
+        text(report, "compiler"), text(report, "build"));
+    (void)printf("stage            ns CPU/event   share\n");
+    json_array_foreach(json_object_get(report, "stages"), i, stage)
+    {
+        double ns = number(stage, "ns_per_event");
+        (void)printf("  %-14s %11.0f  %5.1f %%\n", text(stage, "stage"), ns,
+                     100 * ns / total);
+    }
+    (void)printf("  %-14s %11.0f\n", "total", total);
+    (void)printf("  %-14s %11.0f\n\n", "all but score",
+                 number(report, "rest_ns_per_event"));
+    (void)printf("%.0f events in %.0f turns, %.0f lists of %.0f bytes\n",
+                 number(report, "events"), number(report, "turns"),
+                 number(report, "lists"), number(report, "list_bytes"));
+    (void)printf(
+        "%.0f events/s, %.0f lists/s; turn p50 %.0f us, p99 %.0f us, max %.0f us\n\n",
+        number(report, "events_per_s"), number(report, "lists_per_s"),
+        number(report, "turn_p50_us"), number(report, "turn_p99_us"),
+        number(report, "turn_max_us"));
+    (void)printf("scoring, batch 64, ns CPU/list\n");
+    (void)printf("  bare kernel            %9.0f   (same items as BLAS: %.2f %%)\n",
+                 number(report, "kernel_ns_per_list"),
+                 100 * number(report, "kernel_blas_agreement"));
+    (void)printf("  sgemm + partial sort   %9.0f   (sgemm alone %.0f)\n",
+                 number(report, "blas_ns_per_list"),
+                 number(report, "sgemm_ns_per_list"));
+    (void)printf(
+        "  kernel speed           %8.0f %%  of sgemm + partial sort (aim: 60 %%)\n",
+        100 * number(report, "kernel_over_blas_speed"));
+    (void)printf(
+        "  all but score          %8.0f %%  of the bare kernel (aim: 50 %% at 10000 "
+        "items, H = 128)\n\n",
+        100 * number(report, "rest_over_kernel"));
+    (void)printf(
+        "resident memory: %.1f MiB at the begin, %.1f MiB half way, %.1f MiB at the "
+        "end\n",
+        number(report, "resident_begin") / 1048576,
+        number(report, "resident_half") / 1048576,
+        number(report, "resident_end") / 1048576);
+}
