@@ -1,14 +1,11 @@
 /* The `eddy` command: finds the sub-command in the table of app/app.h and runs it. */
-#include <cblas.h>
-#include <hiredis/hiredis.h>
-#include <librdkafka/rdkafka.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
-#include <uv.h>
 
 #include "app/app.h"
 #include "app/args.h"
+#include "app/version.h"
 
 static const struct eddy_command commands[] = {
 #define XX(name, group, summary) {#name, group, summary, eddy_cmd_##name},
@@ -67,14 +64,11 @@ static void print_help(void)
 
 static void print_version(void)
 {
-    (void)printf("eddy %s\n"
-                 "librdkafka %s\n"
-                 "hiredis %d.%d.%d\n"
-                 "OpenBLAS %s, %s kernels\n"
-                 "libuv %s\n",
-                 EDDY_VERSION, rd_kafka_version_str(), HIREDIS_MAJOR, HIREDIS_MINOR,
-                 HIREDIS_PATCH, openblas_get_config(), openblas_get_corename(),
-                 uv_version_string());
+    struct eddy_buf text;
+    eddy_buf_init(&text, 0);
+    eddy_version_print(&text);
+    (void)fputs(text.data ? text.data : "", stdout);
+    eddy_buf_fini(&text);
 }
 
 static const struct eddy_command *find_command(const char *name)

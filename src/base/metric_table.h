@@ -32,6 +32,8 @@
     XX(ERRORS_MODEL,      EDDY_COUNTER,   "eddy_errors_total",            "stage=\"processing\",error_type=\"model\"", "Errors survived, by kind.") \
     XX(PARTITIONS_OWNED,  EDDY_GAUGE,     "eddy_partitions_owned",        "", "Partitions that this process owns now.") \
     XX(OUTBOX_USERS,      EDDY_GAUGE,     "eddy_outbox_users",            "", "Users whose list is committed but not yet confirmed by the list topic.") \
+    XX(RELOAD_OK,         EDDY_GAUGE,     "eddy_config_last_reload_successful", "", "1 when the configuration was read without an error the last time, else 0.") \
+    XX(RELOAD_TIME,       EDDY_GAUGE,     "eddy_config_last_reload_success_timestamp_seconds", "", "When the configuration was read without an error the last time.") \
     XX(EVENT_TO_LIST,     EDDY_HISTOGRAM, "eddy_event_to_list_seconds",   "", "From the record's Kafka timestamp to its list standing in Redis.") \
     XX(STAGE_DECODE,      EDDY_HISTOGRAM, "eddy_stage_seconds",           "stage=\"decode\"", "Time of one stage for one turn.") \
     XX(STAGE_LOAD,        EDDY_HISTOGRAM, "eddy_stage_seconds",           "stage=\"load\"", "Time of one stage for one turn.") \
