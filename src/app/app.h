@@ -30,11 +30,20 @@ int eddy_app_fail(const char *command, const struct eddy_err *err);
 
 /* XX(name, group, summary) in the order in which a newcomer meets them; rows of a group
  * stand together. A row is added by the commit that adds its file. */
-#define EDDY_COMMANDS(XX)                                                               \
-    XX(train, "Models", "learn a model from interactions")                              \
-    XX(recommend, "Models", "lists for histories, from a model")                        \
-    XX(eval, "Models", "measure a model on a protocol")                                 \
-    XX(help, "Help", "explain a command: eddy help run")
+/* clang-format off */
+#define EDDY_COMMANDS(XX) \
+    XX(train,     "Models",  "learn a model from interactions")                         \
+    XX(recommend, "Models",  "lists for histories, from a model")                       \
+    XX(eval,      "Models",  "measure a model on a protocol")                           \
+    XX(check,     "Serve",   "configuration, Kafka, Redis, snapshots: is all well?")    \
+    XX(load,      "Serve",   "play a file of events into the topic")                    \
+    XX(deploy,    "Serve",   "a new model for a running deployment")                    \
+    XX(inspect,   "Look",    "a user, a list, offsets, the outbox, an event, a model")  \
+    XX(dlq,       "Look",    "events that could not be applied, and why")               \
+    XX(replay,    "Look",    "fold the log from its beginning and compare digests")     \
+    XX(bench,     "Measure", "what one event costs, stage by stage")                    \
+    XX(help,      "Help",    "explain a command: eddy help run")
+/* clang-format on */
 
 #define XX(name, group, summary) int eddy_cmd_##name(int argc, char **argv);
 EDDY_COMMANDS(XX)

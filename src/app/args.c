@@ -271,17 +271,18 @@ static void print_wrapped(const char *text, size_t column)
     size_t at = column;
     while (*text) {
         size_t word = strcspn(text, " ");
-        if (at + word > HELP_WIDTH && at > column) {
+        if (at + 1 + word > HELP_WIDTH) {
             (void)printf("\n%*s", (int)column, "");
             at = column;
+        } else if (at > column) {
+            (void)putchar(' ');
+            at++;
         }
         (void)fwrite(text, 1, word, stdout);
-        at += word + 1;
+        at += word;
         text += word;
         while (*text == ' ')
             text++;
-        if (*text)
-            (void)putchar(' ');
     }
     (void)putchar('\n');
 }

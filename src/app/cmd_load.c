@@ -107,6 +107,18 @@ struct load {
     struct eddy_err first_bad;
 };
 
+/* A bad row: counted, or the end. */
+static int take_bad(struct load *load, const struct eddy_err *why, struct eddy_err *err)
+{
+    load->bad++;
+    if (!load->options->skip_bad)
+        return eddy_fail(err, EDDY_EFORMAT, "%s (--skip-bad would leave such rows out)",
+                         why->text);
+    if (load->bad == 1)
+        load->first_bad = *why;
+    return 0;
+}
+
 /* ---- first pass: --by-time, --now ------------------------------------------------ */
 
 static int compare_order(const void *left, const void *right)
@@ -146,26 +158,31 @@ static int survey(struct load *load, struct eddy_err *err)
     const struct options *options = load->options;
     struct eddy_source_mark begin = eddy_source_tell(load->source);
     struct eddy_event event;
+    struct eddy_err why = {0};
     int64_t newest_ms = INT64_MIN;
     uint64_t last = options->limit > 0
                         ? (uint64_t)options->limit + (uint64_t)options->skip_rows
                         : UINT64_MAX;
     for (uint64_t count = 0; !stop_asked;) {
-        int r = eddy_source_next(load->source, &event, err);
+        int r = eddy_source_next(load->source, &event, &why);
         if (r == 0 || (!options->by_time && count >= last))
             break;
-        if (is_event_error(r))
+        if (is_event_error(r)) {
+            /* With --by-time this is the only time that the row is seen. */
+            r = options->by_time ? take_bad(load, &why, err) : 0;
+            if (r < 0)
+                return r;
             continue;
-        if (r > 0 && options->by_time)
-            r = note_order(load, event.ts_ms, err);
+        }
+        if (r < 0)
+            return eddy_fail(err, r, "%s", why.text);
+        r = options->by_time ? note_order(load, event.ts_ms, err) : 0;
         if (r < 0)
             return r;
         if (event.ts_ms > newest_ms)
             newest_ms = event.ts_ms;
         count++;
     }
-    if (err)
-        *err = (struct eddy_err){0};
     if (load->order_count > 0) {
         qsort(load->order, load->order_count, sizeof *load->order, compare_order);
         uint64_t played = load->order_count < last ? load->order_count : last;
@@ -200,11 +217,12 @@ static void wait_until_due(struct load *load)
     }
 }
 
+/* 1: handed to the producer (or a dry run); 0: stopped while Kafka was away. */
 static int send_event(struct load *load, const struct eddy_event *event,
                       struct eddy_err *err)
 {
     if (!load->producer)
-        return 0;
+        return 1;
     eddy_buf_clear(&load->payload);
     eddy_event_encode(event, &load->payload);
     if (load->payload.failed)
@@ -214,39 +232,27 @@ static int send_event(struct load *load, const struct eddy_event *event,
             eddy_producer_send(load->producer, load->config->kafka.events, -1,
                                event->user, eddy_buf_span(&load->payload), 0, 500, err);
         if (r != EDDY_EFULL)
-            return r;
+            return r < 0 ? r : 1;
+        if (err)
+            *err = (struct eddy_err){0};
         if (stop_asked)
-            return eddy_fail(err, EDDY_EFULL, "stopped");
+            return 0;
         eddy_progress_update(&load->progress, load->sent, "waiting for Kafka");
     }
 }
 
-/* A bad row: counted, or the end. */
-static int take_bad(struct load *load, int code, struct eddy_err *err)
-{
-    load->bad++;
-    if (!load->options->skip_bad)
-        return eddy_fail(err, EDDY_EFORMAT, "%s (--skip-bad would leave such rows out)",
-                         err->text);
-    if (load->bad == 1)
-        load->first_bad = *err;
-    *err = (struct eddy_err){0};
-    (void)code;
-    return 0;
-}
-
 static int take_event(struct load *load, struct eddy_event *event, struct eddy_err *err)
 {
-    struct eddy_err why = {0};
+    struct eddy_err why = {0}, placed = {0};
     struct eddy_source_mark mark = eddy_source_last(load->source);
     int r = event->kind == EDDY_KIND_SNAPSHOT
                 ? eddy_fail(&why, EDDY_EBADEVENT,
                             "a snapshot record is no event; use eddy deploy")
                 : eddy_event_check(event, &why);
     if (r < 0) {
-        (void)eddy_fail(err, r, "%s:%" PRIu64 ": %s", load->options->input, mark.line,
-                        why.text);
-        return take_bad(load, r, err);
+        (void)eddy_fail(&placed, r, "%s:%" PRIu64 ": %s", load->options->input,
+                        mark.line, why.text);
+        return take_bad(load, &placed, err);
     }
     load->good++;
     if (load->good <= (uint64_t)load->options->skip_rows) {
@@ -257,7 +263,7 @@ static int take_event(struct load *load, struct eddy_event *event, struct eddy_e
     if (stop_asked)
         return 0;
     r = send_event(load, event, err);
-    if (r < 0)
+    if (r <= 0)
         return r;
     if (load->sent == 0 || event->ts_ms < load->oldest_ms)
         load->oldest_ms = event->ts_ms;
@@ -283,14 +289,18 @@ static int play(struct load *load, struct eddy_err *err)
     char note[48];
     load->start_ns = eddy_monotonic_ns();
     while (!stop_asked) {
-        int r = next_event(load, &event, err);
+        struct eddy_err why = {0};
+        int r = next_event(load, &event, &why);
         if (r == 0)
             break;
-        r = is_event_error(r) ? take_bad(load, r, err)
-            : r > 0           ? take_event(load, &event, err)
-                              : r;
+        if (is_event_error(r))
+            r = take_bad(load, &why, err);
+        else if (r > 0)
+            r = take_event(load, &event, err);
+        else
+            (void)eddy_fail(err, r, "%s", why.text);
         if (r < 0)
-            return stop_asked && r == EDDY_EFULL ? 0 : r;
+            return r;
         if (load->options->limit > 0 && load->sent >= (uint64_t)load->options->limit)
             break;
         if (load->producer && load->sent % 64 == 0)
@@ -349,7 +359,7 @@ static void print_summary(const struct load *load, double seconds)
         (void)printf("event times: %s to %s UTC\n",
                      eddy_tool_time(load->oldest_ms / 1000, oldest),
                      eddy_tool_time(load->newest_ms / 1000, newest));
-    if (load->bad > 0)
+    if (load->bad > 0 && options->skip_bad)
         (void)printf("first bad row: %s\n", load->first_bad.text);
 }
 

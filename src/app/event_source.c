@@ -189,10 +189,12 @@ static int bad_field(const struct eddy_source *source, int column, const char *w
                      text.size > 60 ? 60 : (int)text.size, text.data, why);
 }
 
+/* data NULL: empty, or no such column; both mean absent. */
 static struct eddy_span field_of(const struct eddy_source *source, enum column column)
 {
     uint32_t f = source->columns[column];
-    return f < source->csv.count ? source->csv.fields[f] : (struct eddy_span){NULL, 0};
+    bool given = f < source->csv.count && source->csv.fields[f].size > 0;
+    return given ? source->csv.fields[f] : (struct eddy_span){NULL, 0};
 }
 
 /* Unix time in s, ms or us, told apart by size (their ranges do not overlap), or ISO-8601
@@ -240,12 +242,13 @@ static int next_csv(struct eddy_source *source, struct eddy_event *ret,
                     struct eddy_err *err)
 {
     struct eddy_event event = {.kind = EDDY_KIND_EVENT};
+    struct eddy_err why = {0};
     double value = 0;
-    int r = next_row(source, err);
-    if (r == EDDY_EFORMAT)
-        return eddy_fail(err, EDDY_EBADEVENT, "%s", err ? err->text : "");
-    if (r <= 0)
-        return r;
+    int r = next_row(source, &why);
+    if (r < 0) /* a broken row is a bad event, the reader goes on behind it */
+        return eddy_fail(err, r == EDDY_EFORMAT ? EDDY_EBADEVENT : r, "%s", why.text);
+    if (r == 0)
+        return 0;
     event.user = field_of(source, COLUMN_USER);
     event.item = field_of(source, COLUMN_ITEM);
     event.type = field_of(source, COLUMN_TYPE);
