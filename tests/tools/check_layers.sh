@@ -14,10 +14,10 @@ cd "$root"
 allowed() {
     case "$1" in
     msgpack.h | msgpack/*) echo "src/base/msgpack.c" ;;
-    cblas.h) echo "src/app/main.c src/core/train*.c src/core/eval*.c src/core/blas.c src/app/cmd_eval*.c
-                   src/app/cmd_bench*.c bench/*.c" ;;
-    librdkafka/*) echo "src/app/main.c src/io/kafka*.[ch] src/app/cmd_demo*.c src/app/demo*.[ch]" ;;
-    hiredis/*) echo "src/app/main.c src/io/redis*.[ch] src/io/store_redis*.c" ;;
+    cblas.h) echo "src/core/train*.c src/core/eval*.c src/core/blas.c src/app/cmd_eval*.c
+                   src/app/cmd_bench*.c src/app/version.c bench/*.c" ;;
+    librdkafka/*) echo "src/app/version.c src/io/kafka*.[ch] src/app/cmd_demo*.c src/app/demo*.[ch]" ;;
+    hiredis/*) echo "src/io/redis*.[ch] src/io/store_redis*.c src/app/version.c" ;;
     uv.h) echo "src/engine/*.[ch] src/app/*.[ch]" ;;
     jansson.h) echo "src/core/snapshot*.c src/core/manifest.c src/core/safetensors.c src/app/*.[ch]" ;;
     microhttpd.h) echo "src/io/http*.c" ;;
