@@ -32,8 +32,6 @@ int eddy_app_fail(const char *command, const struct eddy_err *err);
  * stand together. A row is added by the commit that adds its file. */
 /* clang-format off */
 #define EDDY_COMMANDS(XX) \
-/* clang-format off */
-#define EDDY_COMMANDS(XX) \
     XX(train,     "Models",  "learn a model from interactions")                         \
     XX(recommend, "Models",  "lists for histories, from a model")                       \
     XX(eval,      "Models",  "measure a model on a protocol")                           \
@@ -45,7 +43,6 @@ int eddy_app_fail(const char *command, const struct eddy_err *err);
     XX(replay,    "Look",    "fold the log from its beginning and compare digests")     \
     XX(bench,     "Measure", "what one event costs, stage by stage")                    \
     XX(help,      "Help",    "explain a command: eddy help run")
-/* clang-format on */
 /* clang-format on */
 
 #define XX(name, group, summary) int eddy_cmd_##name(int argc, char **argv);
