@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+"""Golden vectors of the HRNN's forward pass, in double precision.
+
+Written from the formulas in src/core/params.h and step.h, not from the C code: plain
+lists, one user at a time, math.exp and math.tanh. Run it in this folder:
+
+    python3 make_hrnn.py        writes hrnn_<cell>_<mode>_<hidden>.txt, always the same
+
+Format, a line each, words separated by blanks, # comments:
+    shape items hidden layers types cell mode session_gap_s
+    tensor NAME ROWS COLS       then ROWS lines of COLS numbers
+    event USER ITEM TYPE PREVIOUS_S NOW_S VALUE|-
+    step GAP BEGIN FIRST PHI    what the network sees of the event
+    hidden ...                  the user's state afterwards: layers, user level, query
+    scores ...                  of all items, for that query
+"""
+import math
+import random
+
+GAPS = 32
+SESSION_GAP_S = 1800
+
+
+def pick(draw, choices):
+    """One of choices; by random() alone, whose sequence Python promises to keep."""
+    return choices[int(draw.random() * len(choices))]
+
+
+def matvec(matrix, x):
+    return [math.fsum(w * v for w, v in zip(row, x)) for row in matrix]
+
+
+def add(*vectors):
+    return [math.fsum(values) for values in zip(*vectors)]
+
+
+def times(a, b):
+    return [x * y for x, y in zip(a, b)]
+
+
+def sigmoid(x):
+    return [1.0 / (1.0 + math.exp(-v)) for v in x]
+
+
+def tanh(x):
+    return [math.tanh(v) for v in x]
+
+
+def gelu(x):
+    inner = math.sqrt(2.0 / math.pi)
+    return [0.5 * v * (1.0 + math.tanh(inner * (v + 0.044715 * v ** 3))) for v in x]
+
+
+def layer_norm(x, gain, bias):
+    mean = math.fsum(x) / len(x)
+    variance = math.fsum((v - mean) ** 2 for v in x) / len(x)
+    return [(v - mean) / math.sqrt(variance + 1e-5) * g + b
+            for v, g, b in zip(x, gain, bias)]
+
+
+def mix(z, old, new):
+    """(1 - z) old + z new"""
+    return [(1.0 - k) * o + k * n for k, o, n in zip(z, old, new)]
+
+
+def gru(wi, bi, wh, bh, x, h, gates=None):
+    """PyTorch's GRUCell; gates: added to the pre-activations of r and z."""
+    n_units = len(h)
+    from_x, from_h = add(matvec(wi, x), bi), add(matvec(wh, h), bh)
+    gates = gates or [0.0] * (2 * n_units)
+    part = lambda v, i: v[i * n_units:(i + 1) * n_units]
+    r = sigmoid(add(part(from_x, 0), part(from_h, 0), part(gates, 0)))
+    z = sigmoid(add(part(from_x, 1), part(from_h, 1), part(gates, 1)))
+    n = tanh(add(part(from_x, 2), times(r, part(from_h, 2))))
+    return mix(z, n, h)
+
+
+def tensor_table(V, H, L, T, cell, mode):
+    """(name, rows, cols) of all tensors, in the order of params.h."""
+    user = mode != "flat"
+    table = [("item_embedding", V, H), ("item_bias", V, 1), ("type_embedding", T, H),
+             ("gap_embedding", GAPS, H), ("begin_of_session", 1, H), ("value_weight", 1, H),
+             ("input_norm.gain", 1, H), ("input_norm.bias", 1, H)]
+    if user:
+        table += [("user.wi", 3 * H, H), ("user.bi", 1, 3 * H), ("user.wh", 3 * H, H),
+                  ("user.bh", 1, 3 * H)]
+    for l in range(L):
+        rows = []
+        if cell == "mingru":
+            rows += [("wz", H, H), ("bz", 1, H), ("wc", H, H), ("bc", 1, H)]
+        else:
+            rows += [("wi", 3 * H, H), ("bi", 1, 3 * H), ("wh", 3 * H, H), ("bh", 1, 3 * H)]
+        if mode == "all":
+            rows += [("uz", H if cell == "mingru" else 2 * H, H)]
+        if user:
+            rows += [("winit", H, H), ("binit", 1, H)]
+        rows += [("wo", H, H), ("bo", 1, H), ("norm1.gain", 1, H), ("norm1.bias", 1, H),
+                 ("w1", 4 * H, H), ("b1", 1, 4 * H), ("w2", H, 4 * H), ("b2", 1, H),
+                 ("norm2.gain", 1, H), ("norm2.bias", 1, H)]
+        table += [("layers.%d.%s" % (l, name), r, c) for name, r, c in rows]
+    return table
+
+
+class Network:
+    def __init__(self, V, H, L, T, cell, mode, draw):
+        self.H, self.L, self.V, self.T = H, L, V, T
+        self.cell, self.mode = cell, mode
+        self.tensors = {}
+        for name, rows, cols in tensor_table(V, H, L, T, cell, mode):
+            center = 1.0 if name.endswith(".gain") else 0.0
+            self.tensors[name] = [[round(center + 1.2 * draw.random() - 0.6, 3)
+                                   for _ in range(cols)] for _ in range(rows)]
+
+    def vector(self, name):
+        return self.tensors[name][0]
+
+    def new_state(self):
+        zeros = [0.0] * self.H
+        return {"layers": [zeros[:] for _ in range(self.L)], "user": zeros[:],
+                "query": zeros[:]}
+
+    def layer_state(self, l, x, s, c):
+        p = "layers.%d." % l
+        t = self.tensors
+        context = matvec(t[p + "uz"], c) if self.mode == "all" else None
+        if self.cell == "gru":
+            return gru(t[p + "wi"], self.vector(p + "bi"), t[p + "wh"],
+                       self.vector(p + "bh"), x, s, context)
+        z = add(matvec(t[p + "wz"], x), self.vector(p + "bz"))
+        if context:
+            z = add(z, context)
+        return mix(sigmoid(z), s, add(matvec(t[p + "wc"], x), self.vector(p + "bc")))
+
+    def move(self, state, item, kind, gap, begin, first, phi):
+        t = self.tensors
+        if begin and not first and self.mode != "flat":
+            state["user"] = gru(t["user.wi"], self.vector("user.bi"), t["user.wh"],
+                                self.vector("user.bh"), state["query"], state["user"])
+            for l in range(self.L):
+                p = "layers.%d." % l
+                state["layers"][l] = tanh(add(matvec(t[p + "winit"], state["user"]),
+                                              self.vector(p + "binit")))
+        e = add(t["item_embedding"][item], t["type_embedding"][kind],
+                t["gap_embedding"][gap], [phi * w for w in self.vector("value_weight")])
+        if begin:
+            e = add(e, self.vector("begin_of_session"))
+        x = layer_norm(e, self.vector("input_norm.gain"), self.vector("input_norm.bias"))
+        for l in range(self.L):
+            p = "layers.%d." % l
+            s = self.layer_state(l, x, state["layers"][l], state["user"])
+            state["layers"][l] = s
+            y = add(x, matvec(t[p + "wo"], s), self.vector(p + "bo"))
+            x = layer_norm(y, self.vector(p + "norm1.gain"), self.vector(p + "norm1.bias"))
+            inner = gelu(add(matvec(t[p + "w1"], x), self.vector(p + "b1")))
+            y = add(x, matvec(t[p + "w2"], inner), self.vector(p + "b2"))
+            x = layer_norm(y, self.vector(p + "norm2.gain"), self.vector(p + "norm2.bias"))
+        state["query"] = x
+
+    def scores(self, query):
+        return add(matvec(self.tensors["item_embedding"], query),
+                   [row[0] for row in self.tensors["item_bias"]])
+
+
+def draw_events(draw, V, T, users, count):
+    """(user, item, type, previous_s, now_s, value or None), users interleaved."""
+    last = {}
+    for _ in range(count):
+        user = pick(draw, range(users))
+        previous = last.get(user, -1)
+        pause = pick(draw, [0, 1, 5, 60, 600, SESSION_GAP_S, SESSION_GAP_S + 1, 90000,
+                            10 ** 7])
+        now = 1000 * user if previous < 0 else previous + pause
+        last[user] = now
+        value = pick(draw, [None, None, 1.0, -2.5, 0.125, 300.0])
+        yield user, pick(draw, range(V)), pick(draw, range(T)), previous, now, value
+
+
+def step_of(previous, now, value):
+    """(gap bucket, begin, first, phi) as step.h says."""
+    first = previous < 0
+    gap_s = 0 if first else max(0, now - previous)
+    bucket = min(GAPS - 1, int(math.floor(math.log2(1 + gap_s))))
+    phi = 0.0 if value is None else math.copysign(math.log1p(abs(value)), value)
+    return bucket, first or gap_s > SESSION_GAP_S, first, phi
+
+
+def numbers(values):
+    return " ".join("%.7g" % v for v in values)
+
+
+def write_case(cell, mode, V, H, L, T, users, events):
+    draw = random.Random("%s %s %d" % (cell, mode, H))
+    network = Network(V, H, L, T, cell, mode, draw)
+    states = {}
+    with open("hrnn_%s_%s_%d.txt" % (cell, mode, H), "w", encoding="ascii") as out:
+        print("# written by make_hrnn.py", file=out)
+        print("shape", V, H, L, T, cell, mode, SESSION_GAP_S, file=out)
+        for name, rows, cols in tensor_table(V, H, L, T, cell, mode):
+            print("tensor", name, rows, cols, file=out)
+            for row in network.tensors[name]:
+                print(numbers(row), file=out)
+        for user, item, kind, previous, now, value in draw_events(draw, V, T, users, events):
+            gap, begin, first, phi = step_of(previous, now, value)
+            state = states.setdefault(user, network.new_state())
+            network.move(state, item, kind, gap, begin, first, phi)
+            print("event", user, item, kind, previous, now,
+                  "-" if value is None else "%g" % value, file=out)
+            print("step", gap, int(begin), int(first), "%.9g" % phi, file=out)
+            hidden = sum(state["layers"], [])
+            if mode != "flat":
+                hidden = hidden + state["user"]
+            print("hidden", numbers(hidden + state["query"]), file=out)
+            print("scores", numbers(network.scores(state["query"])), file=out)
+
+
+def main():
+    for cell in ("mingru", "gru"):
+        for mode in ("flat", "init", "all"):
+            write_case(cell, mode, V=9, H=5, L=2, T=3, users=3, events=24)
+        write_case(cell, "all", V=19, H=17, L=1, T=2, users=2, events=20)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+/* The forward pass against tests/golden/hrnn_*.txt: double precision, other code
+ * (tests/golden/README.md).
+ *
+ * Tolerance 1e-5: values are of size 1 to 3, a state goes through some 20 dependent sums
+ * of up to 68 products in fp32 (relative error 6e-8 each), and the file keeps 7 digits;
+ * the worst difference seen is printed, about 5e-6. A wrong formula is off by 1e-2. */
+#include "core/hrnn.h"
+#include "core/score.h"
+
+#include <stdlib.h>
+
+#include "check.h"
+
+enum { USERS_MAX = 4 };
+static const double tolerance = 1e-5;
+
+static struct eddy_layout layout;
+static double worst;
+
+struct golden {
+    FILE *file;
+    struct eddy_shape shape;
+    unsigned session_gap_s;
+    float *block;
+    struct eddy_hrnn *hrnn;
+    struct eddy_hrnn_scratch *scratch;
+    float *states[USERS_MAX];
+};
+
+static float read_number(FILE *file)
+{
+    float value = NAN;
+    CHECK_INT(fscanf(file, "%f", &value), 1);
+    return value;
+}
+
+static void compare(FILE *file, const char *what, const float *got, uint32_t count)
+{
+    char word[16] = "";
+    CHECK_INT(fscanf(file, "%15s", word), 1);
+    CHECK_STR(word, what);
+    for (uint32_t i = 0; i < count; i++) {
+        double want = (double)read_number(file);
+        CHECK_NEAR(got[i], want, tolerance);
+        worst = fmax(worst, fabs((double)got[i] - want));
+    }
+}
+
+static bool read_shape(struct golden *golden)
+{
+    char cell[8], mode[8];
+    struct eddy_shape *shape = &golden->shape;
+    if (!CHECK_INT(fscanf(golden->file, "#%*[^\n] shape %u %u %u %u %7s %7s %u",
+                          &shape->items, &shape->hidden, &shape->layers, &shape->types,
+                          cell, mode, &golden->session_gap_s),
+                   7)) {
+        return false;
+    }
+    shape->cell = strcmp(cell, "gru") ? EDDY_CELL_MINGRU : EDDY_CELL_GRU;
+    shape->mode = !strcmp(mode, "flat")   ? EDDY_MODE_FLAT
+                  : !strcmp(mode, "init") ? EDDY_MODE_INIT
+                                          : EDDY_MODE_ALL;
+    return CHECK_INT(eddy_layout_init(&layout, shape, NULL), 0);
+}
+
+/* All tensors of the layout in its order, under its names. */
+static void read_tensors(struct golden *golden)
+{
+    golden->block = eddy_params_new(&layout);
+    for (uint32_t t = 0; t < layout.count; t++) {
+        const struct eddy_tensor *tensor = &layout.tensors[t];
+        if (!tensor->rows) {
+            continue;
+        }
+        char name[40] = "";
+        unsigned rows = 0, cols = 0;
+        CHECK_INT(fscanf(golden->file, " tensor %39s %u %u", name, &rows, &cols), 3);
+        CHECK_STR(name, tensor->name);
+        CHECK_INT(rows, tensor->rows);
+        CHECK_INT(cols, tensor->cols);
+        for (size_t i = 0; i < (size_t)tensor->rows * tensor->cols; i++) {
+            golden->block[tensor->offset + i] = read_number(golden->file);
+        }
+    }
+}
+
+static void check_step(FILE *file, const struct eddy_step *step)
+{
+    unsigned gap = 99, begin = 9, first = 9;
+    CHECK_INT(fscanf(file, " step %u %u %u", &gap, &begin, &first), 3);
+    CHECK_INT(step->gap, gap);
+    CHECK_INT(step->begin, begin);
+    CHECK_INT(step->first, first);
+    CHECK_NEAR(step->value, read_number(file), 1e-6);
+}
+
+/* False at the end of the file. */
+static bool play_event(struct golden *golden)
+{
+    unsigned user, item, type;
+    long long previous_s, now_s;
+    char value[16];
+    int count = fscanf(golden->file, " event %u %u %u %lld %lld %15s", &user, &item,
+                       &type, &previous_s, &now_s, value);
+    if (count != 6 || !CHECK(user < USERS_MAX)) {
+        CHECK_INT(count, EOF);
+        return false;
+    }
+    bool has_value = strcmp(value, "-") != 0;
+    struct eddy_step step =
+        eddy_step_make(item, (uint16_t)type, previous_s, now_s, golden->session_gap_s,
+                       has_value, has_value ? strtof(value, NULL) : 0.0F);
+    check_step(golden->file, &step);
+    float *state = golden->states[user];
+    eddy_hrnn_step(golden->hrnn, golden->scratch, 1, &step, &state);
+    compare(golden->file, "hidden", state, eddy_hrnn_state_floats(&golden->shape));
+    float scores[32];
+    eddy_score_all(golden->hrnn, state + eddy_hrnn_query_offset(&golden->shape),
+                   scores);
+    compare(golden->file, "scores", scores, golden->shape.items);
+    return true;
+}
+
+static void check_file(const char *name, const char *kernels)
+{
+    char path[512];
+    struct golden golden = {0};
+    (void)snprintf(path, sizeof(path), "%s/golden/hrnn_%s.txt", EDDY_TESTS_FOLDER,
+                   name);
+    golden.file = fopen(path, "r");
+    if (!CHECK(golden.file != NULL) || !read_shape(&golden)) {
+        fprintf(stderr, "    %s\n", path);
+        return;
+    }
+    read_tensors(&golden);
+    golden.hrnn = eddy_hrnn_new(&layout, golden.block, eddy_kernels_find(kernels));
+    golden.scratch = eddy_hrnn_scratch_new(&golden.shape, 1);
+    for (int user = 0; user < USERS_MAX; user++) {
+        golden.states[user] = eddy_floats_new(eddy_hrnn_state_floats(&golden.shape));
+    }
+    int events = 0;
+    while (play_event(&golden)) {
+        events++;
+    }
+    CHECK(events >= 20);
+    for (int user = 0; user < USERS_MAX; user++) {
+        free(golden.states[user]);
+    }
+    eddy_hrnn_scratch_free(golden.scratch);
+    eddy_hrnn_free(golden.hrnn);
+    free(golden.block);
+    (void)fclose(golden.file);
+}
+
+static void states_and_scores_are_those_of_the_double_precision_reference(void)
+{
+    static const char *const files[] = {"mingru_flat_5", "mingru_init_5",
+                                        "mingru_all_5",  "mingru_all_17",
+                                        "gru_flat_5",    "gru_init_5",
+                                        "gru_all_5",     "gru_all_17"};
+    static const char *const names[] = {"naive", "avx2", "avx512"};
+    for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++) {
+        for (int n = 0; n < 3; n++) {
+            if (eddy_kernels_find(names[n])) {
+                check_file(files[f], names[n]);
+            }
+        }
+    }
+    printf("largest difference: %.2g\n", worst);
+}
+
+int main(void)
+{
+    RUN(states_and_scores_are_those_of_the_double_precision_reference);
+    return check_done();
+}
