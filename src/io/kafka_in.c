@@ -130,23 +130,27 @@ static rd_kafka_topic_partition_list_t *make_list(const struct eddy_kafka_in *in
     return list;
 }
 
+/* An empty list is not the same as NULL: in answer to an assignment only a list, in answer
+ * to a revocation only NULL moves the group's state on (librdkafka 2.0.2, rdkafka_cgrp.c,
+ * rd_kafka_cgrp_assign and rd_kafka_cgrp_unassign). */
 int eddy_kafka_in_assign(struct eddy_kafka_in *in,
                          const struct eddy_kafka_place *places, uint32_t count,
                          struct eddy_err *err)
 {
-    rd_kafka_topic_partition_list_t *list = NULL;
+    rd_kafka_topic_partition_list_t *list = make_list(in, places, count);
     rd_kafka_resp_err_t code = 0;
 
-    if (count) {
-        list = make_list(in, places, count);
-        for (int i = 0; i < list->cnt; i++)
-            if (list->elems[i].offset == 0)
-                list->elems[i].offset = RD_KAFKA_OFFSET_BEGINNING;
-    }
+    for (int i = 0; i < list->cnt; i++)
+        if (list->elems[i].offset == 0)
+            list->elems[i].offset = RD_KAFKA_OFFSET_BEGINNING;
     code = rd_kafka_assign(in->kafka, list);
-    if (list)
-        rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_topic_partition_list_destroy(list);
     return code ? eddy_kafka_fail(err, in->options, code, NULL) : 0;
+}
+
+void eddy_kafka_in_unassign(struct eddy_kafka_in *in)
+{
+    (void)rd_kafka_assign(in->kafka, NULL); /* fails only when the client is closing */
 }
 
 /* ---- records ---- */
