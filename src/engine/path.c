@@ -255,12 +255,12 @@ const uint32_t *eddy_path_fenced(const struct eddy_path *path, uint32_t *ret_cou
     return path->fenced;
 }
 
-/* P8 for a worker that slept: a delivery that failed may have waited longer than the
- * ownership. Before it is repeated, the store says whose the partition is. */
-static int check_failed(struct eddy_path *path, struct eddy_err *err)
+/* P8 for a worker that slept: what failed or was held may have waited longer than the
+ * ownership lasted. Before it goes out, the store says whose the partition is. */
+static int check_held(struct eddy_path *path, struct eddy_err *err)
 {
     struct eddy_load load = {0};
-    while (eddy_publisher_has_failed(path->publisher, &load.partition, &load.user)) {
+    while (eddy_publisher_has_held(path->publisher, &load.partition, &load.user)) {
         struct path_part *part = path->parts[load.partition];
         uint32_t fenced = 0;
         eddy_arena_reset(path->arena);
@@ -285,7 +285,7 @@ int eddy_path_service(struct eddy_path *path, struct eddy_err *err)
         return 0;
     }
     eddy_sink_poll(path->sink);
-    int r = check_failed(path, err);
+    int r = check_held(path, err);
     if (r < 0) {
         break_all(path);
         return r;

@@ -6,9 +6,10 @@
  *   put      the entry holds the newest list and is due
  *   send     due -> in flight; in_flight counts lists handed over without a report
  *   report   in_flight falls; at 0 the last list handed over is known to stand in the topic
- *            or not: confirmed if it succeeded and is the newest, failed if not
- *   retry    failed -> due, once the owner has made sure that it still is the owner: what
- *            failed may have waited for long, and a zombie must not come back with it
+ *            or not: confirmed if it succeeded and is the newest, held if not
+ *   retry    held -> due, once the owner has made sure that it still is the owner: what
+ *            failed, or met a full sink, may have waited for long, and a worker that slept
+ *            through a rebalance must not come back with it
  *   drop     another owner publishes now: the list goes, the count of reports still to
  *            come stays (a ghost), so that they are not taken for reports of a later list
  *
@@ -17,7 +18,7 @@
  *
  * Names and lists live in buffers of the entries, which keep their memory when an entry is
  * reused: a steady load allocates nothing. Entries of a partition form a list (newest
- * first), due and failed entries stand in queues, entries with one hash in a chain. */
+ * first), due and held entries stand in queues, entries with one hash in a chain. */
 #include "engine/publish.h"
 
 #include <stdlib.h>
@@ -30,7 +31,7 @@ struct entry {
     uint64_t hash;
     uint32_t partition;
     bool live; /* counts as unconfirmed; else a ghost or free */
-    enum queue_id { NOWHERE, DUE, FAILED } queue;
+    enum queue_id { NOWHERE, DUE, HELD } queue;
     uint32_t in_flight;
     uint32_t user_size;
     uint64_t revision;
@@ -56,7 +57,7 @@ struct eddy_publisher {
     struct eddy_map index;         /* hash -> entry */
     struct head *parts;            /* by partition */
     uint32_t part_count, total;
-    struct queue queues[FAILED + 1];
+    struct queue queues[HELD + 1];
     int health;
 };
 
@@ -216,7 +217,8 @@ static void on_done(void *context, uint32_t partition, struct eddy_span user,
         end_live(publisher, at);
         return;
     }
-    join_queue(publisher, at, FAILED);
+    count_metric(publisher, EDDY_M_LISTS_REPRODUCED);
+    join_queue(publisher, at, HELD);
 }
 
 struct eddy_publisher *eddy_publisher_new(struct eddy_sink *sink,
@@ -230,7 +232,7 @@ struct eddy_publisher *eddy_publisher_new(struct eddy_sink *sink,
     publisher->sink = sink;
     publisher->metrics = metrics;
     publisher->free_entry = NONE;
-    for (int id = NOWHERE; id <= FAILED; id++) {
+    for (int id = NOWHERE; id <= HELD; id++) {
         publisher->queues[id] = (struct queue){NONE, NONE};
     }
     eddy_sink_on_done(sink, on_done, publisher);
@@ -339,6 +341,13 @@ int eddy_publisher_put(struct eddy_publisher *publisher, uint32_t partition,
     return 0;
 }
 
+static void hold_all(struct eddy_publisher *publisher)
+{
+    while (publisher->queues[DUE].first != NONE) {
+        join_queue(publisher, publisher->queues[DUE].first, HELD);
+    }
+}
+
 int eddy_publisher_send(struct eddy_publisher *publisher, struct eddy_err *err)
 {
     while (publisher->queues[DUE].first != NONE) {
@@ -348,11 +357,9 @@ int eddy_publisher_send(struct eddy_publisher *publisher, struct eddy_err *err)
                                  entry->text.size - entry->user_size};
         int r = eddy_sink_publish(publisher->sink, entry->partition, user_of(entry),
                                   entry->revision, list, err);
-        if (r == EDDY_EFULL) {
-            return 0;
-        }
         if (r < 0) {
-            return r;
+            hold_all(publisher);
+            return r == EDDY_EFULL ? 0 : r;
         }
         leave_queue(publisher, at);
         entry->in_flight++;
@@ -360,10 +367,10 @@ int eddy_publisher_send(struct eddy_publisher *publisher, struct eddy_err *err)
     return 0;
 }
 
-bool eddy_publisher_has_failed(const struct eddy_publisher *publisher,
-                               uint32_t *ret_partition, struct eddy_span *ret_user)
+bool eddy_publisher_has_held(const struct eddy_publisher *publisher,
+                             uint32_t *ret_partition, struct eddy_span *ret_user)
 {
-    uint32_t at = publisher->queues[FAILED].first;
+    uint32_t at = publisher->queues[HELD].first;
     if (at == NONE) {
         return false;
     }
@@ -374,11 +381,10 @@ bool eddy_publisher_has_failed(const struct eddy_publisher *publisher,
 
 void eddy_publisher_retry(struct eddy_publisher *publisher, uint32_t partition)
 {
-    uint32_t at = publisher->queues[FAILED].first;
+    uint32_t at = publisher->queues[HELD].first;
     while (at != NONE) {
         uint32_t next = publisher->entries[at].next;
         if (publisher->entries[at].partition == partition) {
-            count_metric(publisher, EDDY_M_LISTS_REPRODUCED);
             join_queue(publisher, at, DUE);
         }
         at = next;

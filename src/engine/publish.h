@@ -17,13 +17,13 @@ void eddy_publisher_free(struct eddy_publisher *publisher);
  * Copies. 0 or EDDY_ENOMEM. */
 int eddy_publisher_put(struct eddy_publisher *publisher, uint32_t partition,
                        struct eddy_span user, uint64_t revision, struct eddy_span list);
-/* Hand over what waits, oldest first. A full sink ends that without an error: the rest
- * goes with the next call. 0, or the sink's error. */
+/* Hand over what is due, oldest first. A full sink ends that without an error: the rest is
+ * held. 0, or the sink's error. */
 int eddy_publisher_send(struct eddy_publisher *publisher, struct eddy_err *err);
-/* A user whose newest list was not delivered, the longest ago; borrowed. false: none. */
-bool eddy_publisher_has_failed(const struct eddy_publisher *publisher,
-                               uint32_t *ret_partition, struct eddy_span *ret_user);
-/* The partition is still ours: what failed of it is due again. */
+/* A user whose newest list failed or was not taken, the first of them; borrowed. */
+bool eddy_publisher_has_held(const struct eddy_publisher *publisher,
+                             uint32_t *ret_partition, struct eddy_span *ret_user);
+/* The partition is still ours: what is held of it is due again. */
 void eddy_publisher_retry(struct eddy_publisher *publisher, uint32_t partition);
 /* Another worker publishes the users of this partition from now on. */
 void eddy_publisher_drop(struct eddy_publisher *publisher, uint32_t partition);
