@@ -308,6 +308,36 @@ int eddy_path_service(struct eddy_path *path, struct eddy_err *err)
     return 0;
 }
 
+int eddy_path_probe(struct eddy_path *path, struct eddy_err *err)
+{
+    path->fenced_count = 0;
+    eddy_arena_reset(path->arena);
+    struct eddy_load *loads =
+        eddy_arena_zero(path->arena, path->owned_count + 1, sizeof *loads);
+    if (!loads) {
+        return eddy_fail(err, EDDY_ENOMEM, "no memory to probe the store");
+    }
+    for (;;) {
+        uint32_t count = 0, fenced = 0;
+        for (uint32_t i = 0; i < path->part_count; i++) {
+            struct path_part *part = path->parts[i];
+            if (part && part->owned && !part->broken) {
+                /* No user has an empty name: what counts is the check behind the read. */
+                loads[count++] = (struct eddy_load){.partition = i, .user = {"", 0}};
+            }
+        }
+        int r = eddy_store_load(path->store, loads, count, path->arena, &fenced, err);
+        if (r == EDDY_EFENCED && eddy_path_owns(path, fenced)) {
+            eddy_path_lose(path, path->parts[fenced]); /* P7: the others go on */
+            continue;
+        }
+        if (r < 0) {
+            break_all(path);
+        }
+        return r;
+    }
+}
+
 int eddy_path_tidy(struct eddy_path *path, struct eddy_err *err)
 {
     path->fenced_count = 0;

@@ -75,7 +75,8 @@ uint32_t eddy_path_pending(const struct eddy_path *path); /* records pushed */
  * offsets tell what happened) and feed from there; until then push says GAP. Class RETRY:
  * back off first. Class FATAL: stop. */
 int eddy_path_turn(struct eddy_path *path, struct eddy_err *err);
-/* Partitions that the last turn lost to another owner; they are released already. */
+/* Partitions that the last turn, probe or tidy lost to another owner; they are released
+ * already. */
 const uint32_t *eddy_path_fenced(const struct eddy_path *path, uint32_t *ret_count);
 
 /* Lists confirmed or failed since: to be called between turns (polls the sink, publishes
@@ -83,6 +84,11 @@ const uint32_t *eddy_path_fenced(const struct eddy_path *path, uint32_t *ret_cou
  * EDDY_EKAFKA while deliveries keep failing, with the reason: nothing is lost, go on. Any
  * other error (EDDY_ESTORE, EDDY_EFENCED) is as one of eddy_path_turn. */
 int eddy_path_service(struct eddy_path *path, struct eddy_err *err);
+/* Ask the store whether every owned partition still stands where we think: a worker without
+ * events would not notice otherwise that the store came back with an older state, or that
+ * it has lost a partition. To be called about once a second while nothing is pushed; one
+ * exchange. Errors and the fenced list as of eddy_path_turn. */
+int eddy_path_probe(struct eddy_path *path, struct eddy_err *err);
 /* Before a planned stop, when nothing is pushed and everything is confirmed: commit the
  * empty outbox of partitions whose stored one still names users, so that the next owner
  * has nothing to publish again. Errors as of eddy_path_turn. */

@@ -93,8 +93,11 @@ static void begin_wave(struct eddy_path *path)
     path->event_count = 0;
     path->row_count = 0;
     path->dead_count = 0;
-    for (uint32_t i = 0; i < path->pushed_count; i++) {
-        struct path_part *part = path->pushed[i].part;
+    for (uint32_t i = 0; i < path->part_count; i++) {
+        struct path_part *part = path->parts[i];
+        if (!part) {
+            continue;
+        }
         part->wave = part->position;
         part->touched = false;
         part->cut = false;

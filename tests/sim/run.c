@@ -20,6 +20,7 @@
 enum action {
     TURN,
     SERVICE,
+    PROBE,
     DELIVER,
     FAIL_DELIVERY,
     INJECT,
@@ -36,10 +37,10 @@ enum action {
 };
 
 static const uint32_t full_odds[ACTIONS] = {
-    [TURN] = 60,       [SERVICE] = 20,       [DELIVER] = 20, [FAIL_DELIVERY] = 6,
-    [INJECT] = 4,      [CRASH_AT_STAGE] = 3, [CRASH] = 2,    [STORE_FAULT] = 6,
-    [LATE_COMMIT] = 4, [LOSE_TAIL] = 2,      [MOVE] = 5,     [SINK_LIMIT] = 2,
-    [FAIL_SETTLE] = 2, [SPLIT_BRAIN] = 2,
+    [TURN] = 60,         [SERVICE] = 20,    [PROBE] = 5,          [DELIVER] = 20,
+    [FAIL_DELIVERY] = 6, [INJECT] = 4,      [CRASH_AT_STAGE] = 3, [CRASH] = 2,
+    [STORE_FAULT] = 6,   [LATE_COMMIT] = 4, [LOSE_TAIL] = 2,      [MOVE] = 5,
+    [SINK_LIMIT] = 2,    [FAIL_SETTLE] = 2, [SPLIT_BRAIN] = 2,
 };
 
 void sim_fail(struct sim *sim, const char *fmt, ...)
@@ -293,6 +294,11 @@ static void act(struct sim *sim, enum action action, struct sim_worker *worker)
     switch (action) {
     case TURN: turn(sim, worker); break;
     case SERVICE: service(sim, worker); break;
+    case PROBE: {
+        struct eddy_err err = {0};
+        react(sim, worker, eddy_path_probe(worker->path, &err), &err, false);
+        break;
+    }
     case DELIVER: deliver(sim, worker, false); break;
     case FAIL_DELIVERY: deliver(sim, worker, true); break;
     case INJECT: arm(sim, worker, false); break;
@@ -376,35 +382,69 @@ static void calm_down(struct sim *sim)
     }
 }
 
+static uint32_t stored_outbox(struct sim *sim, uint32_t partition)
+{
+    struct eddy_store *store = eddy_store_mem_open(sim->memory, "eddy", "observer");
+    const struct eddy_span *users = NULL;
+    struct eddy_span value = {NULL, 0};
+    struct eddy_err err = {0};
+    uint32_t count = 0;
+    EDDY_ASSERT(store);
+    eddy_buf_clear(&sim->text);
+    eddy_key_part(store, partition, "outbox", &sim->text);
+    EDDY_ASSERT(eddy_store_get(store, eddy_buf_span(&sim->text), sim->arena, &value,
+                               &err) == 0);
+    EDDY_ASSERT(eddy_outbox_decode(value, sim->arena, &users, &count) == 0);
+    eddy_store_close(store);
+    return count;
+}
+
 static bool is_drained(struct sim *sim)
 {
     for (uint32_t p = 0; p < sim->world->partitions; p++) {
         struct sim_worker *worker = &sim->workers[sim->owner[p]];
         if (!worker->acquired[p] || sim_committed(sim, p) != sim->world->log_size[p] ||
-            eddy_path_unconfirmed(worker->path) > 0) {
+            eddy_path_unconfirmed(worker->path) > 0 || stored_outbox(sim, p) > 0) {
             return false;
         }
     }
     return true;
 }
 
+static void explain_stall(struct sim *sim)
+{
+    for (uint32_t p = 0; p < sim->world->partitions; p++) {
+        const struct sim_worker *worker = &sim->workers[sim->owner[p]];
+        uint64_t offset = sim_committed(sim, p);
+        uint32_t outbox = stored_outbox(sim, p);
+        if (offset != sim->world->log_size[p] || outbox > 0 || !worker->acquired[p]) {
+            sim_fail(
+                sim,
+                "no progress after the faults ended: partition %u stands at %llu of "
+                "%u, reads %llu, %u pushed, %u lists unconfirmed, outbox of %u, "
+                "acquired %d",
+                p, (unsigned long long)offset, sim->world->log_size[p],
+                (unsigned long long)worker->next[p], eddy_path_pending(worker->path),
+                eddy_path_unconfirmed(worker->path), outbox, worker->acquired[p]);
+        }
+    }
+    sim_fail(sim, "no progress after the faults ended: lists stay unconfirmed");
+}
+
 static void drain(struct sim *sim)
 {
     for (uint32_t round = 0; !sim->failed && !is_drained(sim); round++) {
         if (round == 300) {
-            sim_fail(sim, "no progress after the faults ended");
+            explain_stall(sim);
         }
         for (uint32_t i = 0; i < sim->worker_count; i++) {
             struct sim_worker *worker = &sim->workers[i];
+            struct eddy_err err = {0};
             turn(sim, worker);
             (void)eddy_sink_mem_deliver(worker->sink.inner, UINT32_MAX, 0, true);
             service(sim, worker);
-        }
-    }
-    for (uint32_t i = 0; !sim->failed && i < sim->worker_count; i++) {
-        struct eddy_err err = {0};
-        if (eddy_path_tidy(sim->workers[i].path, &err) < 0) {
-            sim_fail(sim, "tidy: %s", err.text);
+            react(sim, worker, eddy_path_probe(worker->path, &err), &err, false);
+            react(sim, worker, eddy_path_tidy(worker->path, &err), &err, false);
         }
     }
 }

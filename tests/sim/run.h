@@ -33,10 +33,12 @@ enum sim_mutant {
 /* What happened, to see that a run was worth something. */
 #define SIM_COUNTERS(XX)                                                               \
     XX(turns)                                                                          \
-    XX(records) XX(commits) XX(fenced) XX(crashes) XX(injected) XX(store_faults)       \
-        XX(lost_tails) XX(rewinds) XX(late_commits) XX(moves) XX(zombie_turns)         \
-            XX(duplicates) XX(gaps) XX(full) XX(failed_deliveries) XX(published)       \
-                XX(dead) XX(stale_keys)
+    XX(records)                                                                        \
+    XX(commits)                                                                        \
+    XX(fenced)                                                                         \
+    XX(crashes) XX(injected) XX(store_faults) XX(lost_tails) XX(rewinds)               \
+        XX(late_commits) XX(moves) XX(zombie_turns) XX(duplicates) XX(gaps) XX(full)   \
+            XX(failed_deliveries) XX(published) XX(dead) XX(stale_keys)
 struct sim_counters {
 #define XX(name) uint64_t name;
     SIM_COUNTERS(XX)

@@ -58,6 +58,10 @@ static int spy_acquire(struct eddy_store *store, uint32_t partition,
             *ret_position = spy->seen[partition];
         }
     }
+    if (r == 0 && spy->sim->mutant == SIM_TORN_COMMIT) {
+        spy->has_seen[partition] = *ret_found;
+        spy->seen[partition] = *ret_position;
+    }
     return r;
 }
 
@@ -135,6 +139,10 @@ static int commit_torn(struct spy_store *spy, struct eddy_commit *commits,
 {
     struct eddy_position after[WORLD_PARTITIONS_MAX];
     for (uint32_t i = 0; i < count; i++) {
+        if (!spy->has_seen[commits[i]
+                               .partition]) { /* the first one, to have a before */
+            return eddy_store_commit(spy->inner, commits, count, err);
+        }
         after[i] = commits[i].position;
         commits[i].position = spy->seen[commits[i].partition];
     }
