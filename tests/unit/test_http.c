@@ -290,8 +290,9 @@ static void a_stop_does_not_wait_for_idle_clients(void)
     int silent = connect_to(eddy_http_port(http));
     int half = connect_to(eddy_http_port(http));
     uint16_t port = eddy_http_port(http);
-    send_all(half, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc",
-             58);
+    static const char part[] = "POST /echo HTTP/1.1\r\nHost: x\r\n"
+                               "Content-Length: 10\r\n\r\nabc";
+    send_all(half, part, sizeof part - 1);
     CHECK(strstr(get(http, "GET /hello"), " 200 ") !=
           NULL); /* half has been read by now */
     eddy_http_stop(http);
