@@ -179,7 +179,8 @@ static int wait_for_both(struct eddy_supervisor *supervisor, struct eddy_err *er
         if (rc == 0)
             rc = eddy_meta_check(supervisor->store, supervisor->partitions, err);
         if (rc == 0 || eddy_err_class(rc) == EDDY_CLASS_FATAL) {
-            note(supervisor, EDDY_HEALTH_META, rc, "eddy:meta", err);
+            (void)eddy_health_set(&supervisor->health, EDDY_HEALTH_META, rc == 0, "%s",
+                                  rc ? err->text : "");
             return rc;
         }
         if (pause_for(supervisor, WAIT_MS))
