@@ -9,6 +9,7 @@
 #include "core/train.h"
 
 static const char variable[] = "OPENBLAS_CORETYPE";
+static const char keep[] = "EDDY_KEEP_BLAS_CORE";
 static const char guard[] = "EDDY_BLAS_STARTED_AGAIN";
 
 enum { ARGUMENTS_MAX = 4096, BYTES_MAX = 1 << 20 };
@@ -49,7 +50,7 @@ void eddy_blas_core_ensure(void)
         (void)unsetenv(variable);
         return;
     }
-    if (wanted == NULL || getenv(variable) != NULL)
+    if (wanted == NULL || getenv(keep) != NULL)
         return;
     char **arguments = own_arguments();
     if (arguments == NULL)

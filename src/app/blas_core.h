@@ -7,8 +7,8 @@
 
 /* To be called first by commands that multiply large matrices (train, eval, bench, demo).
  * When the CPU can do more than the kernels that OpenBLAS chose, sets OPENBLAS_CORETYPE and
- * starts this program again with the same arguments, once; then this does not return. A
- * core type that the user has set is left alone. */
+ * starts this program again with the same arguments, once; then this does not return. With
+ * EDDY_KEEP_BLAS_CORE in the environment everything is left alone. */
 void eddy_blas_core_ensure(void);
 
 /* One line to stderr about the kernels in use, a warning when they are poor. quiet: the

@@ -148,7 +148,9 @@ static int apply_settings(const struct arguments *arguments,
         }
         memcpy(name, text, size);
         name[size] = '\0';
-        r = eddy_conf_set(conf, name, equals + 1, EDDY_FROM_COMMAND_LINE, "--set", err);
+        char where[80];
+        (void)snprintf(where, sizeof where, "--set %s", name);
+        r = eddy_conf_set(conf, name, equals + 1, EDDY_FROM_COMMAND_LINE, where, err);
     }
     eddy_conf_free(conf);
     return r;
@@ -246,7 +248,7 @@ int eddy_cmd_train(int argc, char **argv)
                               arguments.recipe, eddy_recipe_names());
     eddy_train_options_init(&options);
     if (apply_settings(&arguments, &options, &err) < 0)
-        return eddy_app_fail("train", &err);
+        return eddy_args_fail("train", "%s", err.text);
     options.seed = (uint64_t)arguments.seed;
     options.threads = arguments.threads;
     eddy_blas_core_ensure();
