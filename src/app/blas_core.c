@@ -1,5 +1,7 @@
-/* Debian 12's OpenBLAS 0.3.21 names an AMD Zen 5 "Haswell" (103 GFLOP/s a core here) where
- * its SkylakeX kernels run (190), and recent Xeons "Prescott" (15 against 75). */
+/* Debian 12's OpenBLAS 0.3.21 does not know Xeons newer than itself and runs its Prescott
+ * kernels on them (SSE3: 15 GFLOP/s a core instead of 75); an OPENBLAS_CORETYPE left over
+ * in the environment does the same harm on any CPU (Haswell on an AMD Zen 5: 103 GFLOP/s
+ * a core instead of 190). */
 #include "app/blas_core.h"
 
 #include <stdio.h>

@@ -1,6 +1,4 @@
-/* Which kernels OpenBLAS runs, and which it should. Debian 12's 0.3.21 does not know CPUs
- * newer than itself: recent Xeons fall to Prescott (SSE3, five times slower), Zen 5 to
- * Haswell although it has AVX-512 (twice slower). */
+/* Which kernels OpenBLAS runs, and which it should: see app/blas_core.c. */
 #include "core/train.h"
 
 /* From OpenBLAS' cblas.h; declared here because older headers lack it. */
