@@ -32,8 +32,8 @@ static struct eddy_interactions interactions_new(uint32_t users, uint32_t events
             time += e % 5 == 4 ? 7200 : 60;
         }
     }
-    CHECK_INT(
-        eddy_interactions_parse(eddy_buf_span(&csv), "made.csv", NULL, &in, &err), 0);
+    CHECK_INT(eddy_interactions_parse(eddy_buf_span(&csv), "made.csv", NULL, &in, &err),
+              0);
     eddy_buf_fini(&csv);
     return in;
 }
@@ -70,11 +70,12 @@ static void the_table_gives_amazons_defaults_and_ranges(void)
                             "--set", &err),
               EDDY_ECONFIG);
     CHECK(strstr(err.text, "32") != NULL && strstr(err.text, "256") != NULL);
-    CHECK_INT(eddy_conf_set(conf, "cell", "lstm", EDDY_FROM_COMMAND_LINE, "--set", &err),
+    CHECK_INT(eddy_conf_set(conf, "cell", "lstm", EDDY_FROM_COMMAND_LINE, "--set",
+                            &err),
               EDDY_ECONFIG);
     CHECK(strstr(err.text, "mingru") != NULL);
-    CHECK_INT(
-        eddy_conf_set(conf, "cell", "gru", EDDY_FROM_COMMAND_LINE, "--set", &err), 0);
+    CHECK_INT(eddy_conf_set(conf, "cell", "gru", EDDY_FROM_COMMAND_LINE, "--set", &err),
+              0);
     CHECK_INT(options.cell, EDDY_CELL_GRU);
     eddy_conf_free(conf);
 }
@@ -99,13 +100,14 @@ static void check_streaming(enum eddy_cell cell, enum eddy_mode mode)
     for (int i = 0; i < N; i++) {
         time += eddy_rng_below(&rng, 4) == 0 ? 5000 : 40;
         steps[i] = eddy_step_make(eddy_rng_below(&rng, ITEMS),
-                                  (uint16_t)eddy_rng_below(&rng, in.type_count), previous,
-                                  time, 1800, i % 2 == 0, 3.5f);
+                                  (uint16_t)eddy_rng_below(&rng, in.type_count),
+                                  previous, time, 1800, i % 2 == 0, 3.5f);
         previous = time;
     }
     uint32_t hidden = result.layout.shape.hidden;
     float *batch = calloc((size_t)N * hidden, sizeof *batch);
-    CHECK_INT(eddy_train_encode(&result.layout, result.params, steps, N, batch, &err), 0);
+    CHECK_INT(eddy_train_encode(&result.layout, result.params, steps, N, batch, &err),
+              0);
 
     struct eddy_hrnn *hrnn =
         eddy_hrnn_new(&result.layout, result.params, eddy_kernels_get());
@@ -115,8 +117,8 @@ static void check_streaming(enum eddy_cell cell, enum eddy_mode mode)
     for (int i = 0; i < N; i++) {
         eddy_hrnn_step(hrnn, scratch, 1, &steps[i], &state);
         for (uint32_t k = 0; k < hidden; k++) {
-            double difference = fabs((double)query[k] -
-                                     (double)batch[(size_t)i * hidden + k]);
+            double difference =
+                fabs((double)query[k] - (double)batch[(size_t)i * hidden + k]);
             worst = difference > worst ? difference : worst;
             size += fabs((double)query[k]);
         }
@@ -258,7 +260,8 @@ static void too_little_data_is_refused_in_amazons_words(void)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct eddy_interactions in = interactions_new(cases[i].users, cases[i].events);
-        struct eddy_train_options options = options_of(EDDY_CELL_MINGRU, EDDY_MODE_FLAT);
+        struct eddy_train_options options =
+            options_of(EDDY_CELL_MINGRU, EDDY_MODE_FLAT);
         struct eddy_train_result result;
         struct eddy_err err = {0};
         options.epochs = 1;

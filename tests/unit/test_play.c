@@ -1,0 +1,377 @@
+/* Histories and streams through the serving kernels: against the plain way of one user, one
+ * event, all scores sorted; and the rule that no answer depends on a later row. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/rng.h"
+#include "check.h"
+#include "core/play.h"
+
+enum { ITEMS = 50, USERS = 150, K = 7 };
+
+/* A snapshot with random weights over items i0 .. i49; even items are popular. */
+static struct eddy_snapshot *snapshot_new(void)
+{
+    struct eddy_shape shape = {
+        .items = ITEMS, .hidden = 16, .layers = 2, .types = 2, .mode = EDDY_MODE_INIT};
+    struct eddy_manifest manifest = {.recipe = "aws-hrnn",
+                                     .shape = shape,
+                                     .session_gap_s = 1800,
+                                     .recent_events = 20};
+    struct eddy_layout layout;
+    struct eddy_buf files[3];
+    struct eddy_snapshot *snapshot = NULL;
+    struct eddy_err err = {0};
+    struct eddy_catalog *catalog = eddy_catalog_new();
+    float popularity[ITEMS];
+    struct eddy_rng rng;
+
+    CHECK_INT(eddy_layout_init(&layout, &shape, &err), 0);
+    float *params = eddy_params_new(&layout);
+    eddy_rng_seed(&rng, 5);
+    for (uint32_t t = 0; t < layout.count; t++)
+        for (size_t i = 0; i < (size_t)layout.tensors[t].rows * layout.tensors[t].cols;
+             i++)
+            params[layout.tensors[t].offset + i] = (float)(0.5 * eddy_rng_normal(&rng));
+    for (uint32_t i = 0; i < ITEMS; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "i%u", i);
+        CHECK_INT(eddy_catalog_add(catalog, eddy_span_of(id)), i);
+        popularity[i] = i % 2 ? 0.0f : (float)(ITEMS - i) / 100;
+    }
+    manifest.types[0] = strdup("");
+    manifest.types[1] = strdup("click");
+    for (int i = 0; i < 3; i++)
+        eddy_buf_init(&files[i], 0);
+    CHECK_INT(eddy_snapshot_encode(&manifest, &layout, params, popularity, catalog,
+                                   &files[0], &files[1], &files[2], &err),
+              0);
+    struct eddy_snapshot_files spans = {
+        eddy_buf_span(&files[0]), eddy_buf_span(&files[1]), eddy_buf_span(&files[2])};
+    CHECK_INT(eddy_snapshot_decode(&spans, eddy_kernels_get(), &snapshot, &err), 0);
+    for (int i = 0; i < 3; i++)
+        eddy_buf_fini(&files[i]);
+    eddy_manifest_fini(&manifest);
+    eddy_catalog_free(catalog);
+    free(params);
+    return snapshot;
+}
+
+/* Rows in time order over interleaved users; a tenth of the items are unknown. Only the
+ * first `count` rows are made. */
+static struct eddy_interactions interactions_new(const struct eddy_snapshot *snapshot,
+                                                 uint32_t count)
+{
+    struct eddy_interactions_options options = {.items = snapshot->catalog};
+    struct eddy_interactions in;
+    struct eddy_err err = {0};
+    struct eddy_buf csv;
+    struct eddy_rng rng;
+    eddy_rng_seed(&rng, 17);
+    eddy_buf_init(&csv, 0);
+    eddy_buf_puts(&csv, "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE\n");
+    for (uint32_t i = 0; i < count; i++) {
+        /* A few users with long histories, many with short ones. */
+        uint32_t user = eddy_rng_below(&rng, eddy_rng_below(&rng, USERS) + 1);
+        uint32_t item = eddy_rng_below(&rng, ITEMS);
+        bool unknown = eddy_rng_below(&rng, 10) == 0;
+        eddy_buf_printf(&csv, "u%u,%c%u,%u,click\n", user, unknown ? 'x' : 'i', item,
+                        1600000000 + i * 30);
+    }
+    CHECK_INT(eddy_interactions_parse(eddy_buf_span(&csv), "csv", &options, &in, &err),
+              0);
+    eddy_buf_fini(&csv);
+    return in;
+}
+
+/* All lists of a run, by row of the file (the end of a user: behind the rows). */
+struct answers {
+    const struct eddy_interactions *in;
+    struct eddy_scored *lists;
+    uint32_t *counts; /* 0: none */
+    bool *asked;
+};
+
+static struct answers answers_new(const struct eddy_interactions *in)
+{
+    size_t n = (size_t)in->count + USERS;
+    return (struct answers){in, calloc(n * K, sizeof(struct eddy_scored)),
+                            calloc(n, sizeof(uint32_t)), calloc(n, sizeof(bool))};
+}
+
+static void answers_free(struct answers *answers)
+{
+    free(answers->lists);
+    free(answers->counts);
+    free(answers->asked);
+}
+
+static void take(struct answers *answers, size_t at, const struct eddy_scored *list,
+                 uint32_t count)
+{
+    CHECK(!answers->asked[at]);
+    answers->asked[at] = true;
+    answers->counts[at] = count;
+    memcpy(answers->lists + at * K, list, count * sizeof *list);
+}
+
+static bool wants_all(void *context, uint32_t user, uint64_t row)
+{
+    (void)context;
+    (void)user;
+    (void)row;
+    return true;
+}
+
+static void take_play(void *context, uint32_t user, uint64_t row,
+                      const struct eddy_scored *list, uint32_t count)
+{
+    struct answers *answers = context;
+    size_t at = row == EDDY_PLAY_END ? (size_t)answers->in->count + user
+                                     : answers->in->rows[row].row;
+    take(answers, at, list, count);
+}
+
+static bool wants_row(void *context, uint64_t row)
+{
+    (void)context;
+    (void)row;
+    return true;
+}
+
+static void take_stream(void *context, uint64_t row, const struct eddy_scored *list,
+                        uint32_t count)
+{
+    struct answers *answers = context;
+    take(answers, answers->in->rows[row].row, list, count);
+}
+
+static struct answers play_all(const struct eddy_snapshot *snapshot,
+                               const struct eddy_interactions *in, uint32_t threads,
+                               bool exclude_seen)
+{
+    struct answers answers = answers_new(in);
+    struct eddy_play play = {.snapshot = snapshot,
+                             .interactions = in,
+                             .k = K,
+                             .threads = threads,
+                             .exclude_seen = exclude_seen,
+                             .popularity = snapshot->popularity,
+                             .wants = wants_all,
+                             .list = take_play,
+                             .context = &answers};
+    CHECK_INT(eddy_play_users(&play, 0, eddy_catalog_count(in->users), NULL), 0);
+    return answers;
+}
+
+/* The plain way: K times the best of all scores. */
+static uint32_t best_of(const float *scores, const bool *out, struct eddy_scored *ret)
+{
+    bool taken[ITEMS];
+    uint32_t count = 0;
+    memcpy(taken, out, sizeof taken);
+    for (; count < K; count++) {
+        uint32_t best = ITEMS;
+        for (uint32_t i = 0; i < ITEMS; i++)
+            if (!taken[i] && (best == ITEMS || scores[i] > scores[best]))
+                best = i;
+        if (best == ITEMS)
+            break;
+        ret[count] = (struct eddy_scored){best, scores[best]};
+        taken[best] = true;
+    }
+    return count;
+}
+
+static void check_lists(const struct answers *answers, size_t at,
+                        const struct eddy_scored *want, uint32_t count)
+{
+    CHECK(answers->asked[at]);
+    if (!CHECK_INT(answers->counts[at], count))
+        return;
+    for (uint32_t i = 0; i < count; i++) {
+        CHECK_INT(answers->lists[at * K + i].item, want[i].item);
+        CHECK(answers->lists[at * K + i].score == want[i].score);
+    }
+}
+
+static void check_user(const struct eddy_snapshot *snapshot,
+                       const struct eddy_interactions *in,
+                       const struct answers *answers, uint32_t user, bool exclude_seen)
+{
+    const struct eddy_shape *shape = &snapshot->layout.shape;
+    struct eddy_hrnn_scratch *scratch = eddy_hrnn_scratch_new(shape, 1);
+    float *hidden = calloc(eddy_hrnn_state_floats(shape), sizeof *hidden);
+    float scores[ITEMS + 16];
+    bool seen[ITEMS] = {false}, none[ITEMS] = {false}, stepped = false;
+    int64_t previous = -1;
+
+    for (uint64_t row = in->user_begin[user];; row++) {
+        bool end = row == in->user_begin[user + 1];
+        struct eddy_scored want[K];
+        size_t at = end ? (size_t)in->count + user : in->rows[row].row;
+        if (stepped)
+            eddy_score_all(snapshot->hrnn, hidden + eddy_hrnn_query_offset(shape),
+                           scores);
+        uint32_t count = best_of(stepped ? scores : snapshot->popularity,
+                                 exclude_seen && stepped ? seen : none, want);
+        check_lists(answers, at, want, count);
+        if (end)
+            break;
+        const struct eddy_interaction *event = &in->rows[row];
+        if (event->item >= ITEMS)
+            continue;
+        struct eddy_step step = eddy_step_make(event->item, 1, previous,
+                                               event->ts_ms / 1000, 1800, false, 0);
+        eddy_hrnn_step(snapshot->hrnn, scratch, 1, &step, &hidden);
+        previous = event->ts_ms / 1000;
+        seen[event->item] = stepped = true;
+    }
+    free(hidden);
+    eddy_hrnn_scratch_free(scratch);
+}
+
+static void lists_are_those_of_one_user_at_a_time(void)
+{
+    struct eddy_snapshot *snapshot = snapshot_new();
+    struct eddy_interactions in = interactions_new(snapshot, 2500);
+    for (int exclude = 0; exclude < 2; exclude++) {
+        struct answers answers = play_all(snapshot, &in, 1, exclude == 1);
+        for (uint32_t u = 0; u < eddy_catalog_count(in.users); u++)
+            check_user(snapshot, &in, &answers, u, exclude == 1);
+        answers_free(&answers);
+    }
+    eddy_interactions_fini(&in);
+    eddy_snapshot_release(snapshot);
+}
+
+static void check_same(const struct answers *a, const struct answers *b, size_t rows)
+{
+    for (size_t at = 0; at < rows; at++) {
+        CHECK_INT(a->asked[at], b->asked[at]);
+        CHECK_INT(a->counts[at], b->counts[at]);
+        CHECK(memcmp(a->lists + at * K, b->lists + at * K,
+                     a->counts[at] * sizeof *a->lists) == 0);
+    }
+}
+
+static void threads_do_not_change_a_list(void)
+{
+    struct eddy_snapshot *snapshot = snapshot_new();
+    struct eddy_interactions in = interactions_new(snapshot, 2500);
+    struct answers one = play_all(snapshot, &in, 1, true);
+    struct answers three = play_all(snapshot, &in, 3, true);
+    check_same(&one, &three, (size_t)in.count + USERS);
+    answers_free(&one);
+    answers_free(&three);
+    eddy_interactions_fini(&in);
+    eddy_snapshot_release(snapshot);
+}
+
+static struct answers stream_all(const struct eddy_snapshot *snapshot,
+                                 const struct eddy_interactions *in, uint32_t threads,
+                                 int64_t refresh_ms)
+{
+    struct answers answers = answers_new(in);
+    struct eddy_stream_options options = {.snapshot = snapshot,
+                                          .interactions = in,
+                                          .k = K,
+                                          .threads = threads,
+                                          .exclude_seen = true,
+                                          .refresh_ms = refresh_ms,
+                                          .half_life_s = 600};
+    struct eddy_stream *stream = NULL;
+    struct eddy_scored list[K];
+    uint64_t rows = 0;
+    uint32_t more;
+    CHECK_INT(eddy_stream_new(&options, &stream, NULL), 0);
+    while ((more = eddy_stream_next(stream, wants_row, take_stream, &answers)) > 0)
+        rows += more;
+    CHECK_INT(rows, in->count);
+    for (uint32_t u = 0; u < eddy_catalog_count(in->users); u++)
+        take(&answers, (size_t)in->count + u, list, eddy_stream_list(stream, u, list));
+    eddy_stream_free(stream);
+    return answers;
+}
+
+/* The file is in time order, so playing it in file order gives the same lists. */
+static void a_stream_without_refresh_gives_the_lists_of_a_play(void)
+{
+    struct eddy_snapshot *snapshot = snapshot_new();
+    struct eddy_interactions in = interactions_new(snapshot, 2500);
+    struct answers play = play_all(snapshot, &in, 2, true);
+    for (uint32_t threads = 1; threads <= 3; threads += 2) {
+        struct answers stream = stream_all(snapshot, &in, threads, 0);
+        /* The ends were taken with lists of their own length only. */
+        check_same(&play, &stream, (size_t)in.count);
+        answers_free(&stream);
+    }
+    answers_free(&play);
+    eddy_interactions_fini(&in);
+    eddy_snapshot_release(snapshot);
+}
+
+static void no_answer_of_a_stream_depends_on_a_later_row(void)
+{
+    struct eddy_snapshot *snapshot = snapshot_new();
+    struct eddy_interactions all = interactions_new(snapshot, 2500);
+    struct answers whole = stream_all(snapshot, &all, 2, 300000);
+    static const uint32_t cuts[] = {1, 2, 37, 1000, 2499};
+    for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
+        struct eddy_interactions part = interactions_new(snapshot, cuts[i]);
+        struct answers answers = stream_all(snapshot, &part, 1, 300000);
+        check_same(&whole, &answers, cuts[i]);
+        answers_free(&answers);
+        eddy_interactions_fini(&part);
+    }
+    answers_free(&whole);
+    eddy_interactions_fini(&all);
+    eddy_snapshot_release(snapshot);
+}
+
+/* One item is clicked by everybody: after a refresh a user without history gets it first;
+ * without refreshes he never does. */
+static void refreshed_tables_follow_the_stream(void)
+{
+    struct eddy_snapshot *snapshot = snapshot_new();
+    struct eddy_interactions_options options = {.items = snapshot->catalog};
+    struct eddy_interactions in;
+    struct eddy_buf csv;
+    eddy_buf_init(&csv, 0);
+    eddy_buf_puts(&csv, "USER_ID,ITEM_ID,TIMESTAMP\n");
+    for (uint32_t i = 0; i < 3000; i++)
+        eddy_buf_printf(&csv, "u%u,i33,%u\n", i, 1600000000 + i);
+    CHECK_INT(eddy_interactions_parse(eddy_buf_span(&csv), "csv", &options, &in, NULL),
+              0);
+    eddy_buf_fini(&csv);
+    /* More answers than answers_new() has room for ends: rows only. */
+    for (int refresh = 0; refresh < 2; refresh++) {
+        struct eddy_stream_options stream_options = {.snapshot = snapshot,
+                                                     .interactions = &in,
+                                                     .k = K,
+                                                     .threads = 1,
+                                                     .refresh_ms = refresh ? 60000 : 0,
+                                                     .half_life_s = 3600};
+        struct eddy_stream *stream = NULL;
+        struct answers answers = answers_new(&in);
+        CHECK_INT(eddy_stream_new(&stream_options, &stream, NULL), 0);
+        while (eddy_stream_next(stream, wants_row, take_stream, &answers) > 0)
+            continue;
+        CHECK_INT(answers.lists[0].item, 0);
+        CHECK_INT(answers.lists[(size_t)2999 * K].item, refresh ? 33 : 0);
+        eddy_stream_free(stream);
+        answers_free(&answers);
+    }
+    eddy_interactions_fini(&in);
+    eddy_snapshot_release(snapshot);
+}
+
+int main(void)
+{
+    RUN(lists_are_those_of_one_user_at_a_time);
+    RUN(threads_do_not_change_a_list);
+    RUN(a_stream_without_refresh_gives_the_lists_of_a_play);
+    RUN(no_answer_of_a_stream_depends_on_a_later_row);
+    RUN(refreshed_tables_follow_the_stream);
+    return check_done();
+}
