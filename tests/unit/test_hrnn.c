@@ -8,7 +8,7 @@
 #include "base/rng.h"
 #include "check.h"
 
-enum { USERS = 37, EVENTS = 5, ITEMS = 50, TYPES = 3 };
+enum { USERS = 19, EVENTS = 5, ITEMS = 50, TYPES = 3 };
 
 static struct eddy_layout layout;
 static float *block;
