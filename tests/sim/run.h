@@ -5,6 +5,7 @@
 
 #include "world.h"
 
+/* clang-format off */
 /* XX(id, name, what is broken): workers with a defect that a check has to notice. */
 #define SIM_MUTANTS(XX)                                                                \
     XX(NONE, "none", "nothing")                                                        \
@@ -23,6 +24,7 @@
     XX(SKIP_DELIVERY, "skip-delivery", "a record behind a gap is taken")               \
     XX(NO_DEFAULT, "no-default", "the default list is not written")
 
+/* clang-format on */
 enum sim_mutant {
 #define XX(id, name, text) SIM_##id,
     SIM_MUTANTS(XX)
@@ -30,15 +32,18 @@ enum sim_mutant {
         SIM_MUTANT_COUNT
 };
 
+/* clang-format off */
 /* What happened, to see that a run was worth something. */
 #define SIM_COUNTERS(XX)                                                               \
     XX(turns)                                                                          \
     XX(records)                                                                        \
     XX(commits)                                                                        \
     XX(fenced)                                                                         \
-    XX(crashes) XX(injected) XX(store_faults) XX(lost_tails) XX(rewinds)               \
-        XX(late_commits) XX(moves) XX(zombie_turns) XX(duplicates) XX(gaps) XX(full)   \
+    XX(crashes)                                                                        \
+    XX(injected) XX(store_faults) XX(lost_tails) XX(rewinds) XX(late_commits)          \
+        XX(moves) XX(zombie_turns) XX(duplicates) XX(gaps) XX(full)                    \
             XX(failed_deliveries) XX(published) XX(dead) XX(stale_keys)
+/* clang-format on */
 struct sim_counters {
 #define XX(name) uint64_t name;
     SIM_COUNTERS(XX)

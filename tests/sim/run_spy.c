@@ -139,11 +139,13 @@ static int commit_torn(struct spy_store *spy, struct eddy_commit *commits,
 {
     struct eddy_position after[WORLD_PARTITIONS_MAX];
     for (uint32_t i = 0; i < count; i++) {
-        if (!spy->has_seen[commits[i]
-                               .partition]) { /* the first one, to have a before */
+        uint32_t p = commits[i].partition;
+        if (!spy->has_seen[p]) { /* the first one, to have a before */
             return eddy_store_commit(spy->inner, commits, count, err);
         }
         after[i] = commits[i].position;
+    }
+    for (uint32_t i = 0; i < count; i++) {
         commits[i].position = spy->seen[commits[i].partition];
     }
     int r = eddy_store_commit(spy->inner, commits, count, err);
