@@ -59,6 +59,7 @@ struct sim {
     struct eddy_buf text;
     struct sim_worker workers[SIM_WORKERS_MAX];
     uint32_t worker_count;
+    uint32_t outbox_max;                  /* of every worker; 0: drawn */
     uint32_t owner[WORLD_PARTITIONS_MAX]; /* as the group has it */
     uint64_t high[WORLD_PARTITIONS_MAX];  /* largest offset ever committed */
     bool late_zombies;                    /* a list may arrive after the next owner's */

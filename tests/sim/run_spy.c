@@ -364,7 +364,8 @@ bool sim_worker_start(struct sim *sim, struct sim_worker *worker)
         .prefix = "eddy",
         .partitions = sim->world->partitions,
         .cache_users = 1024,
-        .outbox_max = 1 + eddy_rng_below(&sim->rng, 20),
+        .outbox_max =
+            sim->outbox_max ? sim->outbox_max : 1 + eddy_rng_below(&sim->rng, 20),
         .initial_policy = sim->world->initial_policy,
     };
     struct eddy_err err = {0};
