@@ -7,6 +7,7 @@
 
 #include "base/rng.h"
 #include "check.h"
+#include "torture.h"
 
 enum { USERS = 19, EVENTS = 5, ITEMS = 50, TYPES = 3 };
 
@@ -190,6 +191,58 @@ static void flat_mode_has_no_user_level(void)
     CHECK_INT(eddy_hrnn_state_floats(&shape), 160);
 }
 
+static bool a_network_and_its_scratch_are_made(void)
+{
+    struct eddy_hrnn *hrnn = open_hrnn("naive");
+    struct eddy_hrnn_scratch *scratch =
+        hrnn ? eddy_hrnn_scratch_new(&layout.shape, 4) : NULL;
+    bool made = scratch != NULL;
+    eddy_hrnn_scratch_free(scratch);
+    eddy_hrnn_free(hrnn);
+    return made;
+}
+
+static void a_lack_of_memory_is_reported_and_leaks_nothing(void)
+{
+    for (int cell = 0; cell < 2; cell++) {
+        struct eddy_shape shape = {.items = ITEMS,
+                                   .hidden = 8,
+                                   .layers = 2,
+                                   .types = TYPES,
+                                   .cell = (enum eddy_cell)cell,
+                                   .mode = EDDY_MODE_ALL};
+        draw_params(&shape);
+        TORTURE(a_network_and_its_scratch_are_made);
+        free(block);
+    }
+}
+
+static void a_step_allocates_nothing(void)
+{
+    struct eddy_shape shape = {.items = ITEMS,
+                               .hidden = 8,
+                               .layers = 2,
+                               .types = TYPES,
+                               .mode = EDDY_MODE_ALL};
+    draw_params(&shape);
+    struct eddy_hrnn *hrnn = open_hrnn("naive");
+    struct eddy_hrnn_scratch *scratch = eddy_hrnn_scratch_new(&shape, 2);
+    float states[5][64] = {{0}};
+    float *hidden[5];
+    struct eddy_step steps[5];
+    for (uint32_t user = 0; user < 5; user++) {
+        hidden[user] = states[user];
+        steps[user] = step_of(user, 3);
+    }
+    torture_arm(0);
+    eddy_hrnn_step(hrnn, scratch, 5, steps, hidden);
+    CHECK(!atomic_load(&torture_hit));
+    torture_arm(-1);
+    eddy_hrnn_scratch_free(scratch);
+    eddy_hrnn_free(hrnn);
+    free(block);
+}
+
 static void freeing_nothing_is_fine(void)
 {
     eddy_hrnn_free(NULL);
@@ -202,6 +255,8 @@ int main(void)
     RUN(a_step_marked_first_forgets_whatever_was_there);
     RUN(the_user_level_moves_only_where_a_session_begins);
     RUN(flat_mode_has_no_user_level);
+    RUN(a_lack_of_memory_is_reported_and_leaks_nothing);
+    RUN(a_step_allocates_nothing);
     RUN(freeing_nothing_is_fine);
     return check_done();
 }

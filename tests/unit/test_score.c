@@ -6,6 +6,7 @@
 
 #include "base/rng.h"
 #include "check.h"
+#include "torture.h"
 
 enum { USERS = 21, K_MAX = 60 };
 
@@ -180,6 +181,35 @@ static void a_score_is_query_times_embedding_plus_bias(void)
     close_model();
 }
 
+static bool a_scratch_is_made(void)
+{
+    struct eddy_score_scratch *scratch = eddy_score_scratch_new(3, 10);
+    eddy_score_scratch_free(scratch);
+    return scratch != NULL;
+}
+
+static void a_lack_of_memory_is_reported_and_leaks_nothing(void)
+{
+    TORTURE(a_scratch_is_made);
+}
+
+static void scoring_allocates_nothing(void)
+{
+    open_model(900, 8, "naive");
+    struct eddy_score_scratch *scratch = eddy_score_scratch_new(2, 10);
+    const float *query[3] = {queries, queries + 8, queries + 16};
+    const uint32_t *no[3] = {NULL, NULL, NULL};
+    uint32_t no_count[3] = {0}, count[3] = {0};
+    struct eddy_scored lists[30];
+    torture_arm(0);
+    eddy_score_topk(hrnn, scratch, 3, query, 10, no, no_count, lists, count);
+    CHECK(!atomic_load(&torture_hit));
+    torture_arm(-1);
+    CHECK_INT(count[2], 10);
+    eddy_score_scratch_free(scratch);
+    close_model();
+}
+
 int main(void)
 {
     RUN(lists_are_those_of_a_full_sort);
@@ -187,6 +217,8 @@ int main(void)
     RUN(items_with_a_bias_of_minus_infinity_are_hidden);
     RUN(equal_scores_are_ordered_by_item);
     RUN(a_score_is_query_times_embedding_plus_bias);
+    RUN(a_lack_of_memory_is_reported_and_leaks_nothing);
+    RUN(scoring_allocates_nothing);
     eddy_score_scratch_free(NULL);
     return check_done();
 }
