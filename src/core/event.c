@@ -232,6 +232,9 @@ int eddy_event_check(struct eddy_event *event, struct eddy_err *err)
     if (event->has_value && !isfinite(event->value)) {
         return eddy_fail(err, EDDY_EBADEVENT, "value: not a finite 32-bit float");
     }
+    if (event->value == 0.0f) {
+        event->value = 0.0f; /* no -0: JSON readers differ about its sign */
+    }
     if (event->kind == EDDY_KIND_EVENT && !event->type.data) {
         event->type = eddy_span_of("click");
     }
