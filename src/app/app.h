@@ -35,6 +35,7 @@ int eddy_app_fail(const char *command, const struct eddy_err *err);
     XX(train,     "Models",  "learn a model from interactions")                         \
     XX(recommend, "Models",  "lists for histories, from a model")                       \
     XX(eval,      "Models",  "measure a model on a protocol")                           \
+    XX(run,       "Serve",   "the daemon: events in, lists out")                        \
     XX(check,     "Serve",   "configuration, Kafka, Redis, snapshots: is all well?")    \
     XX(load,      "Serve",   "play a file of events into the topic")                    \
     XX(deploy,    "Serve",   "a new model for a running deployment")                    \
