@@ -247,10 +247,19 @@ static void check_redis(struct check *check)
 
 /* ---- snapshots ------------------------------------------------------------------- */
 
-static void check_snapshot(struct check *check, const char *version, const char *why)
+/* missing: how bad it is when the snapshot is not there; a damaged one is always bad. */
+static void check_snapshot(struct check *check, const char *version, const char *why,
+                           enum verdict missing)
 {
     struct eddy_err err = {0};
     struct eddy_snapshot *snapshot = eddy_tool_snapshot(check->config, version, &err);
+    if (!snapshot && missing == WARN && err.code == EDDY_ENOMODEL) {
+        say(check, WARN, "snapshot",
+            "%s (%s) is not in %s yet: `eddy deploy -m MODEL -c FILE` puts it there, until "
+            "then events wait in the log",
+            version, why, check->config->model.folder);
+        return;
+    }
     if (!snapshot) {
         fail(check, EDDY_EXIT_FAILED, "snapshot", err.text);
         return;
@@ -289,7 +298,7 @@ static void check_positions(struct check *check)
             known++;
         if (known == count && count < 8) {
             memcpy(seen[count++], position.snapshot, sizeof position.snapshot);
-            check_snapshot(check, position.snapshot, "partitions stand on it");
+            check_snapshot(check, position.snapshot, "partitions stand on it", FAILED);
         }
     }
     if (count == 0 && !check->config->model.initial[0])
@@ -302,7 +311,7 @@ static void check_models(struct check *check)
 {
     const char *initial = check->config->model.initial;
     if (initial[0])
-        check_snapshot(check, initial, "model.initial");
+        check_snapshot(check, initial, "model.initial", WARN);
     if (check->store && check->partitions > 0 && check->exit != EDDY_EXIT_UNAVAILABLE)
         check_positions(check);
 }

@@ -49,7 +49,7 @@ static const struct eddy_args args = {
     .about =
         "Checks the snapshot by its checksums, copies it to model.folder/<version> and\n"
         "appends one snapshot record, with the policy of the configuration\n"
-        "(model.list_size, model.exclude_recent, model.lateness), to every partition of\n"
+        "(list.size, list.exclude_recent, list.lateness), to every partition of\n"
         "the events topic. Each partition switches when it comes to its record; states\n"
         "are re-encoded when their user has the next event.\n"
         "\n"

@@ -46,7 +46,9 @@ static void put_origin(struct eddy_buf *out, const struct eddy_conf_origin *orig
 {
     static const char *const heads[] = {"default", "file ", "environment ",
                                         "command line "};
-    eddy_buf_printf(out, "  # %s%s\n", heads[origin->source],
+    /* A default that follows from another option: "default from group". */
+    bool follows = origin->source == EDDY_FROM_DEFAULT && origin->where;
+    eddy_buf_printf(out, "  # %s%s%s\n", heads[origin->source], follows ? " from " : "",
                     origin->where ? origin->where : "");
 }
 
