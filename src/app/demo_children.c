@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* pipe2 */
 #include "app/demo_children.h"
 
 #include <errno.h>

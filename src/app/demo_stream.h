@@ -4,6 +4,8 @@
 #define EDDY_APP_DEMO_STREAM_H
 
 #include "app/demo_world.h"
+#include "base/hash.h"
+#include "core/event.h"
 #include "core/interactions.h"
 
 enum { EDDY_DEMO_RECENT = 6, EDDY_DEMO_LIST = 25 };
