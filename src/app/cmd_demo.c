@@ -10,6 +10,7 @@
  *           every list stands where it should and says what it should
  *
  * Whatever happens, the teardown at the end of eddy_cmd_demo runs in reverse order. */
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,8 +22,10 @@
 
 #include "app/app.h"
 #include "app/args.h"
+#include "app/blas_core.h"
 #include "app/demo.h"
 #include "app/demo_view.h"
+#include "app/model.h"
 #include "app/progress.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -81,40 +84,22 @@ static bool on_training(void *context, const struct eddy_train_progress *state)
 {
     struct training *training = context;
     char note[96];
-    double done = state->epoch + (state->epoch_done ? 0 : state->fraction);
-    (void)snprintf(note, sizeof note, "epoch %u, loss %.3f, NDCG@10 %.3f", state->epoch,
-                   state->loss, state->best_ndcg);
+    double done = state->epoch - 1 + state->fraction;
+    (void)snprintf(note, sizeof note, "epoch %u, loss %.3f", state->epoch, state->loss);
     eddy_progress_update(&training->progress, (uint64_t)(done * 1000), note);
     return !stop_asked && eddy_monotonic_ns() < training->deadline_ns;
 }
 
-static int save_model(struct eddy_demo *demo, const struct eddy_interactions *data,
-                      const struct eddy_train_result *result,
-                      const struct eddy_train_options *options, struct eddy_err *err)
+static int save_model(struct eddy_demo *demo, const struct eddy_model_source *source,
+                      const struct eddy_train_result *result, struct eddy_err *err)
 {
-    struct eddy_buf model, catalog, manifest_json;
-    eddy_buf_init(&model, 0);
-    eddy_buf_init(&catalog, 0);
-    eddy_buf_init(&manifest_json, 0);
-    struct eddy_manifest manifest = {0};
-    int code = eddy_train_manifest(data, options, result, "aws-user-personalization",
-                                   &manifest, err);
-    if (code == 0)
-        code = eddy_snapshot_encode(&manifest, &result->layout, result->params,
-                                    result->popularity, data->items, &model, &catalog,
-                                    &manifest_json, err);
-    char folder[256];
-    (void)snprintf(folder, sizeof folder, "%s/models/%s", demo->folder,
-                   manifest.version);
-    (void)snprintf(demo->version, sizeof demo->version, "%s", manifest.version);
-    if (code == 0)
-        code =
-            eddy_snapshot_save(folder, eddy_buf_span(&model), eddy_buf_span(&catalog),
-                               eddy_buf_span(&manifest_json), err);
-    eddy_manifest_fini(&manifest);
-    eddy_buf_fini(&model);
-    eddy_buf_fini(&catalog);
-    eddy_buf_fini(&manifest_json);
+    char folder[256], place[256];
+    /* The registry finds a model by its version, which is known only afterwards. */
+    (void)snprintf(folder, sizeof folder, "%s/models/new", demo->folder);
+    int code = eddy_model_save(folder, source, result, demo->version, err);
+    (void)snprintf(place, sizeof place, "%s/models/%s", demo->folder, demo->version);
+    if (code == 0 && rename(folder, place) != 0)
+        code = eddy_fail(err, EDDY_EIO, "%s: %s", place, strerror(errno));
     return code;
 }
 
@@ -128,26 +113,38 @@ static int train(struct eddy_demo *demo, struct eddy_err *err)
                                        &how, &data, err);
     if (code < 0)
         return code;
-    struct eddy_train_options options = eddy_train_options_default;
+    struct eddy_train_options options;
+    eddy_train_options_init(&options);
     options.hidden_dimension = 64;
     options.layers = 1;
     options.epochs = 8;
     options.history_events = 100;
     options.learning_rate = 0.003;
-    options.seed = demo->options.seed;
-    struct training training = {.deadline_ns =
-                                    eddy_monotonic_ns() + 15ull * 1000000000};
+    options.allow_small = true;
+    options.threads = 2;
+    options.seed = (uint64_t)demo->options.seed;
+    uint64_t begin_ns = eddy_monotonic_ns(), cpu_ns = eddy_process_cpu_ns();
+    struct training training = {.deadline_ns = begin_ns + 15ull * 1000000000};
     eddy_progress_init(&training.progress, "training", "steps",
                        (uint64_t)options.epochs * 1000, false);
     struct eddy_train_result result = {0};
     code = eddy_train(&data, &options, on_training, &training, &result, err);
     eddy_progress_clear(&training.progress);
-    if (code == 0) {
-        demo->train_seconds = result.seconds;
-        demo->train_events = data.count;
-        demo->train_hit = result.best_hr;
-        code = save_model(demo, &data, &result, &options, err);
-    }
+    demo->train_seconds = (double)(eddy_monotonic_ns() - begin_ns) * 1e-9;
+    demo->train_events = data.count;
+    demo->train_hit = result.best_hr;
+    struct eddy_model_source source = {
+        .recipe = eddy_recipe_find("aws-user-personalization"),
+        .options = &options,
+        .interactions = &data,
+        .items = demo->stream.catalog,
+        .seconds = demo->train_seconds,
+        .cpu_seconds = (double)(eddy_process_cpu_ns() - cpu_ns) * 1e-9,
+    };
+    if (code == 0 && stop_asked)
+        code = eddy_fail(err, EDDY_EFATAL, "interrupted");
+    if (code == 0)
+        code = save_model(demo, &source, &result, err);
     eddy_train_result_fini(&result);
     eddy_interactions_fini(&data);
     return code;
@@ -404,6 +401,7 @@ int eddy_cmd_demo(int argc, char **argv)
         return eddy_args_fail("demo", "--items needs --interactions");
     if (demo.options.seconds <= 0 && !isatty(1))
         demo.options.seconds = 20;
+    eddy_blas_core_ensure();
     struct sigaction action = {.sa_handler = on_signal};
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
