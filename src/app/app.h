@@ -32,6 +32,7 @@ int eddy_app_fail(const char *command, const struct eddy_err *err);
  * stand together. A row is added by the commit that adds its file. */
 /* clang-format off */
 #define EDDY_COMMANDS(XX) \
+    XX(demo,      "Start",   "see lists follow clicks, on this machine, in half a minute")  \
     XX(train,     "Models",  "learn a model from interactions")                         \
     XX(recommend, "Models",  "lists for histories, from a model")                       \
     XX(eval,      "Models",  "measure a model on a protocol")                           \

@@ -197,7 +197,7 @@ static int wait_ready(struct eddy_demo *demo, struct eddy_err *err)
 
 static int prepare(struct eddy_demo *demo, struct eddy_err *err)
 {
-    char broker[64] = "", redis[160] = "";
+    char broker[64] = "";
     (void)snprintf(demo->folder, sizeof demo->folder, "%s/eddy-demo-XXXXXX",
                    getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
     if (!mkdtemp(demo->folder)) {
@@ -205,10 +205,10 @@ static int prepare(struct eddy_demo *demo, struct eddy_err *err)
         return eddy_fail(err, EDDY_EIO, "no temporary folder can be made in %s",
                          getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
     }
-    int code = eddy_demo_redis_start(&demo->redis, demo->folder, redis, err);
+    int code = eddy_child_redis_start(&demo->redis, err);
     if (code == 0)
-        code = eddy_demo_broker_start(&demo->broker, EDDY_DEMO_PREFIX,
-                                      EDDY_DEMO_PARTITIONS, broker, err);
+        code = eddy_child_broker_start(&demo->broker, EDDY_DEMO_PREFIX,
+                                       EDDY_DEMO_PARTITIONS, broker, err);
     if (code == 0 && demo->options.interactions)
         code = eddy_demo_stream_own(&demo->stream, demo->options.interactions,
                                     demo->options.items, err);
@@ -218,7 +218,7 @@ static int prepare(struct eddy_demo *demo, struct eddy_err *err)
     if (code == 0)
         code = train(demo, err);
     if (code == 0)
-        code = configure(demo, broker, redis, err);
+        code = configure(demo, broker, eddy_child_redis_address(demo->redis), err);
     if (code < 0)
         return code;
     printf("trained on %llu events in %.1f s (validation hit rate@10 %.3f); model %s\n",
@@ -252,8 +252,8 @@ static void teardown(struct eddy_demo *demo)
         (void)eddy_supervisor_join(demo->supervisor, &ignored); /* it ends either way */
     }
     eddy_registry_free(demo->registry);
-    eddy_child_stop(&demo->broker);
-    eddy_child_stop(&demo->redis);
+    eddy_child_broker_stop(&demo->broker);
+    eddy_child_redis_stop(demo->redis);
     eddy_config_free(demo->config);
     eddy_demo_stream_fini(&demo->stream);
     if (demo->folder[0])

@@ -3,7 +3,8 @@
 #ifndef EDDY_APP_DEMO_H
 #define EDDY_APP_DEMO_H
 
-#include "app/demo_children.h"
+#include "app/child_broker.h"
+#include "app/child_redis.h"
 #include "app/demo_stream.h"
 #include "app/demo_view.h"
 #include "engine/config.h"
@@ -24,7 +25,8 @@ struct eddy_demo {
     struct eddy_demo_options options;
     char folder[96];
     char version[EDDY_SNAPSHOT_ID_SIZE];
-    struct eddy_child broker, redis;
+    struct eddy_child_broker broker;
+    struct eddy_child_redis *redis;
     struct eddy_demo_stream stream;
     struct eddy_config *config;
     struct eddy_registry *registry;

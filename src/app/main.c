@@ -5,6 +5,7 @@
 
 #include "app/app.h"
 #include "app/args.h"
+#include "app/child_broker.h"
 #include "app/version.h"
 
 static const struct eddy_command commands[] = {
@@ -53,6 +54,7 @@ static void print_help(void)
     }
     (void)printf(
         "\nExamples:\n"
+        "  eddy demo                                                lists that follow clicks\n"
         "  eddy train -i interactions.csv -I items.csv -o model     learn from history\n"
         "  eddy run -c eddy.yaml                                    start the daemon\n"
         "  eddy load -c eddy.yaml -i clicks.csv --rate 1000         play events into it\n"
@@ -118,6 +120,8 @@ int main(int argc, char **argv)
         print_version();
         return EDDY_EXIT_OK;
     }
+    if (strcmp(argv[1], "demo-broker") == 0) /* the demo's child, not for people */
+        return eddy_cmd_demo_broker(argc - 1, argv + 1);
     const struct eddy_command *command = find_command(argv[1]);
     if (!command)
         return EDDY_EXIT_USAGE;

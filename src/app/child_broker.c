@@ -1,5 +1,5 @@
 #define _GNU_SOURCE /* pipe2 */
-#include "app/demo_children.h"
+#include "app/child_broker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -39,7 +37,7 @@ static void become(char *const *arguments, int leash_read, int out_fd)
     _exit(errno == ENOENT ? 127 : 126);
 }
 
-static int spawn(struct eddy_child *child, char *const *arguments, int out_fd,
+static int spawn(struct eddy_child_broker *broker, char *const *arguments, int out_fd,
                  struct eddy_err *err)
 {
     int leash[2];
@@ -53,45 +51,32 @@ static int spawn(struct eddy_child *child, char *const *arguments, int out_fd,
         (void)close(leash[1]);
         return eddy_fail(err, EDDY_EFATAL, "fork: %s", strerror(errno));
     }
-    child->pid = pid;
-    child->leash_fd = leash[1];
+    broker->pid = pid;
+    broker->leash_fd = leash[1];
     return 0;
 }
 
-void eddy_child_stop(struct eddy_child *child)
+void eddy_child_broker_stop(struct eddy_child_broker *broker)
 {
-    if (child->pid <= 0)
+    if (broker->pid <= 0)
         return;
-    (void)close(child->leash_fd);
-    (void)kill(child->pid, SIGTERM);
+    (void)close(broker->leash_fd);
+    (void)kill(broker->pid, SIGTERM);
     for (int i = 0; i < 200; i++) {
-        if (waitpid(child->pid, NULL, WNOHANG) == child->pid) {
-            child->pid = 0;
+        if (waitpid(broker->pid, NULL, WNOHANG) == broker->pid) {
+            broker->pid = 0;
             return;
         }
         pause_ms(10);
     }
-    (void)kill(child->pid, SIGKILL);
-    (void)waitpid(child->pid, NULL, 0);
-    child->pid = 0;
+    (void)kill(broker->pid, SIGKILL);
+    (void)waitpid(broker->pid, NULL, 0);
+    broker->pid = 0;
 }
 
-/* 0 while the child lives, else a sentence about how it ended. */
-static int check_alive(struct eddy_child *child, const char *what, const char *hint,
-                       struct eddy_err *err)
-{
-    int status = 0;
-    if (waitpid(child->pid, &status, WNOHANG) != child->pid)
-        return 0;
-    child->pid = 0;
-    (void)close(child->leash_fd);
-    return eddy_fail(err, EDDY_EFATAL, "%s ended at once (status %d): %s", what,
-                     WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), hint);
-}
-
-int eddy_demo_broker_start(struct eddy_child *child, const char *prefix,
-                           uint32_t partitions, char ret_address[64],
-                           struct eddy_err *err)
+int eddy_child_broker_start(struct eddy_child_broker *broker, const char *prefix,
+                            uint32_t partitions, char ret_address[64],
+                            struct eddy_err *err)
 {
     char count[16], name[64];
     (void)snprintf(count, sizeof count, "%u", partitions);
@@ -101,7 +86,7 @@ int eddy_demo_broker_start(struct eddy_child *child, const char *prefix,
     int out[2];
     if (pipe2(out, O_CLOEXEC) != 0)
         return eddy_fail(err, EDDY_EFATAL, "pipe: %s", strerror(errno));
-    int code = spawn(child, arguments, out[1], err);
+    int code = spawn(broker, arguments, out[1], err);
     (void)close(out[1]);
     if (code < 0) {
         (void)close(out[0]);
@@ -112,52 +97,11 @@ int eddy_demo_broker_start(struct eddy_child *child, const char *prefix,
     if (answer)
         (void)fclose(answer);
     if (!line || strchr(ret_address, ':') == NULL) {
-        eddy_child_stop(child);
+        eddy_child_broker_stop(broker);
         return eddy_fail(err, EDDY_EFATAL, "the mock broker did not start");
     }
     ret_address[strcspn(ret_address, "\r\n")] = '\0';
     return 0;
-}
-
-static int can_connect(const char *path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return 0;
-    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-    int ok = connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
-    (void)close(fd);
-    return ok;
-}
-
-int eddy_demo_redis_start(struct eddy_child *child, const char *folder,
-                          char ret_address[160], struct eddy_err *err)
-{
-    char path[128], dir[128];
-    (void)snprintf(path, sizeof path, "%.100s/redis.sock", folder);
-    (void)snprintf(dir, sizeof dir, "%.120s", folder);
-    /* clang-format off */
-    char *arguments[] = {
-        (char[]){"redis-server"}, (char[]){"--port"}, (char[]){"0"},
-        (char[]){"--unixsocket"}, path, (char[]){"--dir"}, dir,
-        (char[]){"--save"}, (char[]){""}, (char[]){"--appendonly"}, (char[]){"no"},
-        (char[]){"--daemonize"}, (char[]){"no"}, NULL};
-    /* clang-format on */
-    static const char hint[] =
-        "the demo needs redis-server: apt-get install redis-server";
-    int code = spawn(child, arguments, -1, err);
-    for (int i = 0; code == 0 && i < 500; i++) {
-        if (can_connect(path)) {
-            (void)snprintf(ret_address, 160, "unix:%s", path);
-            return 0;
-        }
-        code = check_alive(child, "redis-server", hint, err);
-        pause_ms(10);
-    }
-    eddy_child_stop(child);
-    return code < 0 ? code
-                    : eddy_fail(err, EDDY_EFATAL, "redis-server does not answer");
 }
 
 /* `eddy demo-broker PREFIX PARTITIONS`: serve until standard input ends. */
