@@ -98,8 +98,13 @@ static void service(struct eddy_worker *worker)
     struct eddy_err err = {0};
     int rc = eddy_path_service(worker->path, &err);
 
-    if (rc && eddy_err_class(rc) == EDDY_CLASS_FATAL) {
+    if (rc && (eddy_err_class(rc) == EDDY_CLASS_FATAL ||
+               (rc != EDDY_EKAFKA && worker->phase == WORKER_DRAINING))) {
         worker_end(worker, rc, err.text);
+        return;
+    }
+    if (rc && rc != EDDY_EKAFKA) { /* the store was asked, and did not say yes */
+        worker_trouble(worker, &err, false);
         return;
     }
     if (rc && !worker->delivery.code)
@@ -110,6 +115,22 @@ static void service(struct eddy_worker *worker)
         worker->delivery = err;
     else if (!worker->held)
         worker->delivery.code = 0;
+}
+
+/* A worker without events has to notice, too, that Redis came back with an older state, or
+ * that somebody else took a partition. */
+static void probe(struct eddy_worker *worker)
+{
+    struct eddy_err err = {0};
+    int rc = 0;
+
+    if (worker->phase != WORKER_RUNNING || eddy_path_pending(worker->path))
+        return;
+    rc = eddy_path_probe(worker->path, &err);
+    if (rc)
+        worker_trouble(worker, &err, false);
+    else
+        worker_note_fenced(worker);
 }
 
 static void read_event(int fd)
@@ -166,7 +187,10 @@ static void on_tick(uv_timer_t *timer)
     if (++worker->ticks % SLOW_TICKS == 0) {
         worker_copy_offsets(worker);
         worker_measure(worker);
+        probe(worker);
     }
+    if (worker->phase == WORKER_ENDED)
+        return;
     worker_report(worker);
     if (!worker->held)
         (void)uv_idle_start(&worker->more, on_more);

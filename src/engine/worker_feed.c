@@ -22,8 +22,7 @@ void worker_drop_batch(struct eddy_worker *worker)
     worker->reseat = false;
 }
 
-/* Partitions that the turn lost: the rest goes on, these are tried again later. */
-static void look_at_fenced(struct eddy_worker *worker)
+void worker_note_fenced(struct eddy_worker *worker)
 {
     uint32_t count = 0;
     const uint32_t *fenced = eddy_path_fenced(worker->path, &count);
@@ -50,7 +49,7 @@ static bool turn(struct eddy_worker *worker)
     if (rc == 0) {
         worker->held = false;
         worker_turn_succeeded(worker);
-        look_at_fenced(worker);
+        worker_note_fenced(worker);
         return true;
     }
     if (rc == EDDY_EFULL) {

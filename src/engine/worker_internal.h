@@ -114,6 +114,8 @@ void worker_step(struct eddy_worker *worker);
 /* Try the turn again that waits for room in the outbox. */
 void worker_resume(struct eddy_worker *worker);
 void worker_drop_batch(struct eddy_worker *worker);
+/* Partitions that turn or probe lost to another owner are tried again later. */
+void worker_note_fenced(struct eddy_worker *worker);
 
 /* ---- worker.c ---- */
 
