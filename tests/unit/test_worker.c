@@ -410,6 +410,9 @@ static void owners_forced_onto_the_same_partitions_fence_each_other(void)
         rest(50);
     }
     CHECK(wait_applied(config, 400));
+    /* At the latest the loser's probe finds out, about a second after it lost. */
+    for (int i = 0; i < 200 && eddy_metric_total(EDDY_M_COMMITS_FENCED) == fenced; i++)
+        rest(50);
     CHECK(eddy_metric_total(EDDY_M_COMMITS_FENCED) > fenced);
     CHECK_INT(stop(first), 0);
     CHECK_INT(stop(second), 0);
