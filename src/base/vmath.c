@@ -27,19 +27,19 @@ static float float_of(uint32_t bits)
     return x;
 }
 
-/* exp for anything; a NaN counts as EXP_LO. */
+/* exp for anything; a NaN counts as exp_lo. */
 static float exp_clamped(float x)
 {
-    x = x > EXP_LO ? x : EXP_LO;
-    x = x < EXP_HI ? x : EXP_HI;
-    float shifted = fmaf(x, LOG2_E, ROUND);
-    float n = shifted - ROUND;
-    float r = fmaf(n, -LN2_HI, x);
-    r = fmaf(n, -LN2_LO, r);
-    float q = fmaf(EXP_Q4, r, EXP_Q3);
-    q = fmaf(q, r, EXP_Q2);
-    q = fmaf(q, r, EXP_Q1);
-    q = fmaf(q, r, EXP_Q0);
+    x = x > exp_lo ? x : exp_lo;
+    x = x < exp_hi ? x : exp_hi;
+    float shifted = fmaf(x, log2_e, exp_round);
+    float n = shifted - exp_round;
+    float r = fmaf(n, -ln2_hi, x);
+    r = fmaf(n, -ln2_lo, r);
+    float q = fmaf(exp_q4, r, exp_q3);
+    q = fmaf(q, r, exp_q2);
+    q = fmaf(q, r, exp_q1);
+    q = fmaf(q, r, exp_q0);
     float y = fmaf(q, r * r, r) + 1.0F;
     uint32_t scale = (bits_of(shifted) << 23) + 0x3f800000U; /* 2^n */
     return y * float_of(scale);
@@ -62,12 +62,12 @@ float eddy_logf(float x)
     float f = float_of(bits_of(x) - ((uint32_t)n_int << 23)) - 1.0F;
     float s = f / (2.0F + f);
     float z = s * s;
-    float p = fmaf(LOG_P3, z, LOG_P2);
-    p = fmaf(p, z, LOG_P1);
-    p = fmaf(p, z, LOG_P0);
+    float p = fmaf(log_p3, z, log_p2);
+    p = fmaf(p, z, log_p1);
+    p = fmaf(p, z, log_p0);
     float half = 0.5F * f * f;
-    float low = fmaf(s, fmaf(p, z, half), n * LN2_LO);
-    return fmaf(n, LN2_HI, (low - half) + f);
+    float low = fmaf(s, fmaf(p, z, half), n * ln2_lo);
+    return fmaf(n, ln2_hi, (low - half) + f);
 }
 
 float eddy_log1pf(float x)
@@ -85,13 +85,13 @@ float eddy_tanhf(float x)
         return x + x;
     float a = fabsf(x);
     float y;
-    if (a < TANH_SMALL) {
+    if (a < tanh_small) {
         float z = a * a;
-        float p = fmaf(TANH_P5, z, TANH_P4);
-        p = fmaf(p, z, TANH_P3);
-        p = fmaf(p, z, TANH_P2);
-        p = fmaf(p, z, TANH_P1);
-        p = fmaf(p, z, TANH_P0);
+        float p = fmaf(tanh_p5, z, tanh_p4);
+        p = fmaf(p, z, tanh_p3);
+        p = fmaf(p, z, tanh_p2);
+        p = fmaf(p, z, tanh_p1);
+        p = fmaf(p, z, tanh_p0);
         y = fmaf(p, z * a, a);
     } else {
         y = 1.0F - 2.0F / (exp_clamped(a + a) + 1.0F);
@@ -108,7 +108,7 @@ float eddy_geluf(float x)
 {
     if (isnan(x))
         return x + x;
-    x = x > GELU_LO ? x : GELU_LO;
-    float u2 = x * fmaf(GELU_K3, x * x, GELU_K1);
+    x = x > gelu_lo ? x : gelu_lo;
+    float u2 = x * fmaf(gelu_k3, x * x, gelu_k1);
     return x / (1.0F + exp_clamped(-u2));
 }
