@@ -386,15 +386,15 @@ static int finish(struct load *load, struct eddy_err *err)
 static int run(struct load *load, struct eddy_err *err)
 {
     const struct options *options = load->options;
-    int r = eddy_source_open(options->input, (enum eddy_source_format)options->format,
-                             &load->source, err);
-    if (r < 0)
-        return r;
-    if ((options->now || options->by_time) && !eddy_source_is_file(load->source))
+    if ((options->now || options->by_time) && strcmp(options->input, "-") == 0)
         return eddy_fail(
             err, EDDY_EUSAGE,
             "--now and --by-time look at the whole input first: give a file, "
             "not -");
+    int r = eddy_source_open(options->input, (enum eddy_source_format)options->format,
+                             &load->source, err);
+    if (r < 0)
+        return r;
     if (!options->dry_run) {
         r = open_kafka(load, err);
         if (r < 0)

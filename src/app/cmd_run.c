@@ -203,7 +203,8 @@ static void on_reload_signal(uv_signal_t *handle, int number)
     struct daemon *daemon = handle->data;
     struct eddy_err err = {0};
     (void)number;
-    (void)eddy_notify("RELOADING=1\nMONOTONIC_USEC=%llu",
+    if (daemon->was_ready) /* before that, READY=1 would be a lie */
+        (void)eddy_notify("RELOADING=1\nMONOTONIC_USEC=%llu",
                       (unsigned long long)(eddy_monotonic_ns() / 1000));
     struct eddy_config *config = load_config(daemon->options, &err);
     eddy_metric_set(daemon->metrics, EDDY_M_RELOAD_OK, config ? 1 : 0);
@@ -220,7 +221,8 @@ static void on_reload_signal(uv_signal_t *handle, int number)
                      : ": log.level is in force, any other change at the next start");
     }
     eddy_config_free(config);
-    (void)eddy_notify("READY=1");
+    if (daemon->was_ready)
+        (void)eddy_notify("READY=1");
 }
 
 static void on_dump_signal(uv_signal_t *handle, int number)
