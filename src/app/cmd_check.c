@@ -256,7 +256,7 @@ static void check_snapshot(struct check *check, const char *version, const char 
     if (!snapshot && missing == WARN && err.code == EDDY_ENOMODEL) {
         say(check, WARN, "snapshot",
             "%s (%s) is not in %s yet: `eddy deploy -m MODEL -c FILE` puts it there, until "
-            "then events wait in the log",
+            "then its partitions wait",
             version, why, check->config->model.folder);
         return;
     }
@@ -303,8 +303,8 @@ static void check_positions(struct check *check)
     }
     if (count == 0 && !check->config->model.initial[0])
         say(check, WARN, "snapshot",
-            "no partition has a snapshot yet and model.initial is not set: events wait in "
-            "the log until `eddy deploy -m MODEL -c FILE`");
+            "no partition has a snapshot yet and model.initial is not set: events are "
+            "remembered, but no list comes out until `eddy deploy -m MODEL -c FILE`");
 }
 
 static void check_models(struct check *check)

@@ -205,7 +205,7 @@ static void on_reload_signal(uv_signal_t *handle, int number)
     (void)number;
     if (daemon->was_ready) /* before that, READY=1 would be a lie */
         (void)eddy_notify("RELOADING=1\nMONOTONIC_USEC=%llu",
-                      (unsigned long long)(eddy_monotonic_ns() / 1000));
+                          (unsigned long long)(eddy_monotonic_ns() / 1000));
     struct eddy_config *config = load_config(daemon->options, &err);
     eddy_metric_set(daemon->metrics, EDDY_M_RELOAD_OK, config ? 1 : 0);
     if (!config) {
