@@ -241,8 +241,7 @@ static int stream(struct job *job, struct eddy_err *err)
     struct eddy_scored *list = calloc((size_t)job->arguments->k, sizeof *list);
     struct eddy_stream *stream = NULL;
     uint64_t done = 0;
-    uint32_t more;
-    int r = 0;
+    int more = 0, r = 0;
 
     job->event_count = calloc(users, sizeof *job->event_count);
     job->listed = calloc(users, sizeof *job->listed);
@@ -252,9 +251,11 @@ static int stream(struct job *job, struct eddy_err *err)
         r = eddy_stream_new(&options, &stream, err);
     while (r == 0 && !job->failed &&
            (more = eddy_stream_next(stream, stream_wants, stream_list, job)) > 0) {
-        done += more;
+        done += (uint64_t)more;
         eddy_progress_update(&job->progress, done, "");
     }
+    if (more < 0)
+        r = eddy_fail(err, EDDY_ENOMEM, "no memory for the states of users");
     if (r == 0 && !job->arguments->every_event)
         stream_ends(job, stream, list);
     if (r == 0)

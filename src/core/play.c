@@ -7,6 +7,7 @@
  * else is in the batch, so neither slots nor threads change an answer. */
 #include "core/play.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
@@ -35,6 +36,7 @@ struct run {
     uint16_t *types;        /* type of the file -> of the snapshot */
     struct eddy_scored *popular;
     uint32_t popular_count, first, count;
+    atomic_bool failed; /* memory ran out in a task */
 };
 
 uint16_t *eddy_play_types(const struct eddy_snapshot *snapshot,
@@ -101,13 +103,14 @@ int eddy_play_user_step(struct eddy_play_user *user,
     int64_t now_s = row->ts_ms >= 0 ? row->ts_ms / 1000 : 0;
     if (row->item >= snapshot->layout.shape.items)
         return 0;
+    if (eddy_play_user_see(user, row->item) < 0)
+        return EDDY_ENOMEM;
     *ret = eddy_step_make(row->item, types[row->type], user->previous_s, now_s,
                           snapshot->manifest.session_gap_s, row->has_value, row->value);
     if (now_s > user->previous_s)
         user->previous_s = now_s;
     user->stepped = true;
-    int r = eddy_play_user_see(user, row->item);
-    return r < 0 ? r : 1;
+    return 1;
 }
 
 static void player_fini(struct player *player)
@@ -174,7 +177,7 @@ static void answer(const struct run *run, struct player *player)
     }
 }
 
-static void move(const struct run *run, struct player *player)
+static void move(struct run *run, struct player *player)
 {
     const struct eddy_play *play = run->play;
     struct eddy_step steps[SLOTS];
@@ -188,10 +191,12 @@ static void move(const struct run *run, struct player *player)
             slot->active = false;
             continue;
         }
-        /* Out of memory for the list of seen items: the step counts all the same. */
-        if (eddy_play_user_step(&slot->state, play->snapshot,
-                                &play->interactions->rows[slot->row], run->types,
-                                &steps[n]) != 0)
+        int r = eddy_play_user_step(&slot->state, play->snapshot,
+                                    &play->interactions->rows[slot->row], run->types,
+                                    &steps[n]);
+        if (r < 0)
+            atomic_store_explicit(&run->failed, true, memory_order_relaxed);
+        else if (r > 0)
             hidden[n++] = slot->state.hidden;
         slot->row++;
     }
@@ -251,7 +256,8 @@ int eddy_play_users(const struct eddy_play *play, uint32_t first, uint32_t count
             eddy_play_popular(play->popularity, play->snapshot->layout.shape.items,
                               play->k, run.popular);
         eddy_team_run(threads, tasks, play_task, &run);
-    } else {
+    }
+    if (!complete || atomic_load_explicit(&run.failed, memory_order_relaxed)) {
         r = eddy_fail(err, EDDY_ENOMEM, "no memory to play %u histories", count);
     }
     for (uint32_t t = 0; run.players && t < threads; t++)

@@ -48,12 +48,12 @@ void eddy_stream_free(struct eddy_stream *stream);
 
 /* The next run of rows in file order (none when all are played): answers, from what came
  * before each, the rows that wants() picks, then moves the states. list() is called in
- * file order on the caller's thread. Returns how many rows, 0 at the end. */
-uint32_t eddy_stream_next(struct eddy_stream *stream,
-                          bool (*wants)(void *context, uint64_t row),
-                          void (*list)(void *context, uint64_t row,
-                                       const struct eddy_scored *list, uint32_t count),
-                          void *context);
+ * file order on the caller's thread. Returns how many rows, 0 at the end, EDDY_ENOMEM. */
+int eddy_stream_next(struct eddy_stream *stream,
+                     bool (*wants)(void *context, uint64_t row),
+                     void (*list)(void *context, uint64_t row,
+                                  const struct eddy_scored *list, uint32_t count),
+                     void *context);
 /* The list of a user as of now into ret (k); count returned. Thread: the caller's. */
 uint32_t eddy_stream_list(struct eddy_stream *stream, uint32_t user,
                           struct eddy_scored *ret);

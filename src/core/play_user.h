@@ -19,7 +19,7 @@ struct eddy_play_user {
 void eddy_play_user_reset(struct eddy_play_user *user, uint32_t hidden_floats);
 int eddy_play_user_see(struct eddy_play_user *user, uint32_t item); /* 0, EDDY_ENOMEM */
 /* The step for a row: 1 (in *ret), 0 when the snapshot does not know the item, EDDY_ENOMEM
- * (the step is made, the item is missing in seen). */
+ * (nothing has happened). */
 int eddy_play_user_step(struct eddy_play_user *user,
                         const struct eddy_snapshot *snapshot,
                         const struct eddy_interaction *row, const uint16_t *types,

@@ -7,6 +7,7 @@
  * weighs 2^(-a / half-life), on top of PRIOR_EVENTS events spread as the snapshot's
  * popularity says and ageing likewise. */
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "core/play.h"
@@ -34,6 +35,7 @@ struct eddy_stream {
     uint16_t *types;
     struct worker *workers;
     uint32_t run;
+    atomic_bool failed; /* memory ran out in a task */
     /* the table */
     double *counts; /* (V), in units of the weight at reference_ms */
     float *popularity;
@@ -269,9 +271,13 @@ static void run_task(void *context, uint32_t task, uint32_t worker_at)
     for (uint32_t i = first; i < end; i++) {
         const struct eddy_interaction *row = &in->rows[stream->rows[i]];
         struct eddy_play_user *user = user_of(stream, row->user);
-        if (user->hidden != NULL &&
-            eddy_play_user_step(user, stream->options.snapshot, row, stream->types,
-                                &steps[stepped]) != 0)
+        int r = EDDY_ENOMEM;
+        if (user->hidden != NULL)
+            r = eddy_play_user_step(user, stream->options.snapshot, row, stream->types,
+                                    &steps[stepped]);
+        if (r < 0)
+            atomic_store_explicit(&stream->failed, true, memory_order_relaxed);
+        else if (r > 0)
             hidden[stepped++] = user->hidden;
     }
     if (stepped > 0)
@@ -321,21 +327,23 @@ static void count_rows(struct eddy_stream *stream)
     }
 }
 
-uint32_t eddy_stream_next(struct eddy_stream *stream,
-                          bool (*wants)(void *context, uint64_t row),
-                          void (*list)(void *context, uint64_t row,
-                                       const struct eddy_scored *list, uint32_t count),
-                          void *context)
+int eddy_stream_next(struct eddy_stream *stream,
+                     bool (*wants)(void *context, uint64_t row),
+                     void (*list)(void *context, uint64_t row,
+                                  const struct eddy_scored *list, uint32_t count),
+                     void *context)
 {
     collect(stream, wants, context);
     eddy_team_run(stream->options.threads,
                   (stream->row_count + TASK_ROWS - 1) / TASK_ROWS, run_task, stream);
+    if (atomic_load_explicit(&stream->failed, memory_order_relaxed))
+        return EDDY_ENOMEM;
     for (uint32_t i = 0; i < stream->row_count; i++)
         if (stream->wanted[i])
             list(context, stream->rows[i],
                  stream->lists + (size_t)i * stream->options.k, stream->counts_of[i]);
     count_rows(stream);
-    return stream->row_count;
+    return (int)stream->row_count;
 }
 
 uint32_t eddy_stream_list(struct eddy_stream *stream, uint32_t user,

@@ -282,8 +282,7 @@ static struct answers stream_all(const struct eddy_snapshot *snapshot,
                                           .half_life_s = 600};
     struct eddy_stream *stream = NULL;
     struct eddy_scored list[K];
-    uint64_t rows = 0;
-    uint32_t more;
+    int rows = 0, more;
     CHECK_INT(eddy_stream_new(&options, &stream, NULL), 0);
     while ((more = eddy_stream_next(stream, wants_row, take_stream, &answers)) > 0)
         rows += more;
