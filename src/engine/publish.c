@@ -325,12 +325,17 @@ int eddy_publisher_put(struct eddy_publisher *publisher, uint32_t partition,
         }
     }
     struct entry *entry = &publisher->entries[at];
+    size_t size = user.size + list.size, before = entry->text.size;
+    if (eddy_buf_reserve(&entry->text, size > before ? size - before : 0) < 0) {
+        entry->text.failed = false; /* what it held is still there */
+        if (!entry->live && entry->in_flight == 0) {
+            free_entry(publisher, at);
+        }
+        return EDDY_ENOMEM;
+    }
     eddy_buf_clear(&entry->text);
     eddy_buf_put(&entry->text, user.data, user.size);
     eddy_buf_put(&entry->text, list.data, list.size);
-    if (entry->text.failed) {
-        return EDDY_ENOMEM;
-    }
     entry->revision = revision;
     if (!entry->live) {
         make_live(publisher, at);
