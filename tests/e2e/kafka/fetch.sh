@@ -21,12 +21,14 @@ if [ ! -d "$jars" ]; then
     trap 'rm -rf "$new"' EXIT
     echo "fetch: Kafka $version from Maven Central into $jars" >&2
     tries=3
-    until mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies \
+    until mvn -B -U -ntp -f "$here/pom.xml" dependency:copy-dependencies \
         -DincludeScope=runtime "-DoutputDirectory=$new" >"$new/mvn.log" 2>&1 </dev/null; do
         tries=$((tries - 1))
         if [ "$tries" = 0 ]; then
-            tail -n 15 "$new/mvn.log" >&2
-            echo "fetch: Maven could not fetch Kafka $version (its last lines are above)" >&2
+            grep -aoE '(Could not|Failed to|transfer failed|Unable to|No space).*' \
+                "$new/mvn.log" | tail -n 3 >&2 || tail -n 15 "$new/mvn.log" >&2
+            echo "fetch: Maven could not fetch Kafka $version, see above" \
+                "(a proxy or mirror is set in ~/.m2/settings.xml)" >&2
             exit 69
         fi
         sleep 5
