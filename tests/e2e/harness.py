@@ -453,8 +453,9 @@ class Scratch:
             for process in {p.log: p for p in self.processes}.values():
                 lines = process.text().splitlines()
                 print(f"---- last lines of {process.name}", flush=True)
-                for line in lines[-25:]:
-                    print(f"     {line[:400]}")
+                eddy = process.command[0] == self.eddy
+                for line in lines[-25:] if eddy else lines[-4:]:
+                    print(f"     {line[:300]}")
         if self.keep:
             print(f"kept: {self.folder}")
         else:
@@ -511,7 +512,7 @@ class Deployment:
         worker.port = port
         self.workers.append(worker)
         if ready:
-            wait_ready(port)
+            wait_ready(worker)
         return worker
 
     def bounds(self, name="events"):
@@ -641,14 +642,16 @@ def http(port, path, timeout_s=5):
         return 0, str(error)
 
 
-def wait_ready(port, timeout_s=60):
+def wait_ready(worker, timeout_s=60):
     last = [None]
 
     def ready():
-        last[0] = http(port, "/readyz")
+        if not worker.is_alive():
+            raise Failed(f"{worker.name} ended with {worker.popen.returncode}")
+        last[0] = http(worker.port, "/readyz?verbose")
         return last[0][0] == 200
     try:
-        wait_until(ready, "readiness", timeout_s)
+        wait_until(ready, f"readiness of {worker.name}", timeout_s)
     except Failed as failure:
         raise Failed(f"{failure}; last answer of /readyz: {last[0]}") from None
 

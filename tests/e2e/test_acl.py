@@ -46,11 +46,11 @@ def acl(scratch, _arguments):
     version = json.load(open(f"{model}/manifest.json"))["version"]
     sasl = {"kafka__security.protocol": "SASL_PLAINTEXT", "kafka__sasl.mechanism": "PLAIN"}
     admin = Deployment(scratch, server, redis, PARTITIONS, "admin.yaml",
-                       redis__password="boss", model__initial=version, **sasl,
+                       redis__password="boss", **sasl,
                        **{"kafka__sasl.username": "admin",
                           "kafka__sasl.password": "admin-secret"})
     secret = scratch.write("redis.password", "s3cret-word\n")
-    group = Deployment(scratch, server, redis, PARTITIONS, model__initial=version,
+    group = Deployment(scratch, server, redis, PARTITIONS,
                        redis__user="eddy", redis__password_file=secret, **sasl,
                        **{"kafka__sasl.username": "eddy",
                           "kafka__sasl.password": "eddy-secret"})

@@ -102,7 +102,7 @@ def badinput(scratch, arguments):
     rows = data.generated(2000, users=50, items=50)
     model = train(scratch, "model", rows, "hidden_dimension=32", "layers=1", "epochs=1")
     version = json.load(open(f"{model}/manifest.json"))["version"]
-    group = Deployment(scratch, server, redis, PARTITIONS, model__initial=version)
+    group = Deployment(scratch, server, redis, PARTITIONS)
     group.create_topics()
     scratch.run("deploy", "-m", model, "-c", group.file)
     worker = group.start()

@@ -69,7 +69,7 @@ class Faults:
         """SIGTERM for one that has joined and is still there: it drains and exits with 0."""
         alive = [worker for worker in self.guests if worker.is_alive()]
         worker = alive[0] if alive else self.group.start()
-        wait_ready(worker.port)
+        wait_ready(worker)
         code = worker.stop(90)
         check(code == 0, f"{worker.name} leaves with 0", code)
 
@@ -128,9 +128,9 @@ def exact(scratch, arguments):
     version = json.load(open(f"{first}/manifest.json"))["version"]
     say("servers are up, two models are trained")
 
-    group = Deployment(scratch, kafka, redis, PARTITIONS, model__initial=version)
+    group = Deployment(scratch, kafka, redis, PARTITIONS)
     clean = Deployment(scratch, kafka, redis_clean, PARTITIONS, "clean.yaml",
-                       model__initial=version, kafka__lists="eddy.lists.clean",
+                       kafka__lists="eddy.lists.clean",
                        kafka__consumer_group="clean")
     group.create_topics()
     clean.create_topics()

@@ -16,7 +16,7 @@ def smoke(scratch, _arguments):
     rows = data.generated(6000, users=400, items=100)
     model = train(scratch, "model", rows, "hidden_dimension=32", "layers=1", "epochs=2")
     version = json.load(open(f"{model}/manifest.json"))["version"]
-    group = Deployment(scratch, kafka, redis, PARTITIONS, model__initial=version)
+    group = Deployment(scratch, kafka, redis, PARTITIONS)
 
     before = scratch.run("check", "-c", group.file, expect=None)
     check(before.code == 69 and "eddy.events" in before.out + before.err,
