@@ -10,7 +10,6 @@ must be what stands in Redis. Fault times are drawn from the seed and printed.
 
 import json
 import random
-import re
 import time
 
 from harness import (Deployment, Kafka, Redis, check, data, main, metrics, say, train,
@@ -50,7 +49,8 @@ class Faults:
         say(f"   Redis killed, {cut} of the {size} bytes of its log cut off")
         time.sleep(self.picker.uniform(0, 2))
         self.redis.start()
-        say("   Redis is back")
+        wait_until(self.count_rewinds, "a worker that finds an older Redis and goes back", 60)
+        say(f"   Redis is back; partitions rewound: {self.rewinds:.0f}")
 
     def kill_broker(self):
         self.kafka.kill()
@@ -78,8 +78,10 @@ class Faults:
         say("   a new model for every partition")
 
     def count_rewinds(self):
-        for worker in self.group.alive():
-            self.rewinds = max(self.rewinds, metrics(worker.port)["eddy_rewinds_total"])
+        """Acquisitions that met a Redis older than what the same worker had committed."""
+        self.rewinds = sum(metrics(worker.port).get("eddy_rewinds_total", 0)
+                           for worker in self.group.alive())
+        return self.rewinds
 
 
 def schedule(picker, seconds, long):
@@ -88,11 +90,11 @@ def schedule(picker, seconds, long):
     if long:
         faults = faults * 3 + ["pause_worker"] * 3
     picker.shuffle(faults)
-    faults.insert(len(faults) // 2, "deploy")
     # Guests join and leave in this order, anywhere between the other faults.
     places = sorted(picker.randint(0, len(faults)) for _ in range(4))
     for place, name in reversed(list(zip(places, ["join", "join", "leave", "leave"]))):
         faults.insert(place, name)
+    faults.insert(len(faults) // 2, "deploy")
     slot = seconds * 0.9 / len(faults)
     return [(seconds * 0.05 + slot * (i + picker.random() * 0.8), name)
             for i, name in enumerate(faults)]
@@ -107,8 +109,9 @@ def contents(redis):
 
 
 def digest(text):
-    """The digest of all partitions that replay prints."""
-    return json.loads(text)["digest"]
+    """The digest over all partitions that replay --json prints, a line for each."""
+    return next(line["digest"] for line in map(json.loads, text.splitlines())
+                if line["partition"] == "all")
 
 
 def exact(scratch, arguments):
@@ -154,9 +157,6 @@ def exact(scratch, arguments):
     check(load.wait(600) == 0, "eddy load: the brokers have confirmed every event",
           load.text()[-500:])
     group.wait_drained(600)
-    faults.count_rewinds()
-    check(faults.rewinds > 0, "a worker met a Redis older than its own commits",
-          faults.rewinds)
     say(f"the faulty run is at the end of the log after {time.monotonic() - begun:.1f} s")
     group.check_lists("with faults")
     for worker in group.alive():
@@ -184,7 +184,6 @@ def exact(scratch, arguments):
     say(f"digest of the log   {log}")
     check(live == log, "digest of the faulty run's Redis equals the log's", live)
     check(peace == log, "digest of the clean run's Redis equals the log's", peace)
-    check(re.fullmatch("[0-9a-f]{16,64}", log), "a digest is a hash", log)
 
 
 if __name__ == "__main__":
