@@ -3,6 +3,7 @@
 #ifndef EDDY_TESTS_TINY_MODEL_H
 #define EDDY_TESTS_TINY_MODEL_H
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/rng.h"
