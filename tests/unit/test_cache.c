@@ -4,7 +4,7 @@
 
 static struct eddy_span name(uint32_t i)
 {
-    static char text[64][16];
+    static char text[64][24];
     char *slot = text[i % 64];
     (void)snprintf(slot, sizeof text[0], "user%u", i);
     return eddy_span_of(slot);

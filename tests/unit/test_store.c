@@ -105,7 +105,7 @@ static void unknown_field_of_a_position_is_skipped(void)
 static void outbox_comes_back_in_order(void)
 {
     struct eddy_span users[40];
-    char names[40][16];
+    char names[40][24];
     const struct eddy_span *got = NULL;
     uint32_t count = 0;
     struct eddy_buf bytes;
