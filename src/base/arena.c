@@ -60,7 +60,7 @@ static size_t round_up(size_t size)
 
 static struct block *block_new(size_t size)
 {
-    if (size > SIZE_MAX - 2 * LINE) {
+    if (size > SIZE_MAX - LINE - LINE) {
         return NULL;
     }
     struct block *block = aligned_alloc(LINE, size + LINE);

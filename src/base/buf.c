@@ -131,18 +131,25 @@ void eddy_buf_printf(struct eddy_buf *buf, const char *fmt, ...)
     va_end(args);
 }
 
+/* Length that a lead byte announces, 0 for a byte that cannot lead. */
+static size_t announced_length(unsigned char lead)
+{
+    if (lead < 0x80) {
+        return 1;
+    }
+    if (lead < 0xc2 || lead > 0xf4) {
+        return 0;
+    }
+    return lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+}
+
 /* Length of the well-formed UTF-8 sequence at the head of text, or 0 and in *ret_bad the
  * number of bytes to replace (the maximal subpart of an ill-formed sequence; Unicode 15,
  * section 3.9, table 3-7). */
 static size_t utf8_length(const unsigned char *text, size_t size, size_t *ret_bad)
 {
     unsigned char lead = text[0];
-    size_t length = lead < 0x80   ? 1
-                    : lead < 0xc2 ? 0
-                    : lead < 0xe0 ? 2
-                    : lead < 0xf0 ? 3
-                    : lead < 0xf5 ? 4
-                                  : 0;
+    size_t length = announced_length(lead);
     *ret_bad = 1;
     if (length < 2) {
         return length;

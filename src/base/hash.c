@@ -70,7 +70,7 @@ static uint64_t hash_stripes(const unsigned char **p, size_t *left)
 {
     uint64_t lanes[4] = {PRIME1 + PRIME2, PRIME2, 0, 0 - PRIME1};
     for (; *left >= 32; *p += 32, *left -= 32) {
-        for (int i = 0; i < 4; i++) {
+        for (size_t i = 0; i < 4; i++) {
             lanes[i] = lane_round(lanes[i], read64(*p + 8 * i));
         }
     }
@@ -134,7 +134,7 @@ static uint32_t turn(uint32_t x, int bits)
 static void sha_block(uint32_t state[8], const unsigned char block[64])
 {
     uint32_t w[64], v[8];
-    for (int t = 0; t < 16; t++) {
+    for (size_t t = 0; t < 16; t++) {
         const unsigned char *p = block + 4 * t;
         w[t] = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
     }

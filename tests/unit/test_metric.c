@@ -92,7 +92,7 @@ static double series(const char *name)
 {
     struct eddy_buf out;
     char line[256];
-    double value = NAN;
+    double value = (double)NAN;
     eddy_buf_init(&out, 0);
     eddy_metrics_print(&out);
     (void)snprintf(line, sizeof line, "\n%s ", name);
