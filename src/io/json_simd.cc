@@ -52,11 +52,14 @@ static struct eddy_span span_of(std::string_view text)
     return {text.data(), text.size()};
 }
 
-/* A copy in the arena, never with data NULL. */
+/* A copy in the arena, never with data NULL. Texts beyond every limit are not copied, or a
+ * batch of megabytes of ids would use up the arena: eddy_event_finish refuses them before
+ * the parser's buffer, where they stay, is used again. */
 static int keep(std::string_view text, struct eddy_arena *arena, struct eddy_span *ret,
                 struct eddy_err *err)
 {
-    *ret = eddy_arena_copy(arena, span_of(text));
+    *ret = text.size() > EDDY_ID_MAX ? span_of(text)
+                                     : eddy_arena_copy(arena, span_of(text));
     return ret->data ? 0 : eddy_fail(err, EDDY_ENOMEM, "the batch's memory is used up");
 }
 

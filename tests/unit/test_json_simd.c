@@ -259,6 +259,26 @@ static void records_larger_than_the_limit_are_refused_unread(void)
     free(big);
 }
 
+static void huge_texts_do_not_use_up_the_batch(void)
+{
+    static const char *const fields[] = {"id", "kind", "snapshot", "session"};
+    struct eddy_arena *small = eddy_arena_new(1 << 12, 1 << 14);
+    struct eddy_buf text;
+    eddy_buf_init(&text, 0);
+    for (int i = 0; i < 100; i++) {
+        struct eddy_event event;
+        struct eddy_err err;
+        eddy_buf_clear(&text);
+        eddy_buf_printf(&text, "{" BASE ",\"%s\":\"%0*d\"}", fields[i % 4], 100000, 7);
+        int code =
+            eddy_json_event_decode(json, eddy_buf_span(&text), small, &event, &err);
+        CHECK(eddy_err_class(code) == EDDY_CLASS_EVENT);
+        CHECK(strncmp(err.text, fields[i % 4], strlen(fields[i % 4])) == 0);
+    }
+    eddy_buf_fini(&text);
+    eddy_arena_free(small);
+}
+
 /* ---- differential ------------------------------------------------------------------- */
 
 static struct eddy_span random_text(struct eddy_rng *rng, uint32_t size_max)
@@ -421,6 +441,7 @@ int main(void)
     RUN(limits_hold_at_their_edges);
     RUN(both_decoders_take_32_levels_and_refuse_33);
     RUN(records_larger_than_the_limit_are_refused_unread);
+    RUN(huge_texts_do_not_use_up_the_batch);
     RUN(both_encodings_of_an_event_decode_to_the_same);
     RUN(mutated_bytes_are_judged_alike);
     eddy_json_free(json);
