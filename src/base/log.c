@@ -193,9 +193,9 @@ static void write_all(const char *bytes, size_t size)
     }
 }
 
-static void write_line(enum eddy_log_level level, const char *module,
-                       const char *fields, unsigned suppressed, const char *fmt,
-                       va_list args)
+__attribute__((format(printf, 5, 0))) static void write_line(
+    enum eddy_log_level level, const char *module, const char *fields,
+    unsigned suppressed, const char *fmt, va_list args)
 {
     int saved = errno; /* a log line must not change what the caller is looking at */
     char text[MESSAGE_MAX + 8];
