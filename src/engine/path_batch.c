@@ -73,9 +73,10 @@ void eddy_path_model_drop(struct eddy_path *path, struct path_model *model)
         return;
     }
     struct path_model **at = &path->models;
-    while (*at != model) {
+    while (*at && *at != model) {
         at = &(*at)->next;
     }
+    EDDY_ASSERT(*at == model);
     *at = model->next;
     eddy_hrnn_scratch_free(model->scratch);
     free(model->popular);
@@ -260,7 +261,7 @@ static int add_event(struct eddy_path *path, struct path_pushed *pushed,
 static int decode_record(struct eddy_path *path, struct path_pushed *pushed,
                          struct eddy_err *err)
 {
-    struct eddy_event event;
+    struct eddy_event event = {0};
     struct eddy_err bad = {0};
     int r = decode_payload(path, pushed->record.payload, &event, &bad);
     if (r < 0 && eddy_err_class(r) == EDDY_CLASS_EVENT) {

@@ -11,7 +11,8 @@ static struct path_part *make_part(struct eddy_path *path, uint32_t partition)
 {
     if (partition >= path->part_count) {
         uint32_t count = partition + 1;
-        struct path_part **parts = realloc(path->parts, count * sizeof(*parts));
+        struct path_part **parts =
+            realloc(path->parts, count * sizeof(struct path_part *));
         if (!parts) {
             return NULL;
         }

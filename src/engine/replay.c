@@ -147,8 +147,8 @@ static int add_user(void *context, struct eddy_span user, struct eddy_span blob,
     update_span(&sha, blob);
     update_span(&sha, list);
     eddy_sha256_final(&sha, digest);
-    for (int lane = 0; lane < LANES; lane++) {
-        sums->lanes[lane] += get_u64(digest + 8 * lane);
+    for (size_t lane = 0; lane < LANES; lane++) {
+        sums->lanes[lane] += get_u64(digest + (size_t)8 * lane);
     }
     sums->users++;
     sums->lists += list.size > 0;

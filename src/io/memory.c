@@ -284,7 +284,7 @@ void eddy_memory_send_late(struct eddy_memory *memory,
         size += settings[i].key.size + settings[i].value.size;
     }
     late->bytes = malloc(size);
-    late->settings = calloc(count, sizeof *late->settings);
+    late->settings = calloc(count + 1, sizeof *late->settings);
     EDDY_ASSERT(late->bytes && late->settings);
     char *at = late->bytes;
     late->watched = *watched;
