@@ -34,4 +34,7 @@ make() {
 # oldest Redis backup that you would restore, at least.
 make "$group.events" "$partitions" cleanup.policy=delete retention.ms=1209600000
 make "$group.lists" "$partitions" cleanup.policy=compact
-make "$group.dlq" 3 cleanup.policy=delete retention.ms=1209600000
+# Dead letters keep their original timestamps, so a bound by time would delete old events on
+# arrival; and they are as large as what came in, plus headers.
+make "$group.dlq" 1 cleanup.policy=delete retention.ms=-1 retention.bytes=1073741824 \
+    max.message.bytes=104857600

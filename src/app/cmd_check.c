@@ -116,8 +116,17 @@ static void say_report(struct check *check, const char *what,
  * to keep: its retention bounds how far a replay can go back. */
 static const char *const events_config[] = {"cleanup.policy", "delete", NULL};
 static const char *const lists_config[] = {"cleanup.policy", "compact", NULL};
-static const char *const dead_config[] = {"cleanup.policy", "delete", "retention.ms",
-                                          "1209600000", NULL};
+/* Dead letters keep their original timestamps, so a bound by time would delete old events
+ * on arrival; and they are as large as what came in, plus headers. */
+static const char *const dead_config[] = {"cleanup.policy",
+                                          "delete",
+                                          "retention.ms",
+                                          "-1",
+                                          "retention.bytes",
+                                          "1073741824",
+                                          "max.message.bytes",
+                                          "104857600",
+                                          NULL};
 
 static void check_topic(struct check *check, const char *topic, uint32_t partitions,
                         const char *const *config, uint32_t *ret_count)

@@ -89,6 +89,8 @@ static const struct property producer[] = {
     {"partitioner", "murmur2_random"},
     {"linger.ms", "2"},
     {"message.timeout.ms", "0"}, /* never give up: the outbox bounds what waits */
+    /* A dead letter is as large as what came in; the topic's own limit decides. */
+    {"message.max.bytes", "1000000000"},
     {"queue.buffering.max.messages", "100000"},
     {"queue.buffering.max.kbytes", "131072"},
     {NULL, NULL},
@@ -249,6 +251,12 @@ int eddy_kafka_fail(struct eddy_err *err, const struct eddy_kafka_options *optio
         return eddy_fail(err, EDDY_EKAFKA,
                          "Kafka does not know the topic or partition yet: %.160s",
                          text);
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+        return eddy_fail(err, EDDY_EKAFKA,
+                         "record is larger than the topic takes: raise its "
+                         "max.message.bytes, for dead letters above that of %.60s "
+                         "(%.60s)",
+                         options->events, text);
     default: return eddy_fail(err, EDDY_EKAFKA, "Kafka: %.200s", text);
     }
 }
