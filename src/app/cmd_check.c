@@ -208,7 +208,7 @@ static void check_meta(struct check *check)
 {
     struct eddy_err err = {0};
     uint32_t stored = 0;
-    int r = eddy_tool_partitions(check->store, check->arena, &stored, &err);
+    int r = eddy_tool_partitions(check->store, &stored, &err);
     if (r == EDDY_ECONFIG) {
         say(check, OK, "meta", "no state under the prefix \"%s\" yet: a first start",
             check->config->group);

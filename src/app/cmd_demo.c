@@ -165,6 +165,7 @@ static int configure(struct eddy_demo *demo, const char *broker, const char *red
         {"redis.address", redis},
         {"model.folder", models},
         {"model.initial", demo->version},
+        {"model.exclude_recent", "true"}, /* a page that was just read is no news */
         {"worker.threads", "1"},
         {"http.listen", ""},
     };

@@ -181,7 +181,7 @@ static json_t *row_json(uint32_t partition, const struct partition_row *row)
 static int inspect_offset(const struct eddy_inspect *inspect, struct eddy_err *err)
 {
     uint32_t partitions = 0;
-    int r = eddy_tool_partitions(inspect->store, inspect->arena, &partitions, err);
+    int r = eddy_tool_partitions(inspect->store, &partitions, err);
     if (r < 0)
         return r;
     struct eddy_kafka_admin *admin = NULL;
@@ -246,7 +246,7 @@ static int outbox_of(const struct eddy_inspect *inspect, uint32_t partition,
 static int inspect_outbox(const struct eddy_inspect *inspect, struct eddy_err *err)
 {
     uint32_t partitions = 0, total = 0;
-    int r = eddy_tool_partitions(inspect->store, inspect->arena, &partitions, err);
+    int r = eddy_tool_partitions(inspect->store, &partitions, err);
     json_t *rows = inspect->json ? json_array() : NULL;
     for (uint32_t p = 0; p < partitions && r == 0; p++)
         r = outbox_of(inspect, p, rows, &total, err);

@@ -16,6 +16,7 @@
 #include "app/tools.h"
 #include "base/hash.h"
 #include "core/kernel.h"
+#include "engine/meta.h"
 #include "engine/replay.h"
 #include "io/kafka.h"
 
@@ -107,18 +108,24 @@ struct replay {
 static int fold(struct replay *replay, struct eddy_err *err)
 {
     const struct eddy_config *config = replay->config;
+    struct eddy_meta meta = eddy_meta_of(config, 0);
+    bool found = false;
+    /* What the deployment began on counts, not what the file says today; a fold on its own
+     * asks no Redis and takes the file. */
+    int r = replay->live ? eddy_meta_read(replay->live, &meta, &found, err) : 0;
+    if (r < 0)
+        return r;
     struct eddy_path_options path = {.prefix = config->group,
                                      .cache_users =
                                          (uint32_t)config->worker.cache_users,
                                      .outbox_max = (uint32_t)config->worker.outbox_max,
-                                     .initial_policy = eddy_config_policy(config)};
+                                     .initial_policy = meta.policy};
     struct feed *feed = calloc(1, sizeof *feed);
     if (!feed)
         return eddy_fail(err, EDDY_ENOMEM, "out of memory");
-    (void)snprintf(path.initial_snapshot, sizeof path.initial_snapshot, "%s",
-                   config->model.initial);
-    int r = eddy_reader_open(&config->kafka, config->kafka.events, EDDY_READ_ALL,
-                             EDDY_READ_FROM_START, false, &feed->reader, err);
+    memcpy(path.initial_snapshot, meta.initial, sizeof path.initial_snapshot);
+    r = eddy_reader_open(&config->kafka, config->kafka.events, EDDY_READ_ALL,
+                         EDDY_READ_FROM_START, false, &feed->reader, err);
     if (r == 0) {
         replay->partitions = path.partitions = eddy_reader_partitions(feed->reader);
         eddy_progress_init(&feed->progress, "folding", "records",
@@ -192,10 +199,7 @@ static int digest_log(struct replay *replay, struct eddy_err *err)
 static int digest_live(struct replay *replay, struct eddy_err *err)
 {
     uint32_t stored = 0;
-    replay->live = eddy_tool_store(replay->config, "replay", err);
-    if (!replay->live)
-        return EDDY_ENOMEM;
-    int r = eddy_tool_partitions(replay->live, replay->arena, &stored, err);
+    int r = eddy_tool_partitions(replay->live, &stored, err);
     if (r < 0)
         return r;
     if (replay->partitions && stored != replay->partitions)
@@ -246,6 +250,11 @@ static int run(struct replay *replay, uint64_t *ret_differing, struct eddy_err *
     replay->arena = eddy_arena_new(1 << 16, 1 << 26);
     if (!replay->registry || !replay->arena)
         return eddy_fail(err, EDDY_ENOMEM, "out of memory");
+    if (options->live || options->compare) {
+        replay->live = eddy_tool_store(replay->config, "replay", err);
+        if (!replay->live)
+            return EDDY_ENOMEM;
+    }
     if (!options->live || options->compare)
         r = digest_log(replay, err);
     if (r == 0 && (options->live || options->compare))

@@ -128,7 +128,7 @@ int eddy_inspect_user(const struct eddy_inspect *inspect, struct eddy_err *err)
     uint32_t partitions = 0;
     struct eddy_span user = eddy_span_of(inspect->what), blob = {0};
     struct eddy_buf key;
-    int r = eddy_tool_partitions(inspect->store, inspect->arena, &partitions, err);
+    int r = eddy_tool_partitions(inspect->store, &partitions, err);
     if (r < 0)
         return r;
     uint32_t partition = eddy_partition_of(user, partitions);

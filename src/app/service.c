@@ -83,9 +83,7 @@ static int read_partitions(struct eddy_service *service, struct eddy_err *err)
     if (is_away(service, err))
         return err->code;
     return note(service,
-                eddy_tool_partitions(service->store, service->arena,
-                                     &service->partitions, err),
-                err);
+                eddy_tool_partitions(service->store, &service->partitions, err), err);
 }
 
 static void answer_error(struct eddy_http_response *response, int status,

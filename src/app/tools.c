@@ -1,12 +1,12 @@
 #include "app/tools.h"
 
-#include <jansson.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/hash.h"
 #include "core/kernel.h"
+#include "engine/meta.h"
 #include "io/store_redis.h"
 
 struct eddy_store *eddy_tool_store(const struct eddy_config *config, const char *tool,
@@ -21,31 +21,21 @@ struct eddy_store *eddy_tool_store(const struct eddy_config *config, const char 
     return store;
 }
 
-int eddy_tool_partitions(struct eddy_store *store, struct eddy_arena *arena,
-                         uint32_t *ret_count, struct eddy_err *err)
+int eddy_tool_partitions(struct eddy_store *store, uint32_t *ret_count,
+                         struct eddy_err *err)
 {
-    struct eddy_buf key;
-    struct eddy_span value = {0};
-    eddy_buf_init(&key, 0);
-    eddy_key_meta(store, &key);
-    int r = eddy_store_get(store, eddy_buf_span(&key), arena, &value, err);
-    if (r == 0 && !value.data)
-        r = eddy_fail(
-            err, EDDY_ECONFIG,
-            "%s does not exist in Redis: nothing has run in the group \"%s\" yet; "
-            "is `group` right, is this the right Redis database?",
-            key.data, store->prefix);
-    eddy_buf_fini(&key);
+    struct eddy_meta meta;
+    bool found = false;
+    int r = eddy_meta_read(store, &meta, &found, err);
     if (r < 0)
         return r;
-    json_t *meta = json_loadb(value.data, value.size, 0, NULL);
-    json_int_t count = json_integer_value(json_object_get(meta, "partitions"));
-    json_decref(meta);
-    if (count < 1 || count > 1000000)
-        return eddy_fail(err, EDDY_ECONFIG, "%s:meta in Redis is damaged: %.*s",
-                         store->prefix, value.size > 80 ? 80 : (int)value.size,
-                         value.data);
-    *ret_count = (uint32_t)count;
+    if (!found)
+        return eddy_fail(
+            err, EDDY_ECONFIG,
+            "%s:meta does not exist in Redis: nothing has run in the group \"%s\" yet; "
+            "is `group` right, is this the right Redis database?",
+            store->prefix, store->prefix);
+    *ret_count = meta.partitions;
     return 0;
 }
 

@@ -16,8 +16,8 @@ struct eddy_store *eddy_tool_store(const struct eddy_config *config, const char 
 
 /* Partition count of the deployment, from PREFIX:meta. EDDY_ESTORE, or EDDY_ECONFIG when
  * nothing has run under this prefix yet. */
-int eddy_tool_partitions(struct eddy_store *store, struct eddy_arena *arena,
-                         uint32_t *ret_count, struct eddy_err *err);
+int eddy_tool_partitions(struct eddy_store *store, uint32_t *ret_count,
+                         struct eddy_err *err);
 
 /* The snapshot of that version in model.folder, or NULL with the reason in err. */
 struct eddy_snapshot *eddy_tool_snapshot(const struct eddy_config *config,

@@ -14,16 +14,17 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/thread.h"
+#include "engine/meta.h"
 #include "engine/worker.h"
 
-enum { PROBE_MS = 2000, WAIT_MS = 1000, ASK_TIMEOUT_MS = 3000, LAYOUT = 1 };
+enum { PROBE_MS = 2000, WAIT_MS = 1000, ASK_TIMEOUT_MS = 3000 };
 
 struct eddy_supervisor {
     const struct eddy_config *config;
@@ -35,6 +36,7 @@ struct eddy_supervisor {
     struct eddy_kafka_admin *admin;
     struct eddy_store *store;
     uint32_t partitions;
+    struct eddy_meta meta; /* in force, once both answered */
     pthread_mutex_t lock;
     pthread_cond_t wake;
     bool stop_asked, worker_ended;
@@ -43,65 +45,6 @@ struct eddy_supervisor {
     int end_code;
     struct eddy_err end_err;
 };
-
-/* ---- eddy:meta ---- */
-
-static int compare_meta(struct eddy_span value, const char *key, uint32_t partitions,
-                        struct eddy_err *err)
-{
-    json_t *meta = json_loadb(value.data, value.size, 0, NULL);
-    json_int_t layout = json_integer_value(json_object_get(meta, "layout"));
-    json_int_t count = json_integer_value(json_object_get(meta, "partitions"));
-    const char *text = json_string_value(json_object_get(meta, "partitioner"));
-    char partitioner[32];
-
-    (void)snprintf(partitioner, sizeof partitioner, "%s", text ? text : "");
-    json_decref(meta);
-    if (layout != LAYOUT)
-        return eddy_fail(
-            err, EDDY_ECONFIG,
-            "%s says layout %lld, this eddy writes layout %d: use the version "
-            "that wrote it, or another group",
-            key, (long long)layout, LAYOUT);
-    if (strcmp(partitioner, "murmur2") != 0)
-        return eddy_fail(err, EDDY_ECONFIG, "%s says partitioner \"%s\", not murmur2",
-                         key, partitioner);
-    if (count != (json_int_t)partitions)
-        return eddy_fail(err, EDDY_ECONFIG,
-                         "partition count changed from %lld (%s) to %" PRIu32
-                         ": users would lose their states. Create a new topic of %lld "
-                         "(kafka.events), or a new group, which replays the topic",
-                         (long long)count, key, partitions, (long long)count);
-    return 0;
-}
-
-int eddy_meta_check(struct eddy_store *store, uint32_t partitions, struct eddy_err *err)
-{
-    struct eddy_arena *arena = eddy_arena_new(4096, 1 << 20);
-    struct eddy_span found = {NULL, 0};
-    struct eddy_buf key;
-    char value[96];
-    int rc = 0;
-
-    eddy_buf_init(&key, 0);
-    eddy_key_meta(store, &key);
-    (void)snprintf(value, sizeof value,
-                   "{\"layout\":%d,\"partitions\":%" PRIu32
-                   ",\"partitioner\":\"murmur2\"}",
-                   LAYOUT, partitions);
-    if (!arena || key.failed)
-        rc = eddy_fail(err, EDDY_ENOMEM, "no memory");
-    if (rc == 0)
-        rc = eddy_store_set_if_absent(store, eddy_buf_span(&key), eddy_span_of(value),
-                                      err);
-    if (rc == 0)
-        rc = eddy_store_get(store, eddy_buf_span(&key), arena, &found, err);
-    if (rc == 0)
-        rc = compare_meta(found, key.data, partitions, err);
-    eddy_buf_fini(&key);
-    eddy_arena_free(arena);
-    return rc < 0 ? rc : 0;
-}
 
 /* ---- asking ---- */
 
@@ -167,6 +110,26 @@ static bool pause_for(struct eddy_supervisor *supervisor, int ms)
     return woken;
 }
 
+/* The meta in force; a configuration that differs is told so, once. */
+static int settle_meta(struct eddy_supervisor *supervisor, uint32_t partitions,
+                       struct eddy_err *err)
+{
+    const char *initial = supervisor->config->model.initial;
+    struct eddy_meta meta = eddy_meta_of(supervisor->config, partitions);
+    int rc = eddy_meta_settle(supervisor->store, &meta, err);
+
+    if (rc)
+        return rc;
+    if (initial[0] && strcmp(initial, meta.initial) != 0 &&
+        supervisor->meta.partitions == 0)
+        eddy_log(EDDY_LOG_WARN, "supervisor", "",
+                 "model.initial %s is not used: this deployment began on %s; `eddy "
+                 "deploy` moves it to another model",
+                 initial, meta.initial[0] ? meta.initial : "no snapshot");
+    supervisor->meta = meta;
+    return 0;
+}
+
 /* Until both answer and agree on the partition count: 0; 1 when a stop came first. */
 static int wait_for_both(struct eddy_supervisor *supervisor, struct eddy_err *err)
 {
@@ -177,7 +140,7 @@ static int wait_for_both(struct eddy_supervisor *supervisor, struct eddy_err *er
         if (redis && eddy_err_class(redis) == EDDY_CLASS_FATAL)
             return redis;
         if (rc == 0)
-            rc = eddy_meta_check(supervisor->store, supervisor->partitions, err);
+            rc = settle_meta(supervisor, supervisor->partitions, err);
         if (rc == 0 || eddy_err_class(rc) == EDDY_CLASS_FATAL) {
             (void)eddy_health_set(&supervisor->health, EDDY_HEALTH_META, rc == 0, "%s",
                                   rc ? err->text : "");
@@ -220,7 +183,7 @@ static int start_worker(struct eddy_supervisor *supervisor, uint32_t index,
         .config = supervisor->config,
         .registry = supervisor->registry,
         .index = index,
-        .partitions = supervisor->partitions,
+        .meta = &supervisor->meta,
         .assigned = assigned,
         .assigned_count = assigned_count,
         .on_end = on_worker_end,
@@ -319,7 +282,7 @@ static void work(struct eddy_supervisor *supervisor)
         uint32_t count = supervisor->partitions;
         (void)ask_redis(supervisor, &err);
         if (ask_kafka(supervisor, &count, &err) == 0 && count != supervisor->partitions)
-            rc = eddy_meta_check(supervisor->store, count, &err);
+            rc = settle_meta(supervisor, count, &err);
     }
     note_end(supervisor, rc, &err);
     stop_workers(supervisor);

@@ -30,10 +30,4 @@ int eddy_supervisor_join(struct eddy_supervisor *supervisor, struct eddy_err *er
 bool eddy_supervisor_health(struct eddy_supervisor *supervisor,
                             struct eddy_health_check ret_checks[EDDY_HEALTH_COUNT]);
 
-/* eddy:meta, {"layout":1,"partitions":N,"partitioner":"murmur2"}: the first writer wins, a
- * difference is EDDY_ECONFIG with the way out, EDDY_ESTORE when Redis is away. For `eddy
- * check` too. */
-int eddy_meta_check(struct eddy_store *store, uint32_t partitions,
-                    struct eddy_err *err);
-
 #endif

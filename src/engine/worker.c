@@ -16,6 +16,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -286,13 +287,13 @@ static int open_parts(struct eddy_worker *worker, struct eddy_err *err)
         .partitions = worker->partitions,
         .cache_users = (uint32_t)config->worker.cache_users,
         .outbox_max = (uint32_t)config->worker.outbox_max,
-        .initial_policy = eddy_config_policy(config),
+        .initial_policy = worker->meta.policy,
     };
     char client[32];
     int rc = 0;
 
-    (void)snprintf(options.initial_snapshot, sizeof options.initial_snapshot, "%s",
-                   config->model.initial);
+    memcpy(options.initial_snapshot, worker->meta.initial,
+           sizeof options.initial_snapshot);
     (void)snprintf(client, sizeof client, "eddy-out-%" PRIu32, worker->index);
     rc = eddy_kafka_in_open(&config->kafka, worker->index, &worker->in, err);
     if (rc == 0)
@@ -326,7 +327,7 @@ static int open_loop(struct eddy_worker *worker, struct eddy_err *err)
 static struct eddy_worker *new_worker(const struct eddy_worker_start *start)
 {
     struct eddy_worker *worker = calloc(1, sizeof *worker);
-    uint32_t count = start->partitions ? start->partitions : 1;
+    uint32_t count = start->meta->partitions ? start->meta->partitions : 1;
     char host[64] = "host";
 
     if (!worker)
@@ -334,7 +335,8 @@ static struct eddy_worker *new_worker(const struct eddy_worker_start *start)
     worker->config = start->config;
     worker->registry = start->registry;
     worker->index = start->index;
-    worker->partitions = start->partitions;
+    worker->partitions = start->meta->partitions;
+    worker->meta = *start->meta;
     worker->on_end = start->on_end;
     worker->context = start->context;
     eddy_health_init(&worker->health);

@@ -5,6 +5,7 @@
 
 #include "engine/config.h"
 #include "engine/health.h"
+#include "engine/meta.h"
 #include "io/registry.h"
 
 struct eddy_worker;
@@ -13,7 +14,7 @@ struct eddy_worker_start {
     const struct eddy_config *config; /* kept until eddy_worker_join */
     struct eddy_registry *registry;   /* kept, shared */
     uint32_t index;                   /* 0.. */
-    uint32_t partitions;              /* of the event topic */
+    const struct eddy_meta *meta;     /* in force (copied): where partitions start */
     const uint32_t *assigned;         /* explicit assignment (copied), or NULL: group */
     uint32_t assigned_count;
     /* Called on the worker's thread when it is about to end by itself. */

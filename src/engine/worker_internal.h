@@ -37,6 +37,7 @@ struct eddy_worker {
     const struct eddy_config *config;
     struct eddy_registry *registry;
     uint32_t index, partitions;
+    struct eddy_meta meta;
     uint32_t *assigned; /* explicit assignment, or NULL */
     uint32_t assigned_count;
     void (*on_end)(void *context, uint32_t index);

@@ -8,6 +8,7 @@
 #include "check.h"
 #include "core/event.h"
 #include "core/kernel.h"
+#include "engine/meta.h"
 #include "engine/replay.h"
 #include "engine/supervisor.h"
 #include "io/kafka_mock.h"
@@ -428,11 +429,40 @@ static void another_partition_count_refuses_to_start(void)
     struct eddy_supervisor *supervisor = NULL;
     struct eddy_err err = {0};
 
-    CHECK_INT(eddy_meta_check(store, 8, &err), 0);
-    CHECK_INT(eddy_meta_check(store, 8, &err), 0);
+    struct eddy_meta meta = eddy_meta_of(config, 8);
+
+    CHECK_INT(eddy_meta_settle(store, &meta, &err), 0);
+    CHECK_INT(eddy_meta_settle(store, &meta, &err), 0);
     supervisor = start(config);
     CHECK_INT(eddy_supervisor_join(supervisor, &err), EDDY_ECONFIG);
     CHECK(strstr(err.text, "from 8") != NULL && strstr(err.text, "to 4") != NULL);
+    eddy_store_close(store);
+    eddy_config_free(config);
+}
+
+static void what_a_deployment_began_on_stays_whatever_the_file_says_later(void)
+{
+    struct eddy_config *config = make_config("all");
+    struct eddy_store *store =
+        eddy_store_redis_open(&config->redis, "other", "test", NULL);
+    struct eddy_meta first = {
+        .partitions = 4, .initial = "0123456789abcdef", .policy = {7, true, 60}};
+    struct eddy_meta later = {.partitions = 4, .policy = eddy_policy_default}, read;
+    struct eddy_err err = {0};
+    bool found = true;
+
+    CHECK_INT(eddy_meta_read(store, &read, &found, &err), 0);
+    CHECK(!found);
+    CHECK_INT(eddy_meta_settle(store, &first, &err), 0);
+    CHECK_INT(eddy_meta_settle(store, &later, &err), 0);
+    CHECK_STR(later.initial, "0123456789abcdef");
+    CHECK_INT(later.policy.list_size, 7);
+    CHECK(later.policy.exclude_recent);
+    CHECK_INT(later.policy.lateness_s, 60);
+    CHECK_INT(eddy_meta_read(store, &read, &found, &err), 0);
+    CHECK(found && read.partitions == 4);
+    later.partitions = 5;
+    CHECK_INT(eddy_meta_settle(store, &later, &err), EDDY_ECONFIG);
     eddy_store_close(store);
     eddy_config_free(config);
 }
@@ -497,6 +527,7 @@ int main(void)
     WORKER_CASE(two_workers_share_the_partitions);
     WORKER_CASE(owners_forced_onto_the_same_partitions_fence_each_other);
     WORKER_CASE(another_partition_count_refuses_to_start);
+    WORKER_CASE(what_a_deployment_began_on_stays_whatever_the_file_says_later);
     WORKER_CASE(a_missing_model_is_waited_for);
     WORKER_CASE(nothing_answers_and_a_stop_still_ends);
 
