@@ -56,7 +56,9 @@ static void note(struct eddy_supervisor *supervisor, enum eddy_health_id id, int
 
     (void)eddy_health_read(&supervisor->health, before);
     (void)eddy_health_set(&supervisor->health, id, rc == 0, "%s", rc ? err->text : "");
-    if (rc && (before[id].ok || strcmp(before[id].text, err->text) != 0))
+    /* While waiting for a start every new reason is news; later only the change is. */
+    if (rc && (before[id].ok || (supervisor->worker_count == 0 &&
+                                 strcmp(before[id].text, err->text) != 0)))
         eddy_log(EDDY_LOG_WARN, "supervisor", "", "%s; waiting", err->text);
     else if (rc == 0 && !before[id].ok)
         eddy_log(EDDY_LOG_INFO, "supervisor", "", "%s answers", what);

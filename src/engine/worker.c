@@ -242,8 +242,9 @@ static void *run(void *argument)
 
     begin(worker);
     (void)uv_run(&worker->loop, UV_RUN_DEFAULT);
-    /* Leaving the group moves the partitions at once instead of after the session. */
-    eddy_kafka_in_close(worker->in, worker->end_code != EDDY_EFATAL);
+    /* Leaving the group moves the partitions at once instead of after the session; but it
+     * waits for a broker, and after a drain that ran out of time there may be none. */
+    eddy_kafka_in_close(worker->in, worker->end_code == 0);
     worker->in = NULL;
     eddy_path_free(worker->path);
     worker->path = NULL;
