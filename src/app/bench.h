@@ -13,26 +13,40 @@
 int eddy_bench_snapshot(const struct eddy_shape *shape, uint64_t seed,
                         struct eddy_snapshot **ret, struct eddy_err *err);
 
-/* CPU time per list in ns, best of rounds, of scoring `rows` random queries at once and
- * keeping the best k each. */
+/* Scoring alone: `rows` random queries at once, the best k kept of each. CPU time per list
+ * in ns, the best of all rounds so far. */
 struct eddy_bench_floor {
     double kernel_ns; /* eddy_score_topk, nothing else */
     double blas_ns;   /* cblas_sgemm into (rows, V), then partial sort of every row */
     double sgemm_ns;  /* the cblas_sgemm of it */
     double agreement; /* share of the kernel's items that are in blas' lists */
 };
-int eddy_bench_scoring(const struct eddy_snapshot *snapshot, uint32_t rows, uint32_t k,
-                       uint32_t rounds, struct eddy_bench_floor *ret,
-                       struct eddy_err *err);
+struct eddy_bench_scorer;
+/* snapshot is kept. NULL: memory. Owned: eddy_bench_scorer_free. */
+struct eddy_bench_scorer *eddy_bench_scorer_new(const struct eddy_snapshot *snapshot,
+                                                uint32_t rows, uint32_t k);
+void eddy_bench_scorer_free(struct eddy_bench_scorer *scorer);
+/* Another round of each. Rounds are spread over the run, so that on a busy machine path
+ * and kernel have the same chance of a quiet moment. */
+void eddy_bench_scorer_round(struct eddy_bench_scorer *scorer,
+                             struct eddy_bench_floor *floor);
+
+enum { EDDY_BENCH_STAGES = 8 };
+/* CPU time in ns of some events, or of one. */
+struct eddy_bench_cost {
+    double total, store; /* store: what load and commit spend inside the store */
+    double stages[EDDY_BENCH_STAGES];
+};
 
 struct eddy_bench_result {
     struct eddy_shape shape;
     const char *store; /* static */
-    uint64_t users, events, lists, list_bytes, turns;
-    uint64_t cpu_ns, wall_ns;
+    uint64_t users, events, lists, list_bytes, turns, wall_ns;
     uint64_t *turn_ns; /* (turns) wall time of each, sorted by the report */
-    const struct eddy_stage_time *stages;
+    const char *stage_names[EDDY_BENCH_STAGES];
     uint32_t stage_count;
+    struct eddy_bench_cost sum;  /* over all events */
+    struct eddy_bench_cost best; /* per event, of the cheapest slice of 4096 events */
     uint64_t resident_begin, resident_half, resident_end; /* bytes */
     struct eddy_bench_floor floor;
 };

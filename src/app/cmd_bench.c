@@ -236,10 +236,50 @@ struct bench {
     struct eddy_path *path;
     struct chunk *chunk;
     struct eddy_progress progress;
+    struct eddy_bench_scorer *scorer;
     struct eddy_bench_result result;
     uint64_t done; /* events, warm-up included */
     bool measuring;
 };
+
+/* ---- how much of load and commit is the store's ---------------------------------- */
+
+/* The store's own operations with a clock around two of them. A process has one bench. */
+static struct {
+    const struct eddy_store_ops *inner;
+    struct eddy_store_ops outer;
+    uint64_t cpu_ns;
+} timed;
+
+static int timed_load(struct eddy_store *store, struct eddy_load *loads, uint32_t count,
+                      struct eddy_arena *arena, uint32_t *ret_fenced_partition,
+                      struct eddy_err *err)
+{
+    uint64_t begin = eddy_thread_cpu_ns();
+    int r = timed.inner->load(store, loads, count, arena, ret_fenced_partition, err);
+    timed.cpu_ns += eddy_thread_cpu_ns() - begin;
+    return r;
+}
+
+static int timed_commit(struct eddy_store *store, struct eddy_commit *commits,
+                        uint32_t count, struct eddy_err *err)
+{
+    uint64_t begin = eddy_thread_cpu_ns();
+    int r = timed.inner->commit(store, commits, count, err);
+    timed.cpu_ns += eddy_thread_cpu_ns() - begin;
+    return r;
+}
+
+static void time_store(struct eddy_store *store)
+{
+    timed.inner = store->ops;
+    timed.outer = *store->ops;
+    timed.outer.load = timed_load;
+    timed.outer.commit = timed_commit;
+    store->ops = &timed.outer;
+}
+
+/* ---- turns ----------------------------------------------------------------------- */
 
 static int run_turn(struct bench *bench, struct eddy_err *err)
 {
@@ -272,25 +312,63 @@ static int push_all(struct bench *bench, struct eddy_err *err)
     return 0;
 }
 
+static struct eddy_bench_cost cost_so_far(const struct bench *bench)
+{
+    const struct eddy_stage_time *stages = NULL;
+    struct eddy_bench_cost cost = {.total = (double)eddy_thread_cpu_ns(),
+                                   .store = (double)timed.cpu_ns};
+    uint32_t count = eddy_path_times(bench->path, &stages);
+    for (uint32_t i = 0; i < count && i < EDDY_BENCH_STAGES; i++)
+        cost.stages[i] = (double)stages[i].cpu_ns;
+    return cost;
+}
+
+/* A slice of events has been run: into the sum, and into best if nothing was cheaper. */
+static void note_slice(struct bench *bench, const struct eddy_bench_cost *begin,
+                       const struct eddy_bench_cost *end, uint32_t events)
+{
+    struct eddy_bench_result *result = &bench->result;
+    double total = end->total - begin->total, store = end->store - begin->store;
+    bool best = events == CHUNK || result->best.total == 0;
+    best = best && (result->best.total == 0 || total / events < result->best.total);
+    result->sum.total += total;
+    result->sum.store += store;
+    if (best) {
+        result->best.total = total / events;
+        result->best.store = store / events;
+    }
+    for (uint32_t i = 0; i < EDDY_BENCH_STAGES; i++) {
+        double stage = end->stages[i] - begin->stages[i];
+        result->sum.stages[i] += stage;
+        if (best)
+            result->best.stages[i] = stage / events;
+    }
+}
+
 static int run_events(struct bench *bench, uint64_t count, struct eddy_err *err)
 {
+    struct eddy_bench_result *result = &bench->result;
     for (uint64_t done = 0; done < count;) {
         uint64_t left = count - done;
         uint32_t size = left < CHUNK ? (uint32_t)left : CHUNK;
         int r = fill_chunk(bench->chunk, size, err);
         if (r < 0)
             return r;
-        uint64_t cpu = eddy_thread_cpu_ns(), wall = eddy_monotonic_ns();
+        uint64_t wall = eddy_monotonic_ns();
+        struct eddy_bench_cost begin = cost_so_far(bench);
         r = push_all(bench, err);
-        bench->result.cpu_ns += eddy_thread_cpu_ns() - cpu;
-        bench->result.wall_ns += eddy_monotonic_ns() - wall;
+        struct eddy_bench_cost end = cost_so_far(bench);
+        result->wall_ns += eddy_monotonic_ns() - wall;
         if (r < 0)
             return r;
+        note_slice(bench, &begin, &end, size);
         done += size;
         bench->done += size;
-        bench->result.events += size;
-        if (bench->result.resident_half == 0 && done * 2 >= count && bench->measuring)
-            bench->result.resident_half = eddy_resident_bytes();
+        result->events += size;
+        if (bench->measuring)
+            eddy_bench_scorer_round(bench->scorer, &result->floor);
+        if (result->resident_half == 0 && done * 2 >= count && bench->measuring)
+            result->resident_half = eddy_resident_bytes();
         eddy_progress_update(&bench->progress, bench->done,
                              bench->measuring ? "" : "warming up");
     }
@@ -367,7 +445,10 @@ static int set_up(struct bench *bench, struct eddy_err *err)
     bench->registry = eddy_registry_new("", eddy_kernels_get());
     bench->sink = open_sink();
     bench->chunk = calloc(1, sizeof *bench->chunk);
-    if (!bench->metrics || !bench->registry || !bench->sink || !bench->chunk)
+    bench->scorer =
+        eddy_bench_scorer_new(bench->snapshot, 64, (uint32_t)options->list_size);
+    if (!bench->scorer || !bench->metrics || !bench->registry || !bench->sink ||
+        !bench->chunk)
         return eddy_fail(err, EDDY_ENOMEM, "out of memory");
     eddy_buf_init(&bench->chunk->bytes, 0);
     bench->chunk->partitions = (uint32_t)options->partitions;
@@ -378,6 +459,7 @@ static int set_up(struct bench *bench, struct eddy_err *err)
         r = open_store(bench, err);
     if (r < 0)
         return r;
+    time_store(bench->store);
     memcpy(path.initial_snapshot, bench->snapshot->manifest.version,
            sizeof path.initial_snapshot);
     path.initial_policy = eddy_policy_default;
@@ -400,6 +482,7 @@ static void tear_down(struct bench *bench)
     if (bench->sink)
         eddy_sink_close(&bench->sink->base);
     eddy_registry_free(bench->registry);
+    eddy_bench_scorer_free(bench->scorer);
     if (bench->snapshot)
         eddy_snapshot_release(bench->snapshot);
     eddy_metrics_free(bench->metrics);
@@ -419,12 +502,10 @@ static int run(struct bench *bench, struct eddy_err *err)
 {
     const struct options *options = bench->options;
     struct eddy_bench_result *result = &bench->result;
+    const struct eddy_stage_time *stages = NULL;
     int r = set_up(bench, err);
     if (r == 0)
         r = measure(bench, err);
-    if (r == 0)
-        r = eddy_bench_scoring(bench->snapshot, 64, (uint32_t)options->list_size, 20,
-                               &result->floor, err);
     if (r < 0)
         return r;
     result->store = options->redis ? "redis, unix socket" : "memory";
@@ -432,7 +513,9 @@ static int run(struct bench *bench, struct eddy_err *err)
     result->users = (uint64_t)options->users;
     result->lists = bench->sink->lists;
     result->list_bytes = bench->sink->bytes;
-    result->stage_count = eddy_path_times(bench->path, &result->stages);
+    result->stage_count = eddy_path_times(bench->path, &stages);
+    for (uint32_t i = 0; i < result->stage_count && i < EDDY_BENCH_STAGES; i++)
+        result->stage_names[i] = stages[i].name;
     json_t *report = eddy_bench_report(result);
     if (options->json) {
         (void)json_dumpf(report, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));

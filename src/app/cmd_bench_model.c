@@ -109,7 +109,7 @@ out:
 
 /* ---- the floor ------------------------------------------------------------------- */
 
-struct floor {
+struct eddy_bench_scorer {
     const struct eddy_snapshot *snapshot;
     uint32_t rows, k, items, hidden;
     float *queries, *scores; /* (rows, H), (rows, V) */
@@ -148,116 +148,131 @@ static void partial_sort(const float *scores, uint32_t count, uint32_t k,
     }
 }
 
-static void run_kernel(struct floor *floor)
+static void run_kernel(struct eddy_bench_scorer *scorer)
 {
-    eddy_score_topk(floor->snapshot->hrnn, floor->scratch, floor->rows, floor->query,
-                    floor->k, floor->excluded, floor->excluded_count, floor->best,
-                    floor->counts);
+    eddy_score_topk(scorer->snapshot->hrnn, scorer->scratch, scorer->rows,
+                    scorer->query, scorer->k, scorer->excluded, scorer->excluded_count,
+                    scorer->best, scorer->counts);
 }
 
-static void run_sgemm(struct floor *floor)
+static void run_sgemm(struct eddy_bench_scorer *scorer)
 {
-    const struct eddy_snapshot *snapshot = floor->snapshot;
+    const struct eddy_snapshot *snapshot = scorer->snapshot;
     const float *items = eddy_global(&snapshot->layout, snapshot->params, EDDY_G_ITEM);
     const float *bias =
         eddy_global(&snapshot->layout, snapshot->params, EDDY_G_ITEM_BIAS);
-    for (uint32_t r = 0; r < floor->rows; r++)
-        memcpy(floor->scores + (size_t)r * floor->items, bias,
-               floor->items * sizeof *bias);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)floor->rows,
-                (int)floor->items, (int)floor->hidden, 1.0F, floor->queries,
-                (int)floor->hidden, items, (int)floor->hidden, 1.0F, floor->scores,
-                (int)floor->items);
+    for (uint32_t r = 0; r < scorer->rows; r++)
+        memcpy(scorer->scores + (size_t)r * scorer->items, bias,
+               scorer->items * sizeof *bias);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)scorer->rows,
+                (int)scorer->items, (int)scorer->hidden, 1.0F, scorer->queries,
+                (int)scorer->hidden, items, (int)scorer->hidden, 1.0F, scorer->scores,
+                (int)scorer->items);
 }
 
-static void run_blas(struct floor *floor)
+static void run_blas(struct eddy_bench_scorer *scorer)
 {
-    run_sgemm(floor);
-    for (uint32_t r = 0; r < floor->rows; r++)
-        partial_sort(floor->scores + (size_t)r * floor->items, floor->items, floor->k,
-                     floor->reference + (size_t)r * floor->k);
+    run_sgemm(scorer);
+    for (uint32_t r = 0; r < scorer->rows; r++)
+        partial_sort(scorer->scores + (size_t)r * scorer->items, scorer->items,
+                     scorer->k, scorer->reference + (size_t)r * scorer->k);
 }
 
-/* Best of rounds, CPU ns per row. */
-static double time_of(struct floor *floor, void (*run)(struct floor *floor),
-                      uint32_t rounds)
+/* CPU ns per row. */
+static double time_of(struct eddy_bench_scorer *scorer,
+                      void (*run)(struct eddy_bench_scorer *scorer))
 {
-    uint64_t best = UINT64_MAX;
-    run(floor);
-    for (uint32_t i = 0; i < rounds; i++) {
-        uint64_t begin = eddy_thread_cpu_ns();
-        run(floor);
-        uint64_t spent = eddy_thread_cpu_ns() - begin;
-        best = spent < best ? spent : best;
-    }
-    return (double)best / floor->rows;
+    uint64_t begin = eddy_thread_cpu_ns();
+    run(scorer);
+    return (double)(eddy_thread_cpu_ns() - begin) / scorer->rows;
 }
 
-static double agreement_of(const struct floor *floor)
+static void keep_best(double *best, double ns)
+{
+    if (*best == 0 || ns < *best)
+        *best = ns;
+}
+
+static double agreement_of(const struct eddy_bench_scorer *scorer)
 {
     uint64_t same = 0;
-    for (uint32_t r = 0; r < floor->rows; r++) {
-        const struct eddy_scored *a = floor->best + (size_t)r * floor->k;
-        const struct eddy_scored *b = floor->reference + (size_t)r * floor->k;
-        for (uint32_t i = 0; i < floor->k; i++)
-            for (uint32_t j = 0; j < floor->k; j++)
+    for (uint32_t r = 0; r < scorer->rows; r++) {
+        const struct eddy_scored *a = scorer->best + (size_t)r * scorer->k;
+        const struct eddy_scored *b = scorer->reference + (size_t)r * scorer->k;
+        for (uint32_t i = 0; i < scorer->k; i++)
+            for (uint32_t j = 0; j < scorer->k; j++)
                 same += a[i].item == b[j].item;
     }
-    return (double)same / ((double)floor->rows * floor->k);
+    return (double)same / ((double)scorer->rows * scorer->k);
 }
 
-static int fill_floor(struct floor *floor)
+static int fill(struct eddy_bench_scorer *scorer)
 {
     struct eddy_rng rng;
-    size_t rows = floor->rows;
-    floor->queries = calloc(rows * floor->hidden, sizeof *floor->queries);
-    floor->scores = calloc(rows * floor->items, sizeof *floor->scores);
-    floor->query = calloc(rows, sizeof *floor->query);
-    floor->excluded = calloc(rows, sizeof *floor->excluded);
-    floor->excluded_count = calloc(rows, sizeof *floor->excluded_count);
-    floor->counts = calloc(rows, sizeof *floor->counts);
-    floor->best = calloc(rows * floor->k, sizeof *floor->best);
-    floor->reference = calloc(rows * floor->k, sizeof *floor->reference);
-    floor->scratch = eddy_score_scratch_new(floor->rows, floor->k);
-    if (!floor->queries || !floor->scores || !floor->query || !floor->excluded ||
-        !floor->excluded_count || !floor->counts || !floor->best || !floor->reference ||
-        !floor->scratch)
+    size_t rows = scorer->rows;
+    scorer->queries = calloc(rows * scorer->hidden, sizeof *scorer->queries);
+    scorer->scores = calloc(rows * scorer->items, sizeof *scorer->scores);
+    scorer->query = calloc(rows, sizeof *scorer->query);
+    scorer->excluded = calloc(rows, sizeof *scorer->excluded);
+    scorer->excluded_count = calloc(rows, sizeof *scorer->excluded_count);
+    scorer->counts = calloc(rows, sizeof *scorer->counts);
+    scorer->best = calloc(rows * scorer->k, sizeof *scorer->best);
+    scorer->reference = calloc(rows * scorer->k, sizeof *scorer->reference);
+    scorer->scratch = eddy_score_scratch_new(scorer->rows, scorer->k);
+    if (!scorer->queries || !scorer->scores || !scorer->query || !scorer->excluded ||
+        !scorer->excluded_count || !scorer->counts || !scorer->best ||
+        !scorer->reference || !scorer->scratch)
         return EDDY_ENOMEM;
     eddy_rng_seed(&rng, 7);
-    for (size_t i = 0; i < rows * floor->hidden; i++)
-        floor->queries[i] = (float)eddy_rng_normal(&rng);
+    for (size_t i = 0; i < rows * scorer->hidden; i++)
+        scorer->queries[i] = (float)eddy_rng_normal(&rng);
     for (size_t r = 0; r < rows; r++)
-        floor->query[r] = floor->queries + r * floor->hidden;
+        scorer->query[r] = scorer->queries + r * scorer->hidden;
     return 0;
 }
 
-int eddy_bench_scoring(const struct eddy_snapshot *snapshot, uint32_t rows, uint32_t k,
-                       uint32_t rounds, struct eddy_bench_floor *ret,
-                       struct eddy_err *err)
+struct eddy_bench_scorer *eddy_bench_scorer_new(const struct eddy_snapshot *snapshot,
+                                                uint32_t rows, uint32_t k)
 {
     const struct eddy_shape *shape = &snapshot->manifest.shape;
-    struct floor floor = {.snapshot = snapshot,
-                          .rows = rows,
-                          .k = k < shape->items ? k : shape->items,
-                          .items = shape->items,
-                          .hidden = shape->hidden};
-    int r = fill_floor(&floor);
-    if (r == 0) {
-        ret->kernel_ns = time_of(&floor, run_kernel, rounds);
-        ret->sgemm_ns = time_of(&floor, run_sgemm, rounds);
-        ret->blas_ns = time_of(&floor, run_blas, rounds);
-        ret->agreement = agreement_of(&floor);
-    } else {
-        (void)eddy_fail(err, r, "out of memory");
+    struct eddy_bench_scorer *scorer = calloc(1, sizeof *scorer);
+    if (!scorer)
+        return NULL;
+    scorer->snapshot = snapshot;
+    scorer->rows = rows;
+    scorer->k = k < shape->items ? k : shape->items;
+    scorer->items = shape->items;
+    scorer->hidden = shape->hidden;
+    if (fill(scorer) < 0) {
+        eddy_bench_scorer_free(scorer);
+        return NULL;
     }
-    eddy_score_scratch_free(floor.scratch);
-    free(floor.queries);
-    free(floor.scores);
-    free(floor.query);
-    free(floor.excluded);
-    free(floor.excluded_count);
-    free(floor.counts);
-    free(floor.best);
-    free(floor.reference);
-    return r;
+    run_kernel(scorer); /* touches all memory before the first round counts */
+    run_blas(scorer);
+    return scorer;
+}
+
+void eddy_bench_scorer_round(struct eddy_bench_scorer *scorer,
+                             struct eddy_bench_floor *floor)
+{
+    keep_best(&floor->kernel_ns, time_of(scorer, run_kernel));
+    keep_best(&floor->sgemm_ns, time_of(scorer, run_sgemm));
+    keep_best(&floor->blas_ns, time_of(scorer, run_blas));
+    floor->agreement = agreement_of(scorer);
+}
+
+void eddy_bench_scorer_free(struct eddy_bench_scorer *scorer)
+{
+    if (!scorer)
+        return;
+    eddy_score_scratch_free(scorer->scratch);
+    free(scorer->queries);
+    free(scorer->scores);
+    free(scorer->query);
+    free(scorer->excluded);
+    free(scorer->excluded_count);
+    free(scorer->counts);
+    free(scorer->best);
+    free(scorer->reference);
+    free(scorer);
 }

@@ -44,6 +44,8 @@ void eddy_map_fini(struct eddy_map *map);
 void eddy_map_clear(struct eddy_map *map);
 /* Value of key or EDDY_MAP_NONE. */
 uint32_t eddy_map_get(const struct eddy_map *map, uint64_t key);
+/* Ask for the memory that a look-up of key will need: before many look-ups, for all. */
+void eddy_map_prefetch(const struct eddy_map *map, uint64_t key);
 /* Insert or overwrite: 0 or EDDY_ENOMEM. Allocates nothing while count stays within
  * the expected size of init. */
 int eddy_map_put(struct eddy_map *map, uint64_t key, uint32_t value);

@@ -100,6 +100,15 @@ static int grow(struct eddy_map *map)
     return 0;
 }
 
+void eddy_map_prefetch(const struct eddy_map *map, uint64_t key)
+{
+    if (map->keys) {
+        uint32_t at = home_of(map, key);
+        __builtin_prefetch(&map->keys[at]);
+        __builtin_prefetch(&map->values[at]);
+    }
+}
+
 int eddy_map_put(struct eddy_map *map, uint64_t key, uint32_t value)
 {
     EDDY_ASSERT(key != 0);

@@ -111,7 +111,11 @@ static void encode(struct eddy_span prefix, struct eddy_span user, uint64_t revi
     const char *model = snapshot->manifest.version;
     size_t room = 0; /* for the items still to come, if they are plain */
     for (uint32_t i = 0; i < count; i++) {
-        room += ITEM_OVERHEAD + eddy_catalog_id(snapshot->catalog, items[i].item).size;
+        struct eddy_span id = eddy_catalog_id(snapshot->catalog, items[i].item);
+        /* Ids lie anywhere in memory that scoring has just driven out of the caches: all
+         * of them are asked for before the first is needed (measured: 1.2 us of 2.0). */
+        __builtin_prefetch(id.data);
+        room += ITEM_OVERHEAD + id.size;
     }
     (void)eddy_buf_reserve(out, HEAD_OVERHEAD + user.size + room);
     eddy_buf_puts(out, "{\"user\":");

@@ -157,11 +157,49 @@ static uint32_t find_room(struct eddy_cache *cache)
     return at;
 }
 
+static uint64_t hash_of(uint32_t partition, struct eddy_span user)
+{
+    uint64_t hash = eddy_mix64(eddy_hash64(user), partition);
+    return hash ? hash : 1; /* the map's keys are not 0 */
+}
+
+/* Each pass needs what the one before has asked for. */
+void eddy_cache_prefetch(const struct eddy_cache *cache, struct eddy_expected *expected,
+                         uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        expected[i].hash = hash_of(expected[i].partition, expected[i].user);
+        eddy_map_prefetch(&cache->index, expected[i].hash);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t at = eddy_map_get(&cache->index, expected[i].hash);
+        if (at != EDDY_MAP_NONE && cache->states) {
+            const char *state = cache->states + at * cache->state_size;
+            __builtin_prefetch(&cache->slots[at], 1);
+            __builtin_prefetch(&cache->slots[at].state);
+            for (size_t line = 0; line < sizeof(struct eddy_state); line += 64) {
+                __builtin_prefetch(state + line, 1);
+            }
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t at = eddy_map_get(&cache->index, expected[i].hash);
+        if (at != EDDY_MAP_NONE) { /* its neighbours by last use, which take relinks */
+            const struct eddy_cached *slot = &cache->slots[at];
+            if (slot->newer != EDDY_CACHE_NONE) {
+                __builtin_prefetch(&cache->slots[slot->newer], 1);
+            }
+            if (slot->older != EDDY_CACHE_NONE) {
+                __builtin_prefetch(&cache->slots[slot->older], 1);
+            }
+        }
+    }
+}
+
 uint32_t eddy_cache_take(struct eddy_cache *cache, uint32_t partition,
                          struct eddy_span user)
 {
-    uint64_t hash = eddy_mix64(eddy_hash64(user), partition);
-    hash = hash ? hash : 1; /* the map's keys are not 0 */
+    uint64_t hash = hash_of(partition, user);
     uint32_t at = eddy_map_get(&cache->index, hash);
     if (at != EDDY_MAP_NONE) {
         const struct eddy_cached *slot = &cache->slots[at];

@@ -45,6 +45,17 @@ int eddy_cache_fit(struct eddy_cache *cache, uint32_t hidden_floats,
 uint32_t eddy_cache_take(struct eddy_cache *cache, uint32_t partition,
                          struct eddy_span user);
 
+/* Ask for the memory that eddy_cache_take of these users, and then their states, will
+ * need. Many look-ups that wait for memory one by one cost more than the rest of decoding;
+ * asked for together they overlap. Changes nothing. */
+struct eddy_expected {
+    uint32_t partition;
+    struct eddy_span user;
+    uint64_t hash; /* room for eddy_cache_prefetch */
+};
+void eddy_cache_prefetch(const struct eddy_cache *cache, struct eddy_expected *expected,
+                         uint32_t count);
+
 /* Forget all users of a partition, pinned or not. */
 void eddy_cache_drop(struct eddy_cache *cache, uint32_t partition);
 void eddy_cache_clear(struct eddy_cache *cache);

@@ -76,6 +76,15 @@ static int encode_again(struct eddy_path *path, const struct path_model *model,
     return 0;
 }
 
+/* Hidden states lie anywhere in the cache of states: the lines of all users of a round are
+ * asked for while the session rules of the others are worked out. */
+static void prefetch_floats(const float *floats, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i += 16) {
+        __builtin_prefetch(floats + i, 1);
+    }
+}
+
 /* One event into the session rules. true: steps[n] and hidden[n] are to be stepped. */
 static bool fold(struct eddy_path *path, struct path_row *row,
                  const struct path_model *model, uint32_t n)
@@ -89,6 +98,7 @@ static bool fold(struct eddy_path *path, struct path_row *row,
     case EDDY_FOLD_STEP:
         row->moved = event->offset + 1;
         path->hidden[n] = state->hidden;
+        prefetch_floats(state->hidden, state->hidden_count);
         eddy_path_count(path, EDDY_M_EVENTS_APPLIED, 1);
         return true;
     case EDDY_FOLD_UNKNOWN:

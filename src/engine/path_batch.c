@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { EXPECTED = 64 };   /* users looked up ahead at once */
 enum { MODEL_ROWS = 64 }; /* rows of a step at once; more are done in slices */
 
 /* ---------------------------------------------------------------- models */
@@ -276,10 +277,26 @@ static int decode_record(struct eddy_path *path, struct path_pushed *pushed,
     return add_event(path, pushed, &event, err);
 }
 
+/* Records are keyed by user (another key costs a look-up in vain, nothing else). */
+static void prefetch_users(struct eddy_path *path)
+{
+    struct eddy_expected expected[EXPECTED];
+    for (uint32_t i = 0; i < path->pushed_count;) {
+        uint32_t count = 0;
+        for (; i < path->pushed_count && count < EXPECTED; i++) {
+            const struct path_pushed *pushed = &path->pushed[i];
+            expected[count].partition = pushed->part->partition;
+            expected[count++].user = pushed->record.key;
+        }
+        eddy_cache_prefetch(&path->cache, expected, count);
+    }
+}
+
 int eddy_path_decode(struct eddy_path *path, struct eddy_err *err)
 {
     uint32_t kept = 0;
     begin_wave(path);
+    prefetch_users(path);
     for (uint32_t i = 0; i < path->pushed_count; i++) {
         struct path_pushed *pushed = &path->pushed[i];
         if (!pushed->part->owned) {
