@@ -178,10 +178,12 @@ static void run_blas(struct eddy_bench_scorer *scorer)
                      scorer->k, scorer->reference + (size_t)r * scorer->k);
 }
 
-/* CPU ns per row. */
+/* CPU ns per row. Run once before: the first run finds the caches as the path left them,
+ * and a kernel alone is to be compared at its best. */
 static double time_of(struct eddy_bench_scorer *scorer,
                       void (*run)(struct eddy_bench_scorer *scorer))
 {
+    run(scorer);
     uint64_t begin = eddy_thread_cpu_ns();
     run(scorer);
     return (double)(eddy_thread_cpu_ns() - begin) / scorer->rows;

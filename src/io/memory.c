@@ -18,11 +18,12 @@
 #include "base/log.h"
 
 #define NO_ITEM UINT32_MAX
+enum { AHEAD = 64 }; /* settings looked up ahead */
 
 struct item {
     char *key;
     char *value; /* NULL: not there */
-    size_t key_size, value_size;
+    size_t key_size, value_size, value_room;
     uint64_t version;   /* of the newest write, 0: never written */
     uint32_t next_same; /* item with an equal 64-bit hash */
 };
@@ -143,6 +144,25 @@ static struct undo_group *begin_undo(struct eddy_memory *memory)
     return group;
 }
 
+/* kept: the old bytes live on in an undo record. */
+static void put_value(struct item *item, struct eddy_span value, bool kept)
+{
+    if (kept || !item->value || item->value_room < value.size) {
+        if (!kept) {
+            free(item->value);
+        }
+        /* Without a history, states that grow by an event each time do so in place. */
+        item->value_room = kept ? value.size : value.size + value.size / 8;
+        item->value = malloc(item->value_room + 1);
+        EDDY_ASSERT(item->value);
+    }
+    if (value.size > 0) {
+        memcpy(item->value, value.data, value.size);
+    }
+    item->value[value.size] = 0;
+    item->value_size = value.size;
+}
+
 static void set_item(struct eddy_memory *memory, struct undo_group *group,
                      const struct eddy_setting *setting)
 {
@@ -154,12 +174,32 @@ static void set_item(struct eddy_memory *memory, struct undo_group *group,
                                 sizeof *group->undos);
         }
         group->undos[group->count++] = (struct undo){at, item->value, item->value_size};
-    } else {
-        free(item->value);
     }
-    item->value = copy_bytes(setting->value);
-    item->value_size = setting->value.size;
+    put_value(item, setting->value, group != NULL);
     item->version = ++memory->version;
+}
+
+/* Writes of one transaction need memory that has not been touched for long. Each pass asks
+ * for what the next one reads, so that the waits overlap. */
+static void prefetch_items(const struct eddy_memory *memory,
+                           const struct eddy_setting *settings, uint32_t count)
+{
+    uint64_t hashes[AHEAD];
+    for (uint32_t i = 0; i < count; i++) {
+        hashes[i] = eddy_hash64(settings[i].key);
+        eddy_map_prefetch(&memory->index, hashes[i]);
+    }
+    for (uint32_t pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < count; i++) {
+            uint32_t at = eddy_map_get(&memory->index, hashes[i]);
+            if (at == NO_ITEM) {
+                continue;
+            }
+            const struct item *item = &memory->items[at];
+            __builtin_prefetch(pass ? item->key : (const char *)item);
+            __builtin_prefetch(pass ? item->value : (const char *)&item->version, 1);
+        }
+    }
 }
 
 void eddy_memory_write(struct eddy_memory *memory, const struct eddy_setting *settings,
@@ -167,6 +207,9 @@ void eddy_memory_write(struct eddy_memory *memory, const struct eddy_setting *se
 {
     struct undo_group *group = begin_undo(memory);
     for (uint32_t i = 0; i < count; i++) {
+        if (i % AHEAD == 0) {
+            prefetch_items(memory, settings + i, count - i < AHEAD ? count - i : AHEAD);
+        }
         set_item(memory, group, &settings[i]);
     }
 }
@@ -181,7 +224,7 @@ static void undo_newest(struct eddy_memory *memory)
         struct item *item = &memory->items[undo->item];
         free(item->value);
         item->value = undo->value;
-        item->value_size = undo->value_size;
+        item->value_size = item->value_room = undo->value_size;
         item->version = ++memory->version;
     }
 }
