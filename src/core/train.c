@@ -20,6 +20,10 @@ enum {
     INTERACTIONS_MIN = 1000, /* Amazon's limits */
     USERS_MIN = 25,
     VALIDATION_MAX = 50000,
+    BATCH_USERS = 32,           /* automatic batch: at least so many users, */
+    BATCH_EVENTS = 3500,        /* more while events are fewer (MODELS: 3 to 5 k) */
+    FULL_SOFTMAX_ITEMS = 20000, /* automatic negatives: none up to here (MODELS), */
+    NEGATIVES = 2048,           /* then so many */
 };
 
 struct trainer {
@@ -30,7 +34,10 @@ struct trainer {
     float *params, *best;
     struct eddy_adam adam;
     struct eddy_train_worker *workers;
-    uint32_t *order; /* train sequences, shuffled */
+    uint32_t *order;                    /* train sequences, shuffled */
+    uint32_t batch_users, batch_events; /* a batch ends at either */
+    uint32_t negatives;
+    struct eddy_sampler sampler;
     /* of the present batch */
     const struct eddy_sequence *shard[EDDY_TRAIN_SHARDS][EDDY_PACK_SEQUENCES];
     uint32_t shard_count[EDDY_TRAIN_SHARDS];
@@ -71,12 +78,12 @@ static int check_amounts(const struct trainer *trainer, struct eddy_err *err)
 
 static int check_options(const struct eddy_train_options *options, struct eddy_err *err)
 {
-    if (options->batch_users < 1 || options->batch_users > EDDY_PACK_SEQUENCES ||
+    if (options->batch_users < 0 || options->batch_users > EDDY_PACK_SEQUENCES ||
         options->history_events < 1 || options->epochs < 1 || options->bptt < 0 ||
         options->holdout < 0 || options->threads < 1 || options->threads > 64)
         return eddy_fail(
             err, EDDY_ECONFIG,
-            "batch_users %lld (1..256), history_events %lld (>= 1), epochs "
+            "batch_users %lld (0..256), history_events %lld (>= 1), epochs "
             "%lld (>= 1), bptt %lld, holdout %lld (>= 0) or threads %lld "
             "(1..64) is out of range",
             (long long)options->batch_users, (long long)options->history_events,
@@ -92,11 +99,18 @@ static int check_options(const struct eddy_train_options *options, struct eddy_e
     return 0;
 }
 
+/* Events that a batch may have. */
+static uint32_t batch_events_of(const struct eddy_train_options *options)
+{
+    int64_t users = options->batch_users > 0 ? options->batch_users : BATCH_USERS;
+    return (uint32_t)(users * options->history_events);
+}
+
 /* Rows of the largest shard: dealing to the lightest exceeds the mean by one window. */
 static uint32_t rows_max(const struct eddy_train_options *options)
 {
-    int64_t mean = options->batch_users * options->history_events / EDDY_TRAIN_SHARDS;
-    return (uint32_t)(mean + options->history_events + 1);
+    return batch_events_of(options) / EDDY_TRAIN_SHARDS +
+           (uint32_t)options->history_events + 1;
 }
 
 static int prepare_histories(struct trainer *trainer, struct eddy_err *err)
@@ -115,6 +129,38 @@ static int prepare_histories(struct trainer *trainer, struct eddy_err *err)
     if (r < 0)
         return r;
     return check_amounts(trainer, err);
+}
+
+/* What is automatic, and the table of negatives. */
+static int prepare_batches(struct trainer *trainer, uint32_t items)
+{
+    const struct eddy_train_options *options = trainer->options;
+    const struct eddy_histories *histories = &trainer->histories;
+    uint64_t users =
+        BATCH_EVENTS * (uint64_t)histories->train_count / histories->train_targets;
+    uint64_t *support;
+    int r;
+
+    users = users < BATCH_USERS           ? BATCH_USERS
+            : users > EDDY_PACK_SEQUENCES ? EDDY_PACK_SEQUENCES
+                                          : users;
+    trainer->batch_users =
+        options->batch_users > 0 ? (uint32_t)options->batch_users : (uint32_t)users;
+    trainer->batch_events = batch_events_of(options);
+    trainer->negatives = options->negatives >= 0       ? (uint32_t)options->negatives
+                         : items <= FULL_SOFTMAX_ITEMS ? 0
+                                                       : NEGATIVES;
+    if (trainer->negatives == 0)
+        return 0;
+    support = calloc(items, sizeof *support);
+    if (support == NULL)
+        return EDDY_ENOMEM;
+    for (uint32_t i = 0; i < histories->train_count; i++)
+        for (uint32_t j = 0; j < histories->train[i].count; j++)
+            support[histories->train[i].targets[j]]++;
+    r = eddy_sampler_init(&trainer->sampler, support, items);
+    free(support);
+    return r;
 }
 
 static int prepare(struct trainer *trainer, struct eddy_err *err)
@@ -137,7 +183,8 @@ static int prepare(struct trainer *trainer, struct eddy_err *err)
     trainer->best = eddy_params_new(&trainer->layout);
     trainer->workers = calloc((size_t)options->threads, sizeof *trainer->workers);
     trainer->order = malloc(sequences * sizeof *trainer->order);
-    complete = trainer->params && trainer->best && trainer->workers && trainer->order;
+    complete = trainer->params && trainer->best && trainer->workers && trainer->order &&
+               prepare_batches(trainer, shape.items) == 0;
     if (complete) {
         eddy_train_start_values(&trainer->layout, options->seed, trainer->params);
         complete = eddy_adam_init(&trainer->adam, &trainer->layout, trainer->params,
@@ -145,7 +192,7 @@ static int prepare(struct trainer *trainer, struct eddy_err *err)
     }
     for (int64_t t = 0; complete && t < options->threads; t++)
         complete = eddy_train_worker_init(&trainer->workers[t], &trainer->layout,
-                                          rows_max(options)) == 0;
+                                          rows_max(options), trainer->negatives) == 0;
     if (!complete)
         return eddy_fail(err, EDDY_ENOMEM,
                          "no memory to train %u items at hidden_dimension %u: lower "
@@ -158,6 +205,7 @@ static void dispose(struct trainer *trainer)
 {
     eddy_histories_fini(&trainer->histories);
     eddy_adam_fini(&trainer->adam);
+    eddy_sampler_fini(&trainer->sampler);
     for (int64_t t = 0; trainer->workers && t < trainer->options->threads; t++)
         eddy_train_worker_fini(&trainer->workers[t]);
     free(trainer->workers);
@@ -184,6 +232,8 @@ static void run_shard(void *context, uint32_t shard, uint32_t worker_at)
     net->bptt = (uint32_t)trainer->options->bptt;
     net->dropout = trainer->options->dropout;
     net->key = trainer->key;
+    net->sampler = trainer->negatives > 0 ? &trainer->sampler : NULL;
+    net->sample_key = eddy_mix64(trainer->key, shard + 1);
     eddy_net_forward(net, &worker->pack);
     trainer->shard_loss[shard] = eddy_net_loss(net, &worker->pack, trainer->scale);
     eddy_net_backward(net, &worker->pack);
@@ -255,19 +305,33 @@ static void shuffle(struct trainer *trainer, uint32_t epoch)
     }
 }
 
+/* How many users of the order from `at` on make the next batch. */
+static uint32_t next_batch(const struct trainer *trainer, uint32_t at)
+{
+    uint32_t count = 0, events = 0;
+    while (at + count < trainer->histories.train_count &&
+           count < trainer->batch_users) {
+        events += trainer->histories.train[trainer->order[at + count]].count;
+        if (count > 0 && events > trainer->batch_events)
+            break;
+        count++;
+    }
+    return count;
+}
+
 /* *ret_stop: the callback asked for it. */
 static int run_epoch(struct trainer *trainer, eddy_train_progress_fn progress,
                      void *context, bool *ret_stop, struct eddy_err *err)
 {
     struct eddy_train_progress *now = &trainer->progress;
     uint32_t n = trainer->histories.train_count;
-    uint32_t batch = (uint32_t)trainer->options->batch_users;
+    uint32_t count;
     uint64_t targets = 0, before = now->events;
     double loss = 0;
 
     shuffle(trainer, now->epoch);
-    for (uint32_t at = 0; at < n && !*ret_stop; at += batch) {
-        uint32_t count = n - at < batch ? n - at : batch;
+    for (uint32_t at = 0; at < n && !*ret_stop; at += count) {
+        count = next_batch(trainer, at);
         int r = run_batch(trainer, trainer->order + at, count, &loss, &targets, err);
         if (r < 0)
             return r;
@@ -442,7 +506,7 @@ int eddy_train_encode(const struct eddy_layout *layout, const float *params,
     int r = 0;
 
     openblas_set_num_threads(1);
-    if (eddy_pack_init(&pack, n) < 0 || eddy_net_init(&net, layout, n, false) < 0) {
+    if (eddy_pack_init(&pack, n) < 0 || eddy_net_init(&net, layout, n, false, 0) < 0) {
         r = eddy_fail(err, EDDY_ENOMEM, "no memory to encode %u events", n);
         goto out;
     }

@@ -1,4 +1,5 @@
-/* Layer: core.  Training of the HRNN: packed histories, full softmax, Adam, OpenBLAS.
+/* Layer: core.  Training of the HRNN: packed histories, full or sampled softmax, Adam,
+ * OpenBLAS.
  * Takes no clock: who wants rates measures them from the progress calls. */
 #ifndef EDDY_CORE_TRAIN_H
 #define EDDY_CORE_TRAIN_H
@@ -11,8 +12,9 @@
 #include "core/step.h"
 
 struct eddy_train_options { /* all but seed and threads: names of --set */
-    int64_t hidden_dimension, layers, bptt, epochs, patience, batch_users,
-        history_events;
+    int64_t hidden_dimension, layers, bptt, epochs, patience, history_events;
+    int64_t batch_users; /* 0: as many as make some 3,500 events, 32 to 256 */
+    int64_t negatives;   /* 0: full softmax; -1: full up to 20,000 items, else 2,048 */
     int64_t cell; /* enum eddy_cell */
     int64_t mode; /* enum eddy_mode */
     double learning_rate, dropout, validation_fraction, clip_norm, average;

@@ -13,8 +13,10 @@
 
 enum {
     ALIGN_FLOATS = 16,
-    LOGITS_FLOATS = 1 << 19, /* 2 MiB: measured best of 1/2..8 MiB on Zen 5 */
+    LOGITS_FLOATS = 1 << 19,     /* 2 MiB: measured best of 1/2..8 MiB on Zen 5 */
+    LOGITS_FLOATS_MAX = 1 << 23, /* 32 MiB */
     CHUNK_MIN = 16,
+    CHUNK_WORTH = 64,
     CHUNK_MAX = 512,
 };
 
@@ -87,6 +89,12 @@ static void carve_all(struct eddy_net *net, struct carve *carve, bool for_traini
     net->logits = take(carve, net->chunk, net->items);
     if (!for_training)
         return;
+    if (net->negatives > 0) {
+        net->sample_embedding = take(carve, net->negatives, hidden);
+        net->sample_gradient = take(carve, net->negatives, hidden);
+        net->sample_correction = take(carve, net->negatives, 1);
+        net->sample_bias_gradient = take(carve, net->negatives, 1);
+    }
     net->wide2 = take(carve, rows, 4 * hidden);
     net->narrow2 = take(carve, rows, hidden);
     net->dx = take(carve, rows, hidden);
@@ -94,11 +102,20 @@ static void carve_all(struct eddy_net *net, struct carve *carve, bool for_traini
     net->duser = take(carve, segments, hidden);
 }
 
+/* Rows of logits at a time: what fits the cache, but enough for a product of large
+ * catalogues to be worth reading their embeddings for. */
+static uint32_t chunk_of(uint32_t items)
+{
+    uint32_t cached = LOGITS_FLOATS / items, bounded = LOGITS_FLOATS_MAX / items;
+    uint32_t rows = bounded < CHUNK_WORTH ? bounded : CHUNK_WORTH;
+    rows = cached > rows ? cached : rows;
+    return rows < CHUNK_MIN ? CHUNK_MIN : rows > CHUNK_MAX ? CHUNK_MAX : rows;
+}
+
 int eddy_net_init(struct eddy_net *net, const struct eddy_layout *layout,
-                  uint32_t rows_max, bool for_training)
+                  uint32_t rows_max, bool for_training, uint32_t negatives)
 {
     struct carve carve = {NULL, 0};
-    uint32_t chunk = LOGITS_FLOATS / layout->shape.items;
 
     *net = (struct eddy_net){.layout = *layout, .vector = eddy_train_vector_get()};
     net->hidden = layout->shape.hidden;
@@ -109,12 +126,16 @@ int eddy_net_init(struct eddy_net *net, const struct eddy_layout *layout,
     net->segments_max = rows_max;
     if (layout->shape.mode == EDDY_MODE_FLAT && rows_max > EDDY_PACK_SEQUENCES)
         net->segments_max = EDDY_PACK_SEQUENCES;
-    net->chunk = chunk < CHUNK_MIN ? CHUNK_MIN : chunk > CHUNK_MAX ? CHUNK_MAX : chunk;
+    net->chunk = chunk_of(layout->shape.items);
+    net->negatives = negatives;
     carve_all(net, &carve, for_training);
     carve.memory = aligned_alloc(64, carve.used * sizeof(float));
-    if (carve.memory == NULL)
-        return EDDY_ENOMEM;
+    net->sample_items = malloc((negatives + 1) * sizeof *net->sample_items);
     net->memory = carve.memory;
+    if (carve.memory == NULL || net->sample_items == NULL) {
+        eddy_net_fini(net);
+        return EDDY_ENOMEM;
+    }
     carve.used = 0;
     carve_all(net, &carve, for_training);
     return 0;
@@ -123,6 +144,7 @@ int eddy_net_init(struct eddy_net *net, const struct eddy_layout *layout,
 void eddy_net_fini(struct eddy_net *net)
 {
     free(net->memory);
+    free(net->sample_items);
     *net = (struct eddy_net){0};
 }
 
@@ -207,6 +229,8 @@ double eddy_net_loss(struct eddy_net *net, const struct eddy_pack *pack, float s
     const float *embedding = net->params.tensor[EDDY_G_ITEM];
     float *gradient = net->grads.tensor[EDDY_G_ITEM];
     double loss = 0;
+    if (net->sampler != NULL)
+        return eddy_net_loss_sampled(net, pack, scale);
     for (uint32_t row = 0; row < pack->rows; row += net->chunk) {
         uint32_t rows = pack->rows - row < net->chunk ? pack->rows - row : net->chunk;
         size_t at = (size_t)row * net->hidden;

@@ -32,6 +32,21 @@ struct eddy_net_saved {
     float *rsd1, *rsd2; /* (rows) */
 };
 
+/* Items drawn as negatives for a pack: half uniform, half by support^0.75. */
+struct eddy_sampler {
+    uint32_t items;
+    double *probability; /* (V) */
+    double *accept;      /* (V) Walker's alias table */
+    uint32_t *alias;
+};
+/* support: how often each item is a target. 0 or EDDY_ENOMEM. */
+int eddy_sampler_init(struct eddy_sampler *sampler, const uint64_t *support,
+                      uint32_t items);
+void eddy_sampler_fini(struct eddy_sampler *sampler);
+/* count items, with replacement; a function of key. */
+void eddy_sampler_draw(const struct eddy_sampler *sampler, uint64_t key, uint32_t count,
+                       uint32_t *ret_items);
+
 struct eddy_net {
     struct eddy_layout layout;
     const struct eddy_train_vector *vector;
@@ -44,6 +59,8 @@ struct eddy_net {
     uint32_t bptt;  /* gradient stops every so many events; 0: never */
     double dropout; /* 0: none */
     uint64_t key;   /* of the dropout masks, with the keys of the rows */
+    const struct eddy_sampler *sampler; /* NULL: full softmax */
+    uint64_t sample_key;                /* of the negatives of this pack */
 
     /* Saved by forward. */
     float *xhat0, *rsd0; /* (rows, H), (rows) input norm */
@@ -61,6 +78,12 @@ struct eddy_net {
     float *ds0, *duser;          /* (L, segments, H), (segments, H) */
     float *carry, *segment_wide; /* (segments, H), (segments, 6H) */
     float *logits;               /* (chunk, V) */
+    uint32_t negatives;          /* S; 0: full softmax only */
+    uint32_t *sample_items;      /* (S) */
+    float *sample_embedding;     /* (S, H) */
+    float *sample_gradient;      /* (S, H) */
+    float *sample_correction;    /* (S) bias - log(S probability) */
+    float *sample_bias_gradient; /* (S) */
     double flops;                /* of matrix products so far */
     float *memory;
 };
@@ -70,16 +93,17 @@ void eddy_net_view_init(struct eddy_net_view *view, const struct eddy_layout *la
                         float *block);
 
 /* Buffers for packs of up to rows_max rows; for_training: also those that only backward
- * needs. 0 or EDDY_ENOMEM. */
+ * needs; negatives: for a sampled softmax. 0 or EDDY_ENOMEM. */
 int eddy_net_init(struct eddy_net *net, const struct eddy_layout *layout,
-                  uint32_t rows_max, bool for_training);
+                  uint32_t rows_max, bool for_training, uint32_t negatives);
 void eddy_net_fini(struct eddy_net *net);
 
 /* Queries after every row of the pack into net->x[L]. */
 void eddy_net_forward(struct eddy_net *net, const struct eddy_pack *pack);
-/* Mean-free loss: the sum of -log softmax(target) over the pack's targets; with `scale` the
+/* The sum of -log softmax(target) over the pack's targets; with `scale` the
  * gradients of scale * loss by the queries (into net->dx) and, added to net->grads, by item
- * embedding and bias. After forward. */
+ * embedding and bias. After forward. With a sampler the loss is over the target and the
+ * drawn items. */
 double eddy_net_loss(struct eddy_net *net, const struct eddy_pack *pack, float scale);
 /* From net->dx to net->grads (added). After forward and loss. */
 void eddy_net_backward(struct eddy_net *net, const struct eddy_pack *pack);
@@ -113,6 +137,10 @@ void eddy_net_product_back(struct eddy_net *net, uint32_t rows, uint32_t outputs
 void eddy_net_product_weight(struct eddy_net *net, uint32_t rows, uint32_t outputs,
                              uint32_t inputs, const float *dy, const float *x,
                              float *dw);
+
+/* The sampled form of eddy_net_loss (train_sampled.c). */
+double eddy_net_loss_sampled(struct eddy_net *net, const struct eddy_pack *pack,
+                             float scale);
 
 /* Cells (train_cell.c): states of a wave from net->x[layer]; then the gradient at the
  * states (net->narrow) to net->dx (added), net->ds0, net->duser and the parameters. */

@@ -36,7 +36,8 @@ struct eddy_train_worker {
     uint32_t serial;
 };
 int eddy_train_worker_init(struct eddy_train_worker *worker,
-                           const struct eddy_layout *layout, uint32_t rows_max);
+                           const struct eddy_layout *layout, uint32_t rows_max,
+                           uint32_t negatives);
 void eddy_train_worker_fini(struct eddy_train_worker *worker);
 
 /* NDCG@10 and HR@10 over the validation events: rank among all items but those that the

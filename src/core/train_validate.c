@@ -20,12 +20,13 @@ struct run {
 };
 
 int eddy_train_worker_init(struct eddy_train_worker *worker,
-                           const struct eddy_layout *layout, uint32_t rows_max)
+                           const struct eddy_layout *layout, uint32_t rows_max,
+                           uint32_t negatives)
 {
     *worker = (struct eddy_train_worker){0};
     worker->stamp = calloc(layout->shape.items, sizeof *worker->stamp);
     if (worker->stamp == NULL ||
-        eddy_net_init(&worker->net, layout, rows_max, true) < 0 ||
+        eddy_net_init(&worker->net, layout, rows_max, true, negatives) < 0 ||
         eddy_pack_init(&worker->pack, rows_max) < 0) {
         eddy_train_worker_fini(worker);
         return EDDY_ENOMEM;

@@ -65,6 +65,12 @@ struct eddy_train_vector {
      * loss -log softmax(target), unscaled. */
     double (*softmax)(uint32_t n, const float *bias, uint32_t target, float scale,
                       float *logits);
+    /* As softmax, over n sampled items and the target: logits += correction, samples that
+     * are the target are left out. target_logit becomes its gradient. */
+    double (*softmax_sampled)(uint32_t n, const float *correction,
+                              const uint32_t *items, uint32_t target, float scale,
+                              float *logits, float *target_logit);
+    float (*dot)(uint32_t n, const float *x, const float *y);
     /* How many of n are greater than x, and how many equal. */
     void (*count)(uint32_t n, const float *values, float x, uint32_t *ret_greater,
                   uint32_t *ret_equal);

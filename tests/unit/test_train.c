@@ -205,6 +205,27 @@ static void training_learns_the_walks(void)
     }
 }
 
+static void training_learns_from_sampled_items(void)
+{
+    struct eddy_interactions in = interactions_new(USERS, EVENTS);
+    struct eddy_train_options options = options_of(EDDY_CELL_MINGRU, EDDY_MODE_FLAT);
+    struct eddy_train_result one, two;
+    options.hidden_dimension = 32;
+    options.epochs = 60;
+    options.patience = 60;
+    options.dropout = 0;
+    options.negatives = 12;
+    options.batch_users = 0;
+    CHECK_INT(eddy_train(&in, &options, NULL, NULL, &one, NULL), 0);
+    CHECK(one.best_ndcg > 0.5);
+    options.threads = 3;
+    CHECK_INT(eddy_train(&in, &options, NULL, NULL, &two, NULL), 0);
+    CHECK(memcmp(one.params, two.params, one.layout.size * sizeof(float)) == 0);
+    eddy_train_result_fini(&one);
+    eddy_train_result_fini(&two);
+    eddy_interactions_fini(&in);
+}
+
 static void training_stops_when_validation_does_not_improve(void)
 {
     struct eddy_interactions in = interactions_new(USERS, EVENTS);
@@ -375,6 +396,7 @@ int main(void)
     RUN(streaming_equals_training);
     RUN(the_model_does_not_depend_on_the_threads);
     RUN(training_learns_the_walks);
+    RUN(training_learns_from_sampled_items);
     RUN(training_stops_when_validation_does_not_improve);
     RUN(the_caller_can_stop_training);
     RUN(a_loss_that_is_no_number_stops_training);

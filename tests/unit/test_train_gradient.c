@@ -11,7 +11,14 @@
 #include "check.h"
 #include "core/train_network.h"
 
-enum { V = 11, T = 16, SEQUENCES = 4, EVENTS = 14, ROWS = SEQUENCES * EVENTS };
+enum {
+    V = 11,
+    T = 16,
+    SAMPLES = 6,
+    SEQUENCES = 4,
+    EVENTS = 14,
+    ROWS = SEQUENCES * EVENTS
+};
 
 struct world {
     struct eddy_layout layout;
@@ -75,7 +82,7 @@ static struct world *world_new(enum eddy_cell cell, enum eddy_mode mode,
     CHECK_INT(eddy_layout_init(&world->layout, &shape, NULL), 0);
     world->params = eddy_params_new(&world->layout);
     world->grads = eddy_params_new(&world->layout);
-    CHECK_INT(eddy_net_init(&world->net, &world->layout, ROWS, true), 0);
+    CHECK_INT(eddy_net_init(&world->net, &world->layout, ROWS, true, SAMPLES), 0);
     CHECK_INT(eddy_pack_init(&world->pack, ROWS), 0);
     eddy_net_view_init(&world->net.params, &world->layout, world->params);
     fill_params(world);
@@ -199,6 +206,66 @@ static void gradients_equal_differences_under_dropout(void)
     check_all(EDDY_CELL_GRU, EDDY_MODE_INIT, 0.3);
 }
 
+static const uint64_t support[V] = {50, 3, 0, 7, 1, 9, 30, 2, 2, 4, 12};
+
+static void gradients_equal_differences_for_sampled_softmax(void)
+{
+    struct world *world = world_new(EDDY_CELL_MINGRU, EDDY_MODE_FLAT, 8, 2);
+    struct eddy_sampler sampler;
+    CHECK_INT(eddy_sampler_init(&sampler, support, V), 0);
+    world->net.sampler = &sampler;
+    world->net.sample_key = 4;
+    gradient_of(world);
+    for (uint32_t t = 0; t < world->layout.count; t++)
+        if (world->layout.tensors[t].rows > 0)
+            check_tensor(world, &world->layout.tensors[t], "sampled");
+    eddy_sampler_fini(&sampler);
+    world_free(world);
+}
+
+static void samples_follow_their_probabilities(void)
+{
+    enum { DRAWS = 200000 };
+    struct eddy_sampler sampler;
+    uint32_t *items = malloc(DRAWS * sizeof *items);
+    uint32_t counts[V] = {0};
+    double sum = 0;
+    CHECK_INT(eddy_sampler_init(&sampler, support, V), 0);
+    eddy_sampler_draw(&sampler, 77, DRAWS, items);
+    for (uint32_t i = 0; i < DRAWS; i++)
+        counts[items[i]]++;
+    for (uint32_t i = 0; i < V; i++) {
+        CHECK_NEAR((double)counts[i] / DRAWS, sampler.probability[i], 0.004);
+        sum += sampler.probability[i];
+    }
+    CHECK_NEAR(sum, 1, 1e-9);
+    CHECK_NEAR(sampler.probability[2], 0.5 / V, 1e-9); /* never a target */
+    eddy_sampler_fini(&sampler);
+    free(items);
+}
+
+/* With the correction the sampled loss is about the full one, though popular items are
+ * drawn more often. */
+static void the_sampled_loss_estimates_the_full_one(void)
+{
+    struct world *world = world_new(EDDY_CELL_MINGRU, EDDY_MODE_FLAT, 8, 2);
+    struct eddy_sampler sampler;
+    double full = loss_of(world), sampled = 0;
+    enum { KEYS = 20, MANY = 2000 };
+    eddy_net_fini(&world->net);
+    CHECK_INT(eddy_net_init(&world->net, &world->layout, ROWS, true, MANY), 0);
+    eddy_net_view_init(&world->net.params, &world->layout, world->params);
+    CHECK_INT(eddy_sampler_init(&sampler, support, V), 0);
+    world->net.sampler = &sampler;
+    for (uint64_t key = 0; key < KEYS; key++) {
+        world->net.sample_key = key;
+        sampled += loss_of(world) / KEYS;
+    }
+    CHECK_NEAR(sampled / full, 1, 0.02);
+    eddy_sampler_fini(&sampler);
+    world_free(world);
+}
+
 static void a_tenth_of_the_values_is_dropped_at_dropout_a_tenth(void)
 {
     struct eddy_net net = {.dropout = 0.1, .key = 5};
@@ -294,6 +361,9 @@ int main(void)
     RUN(gradients_equal_differences_for_mingru);
     RUN(gradients_equal_differences_for_gru);
     RUN(gradients_equal_differences_under_dropout);
+    RUN(gradients_equal_differences_for_sampled_softmax);
+    RUN(samples_follow_their_probabilities);
+    RUN(the_sampled_loss_estimates_the_full_one);
     RUN(a_tenth_of_the_values_is_dropped_at_dropout_a_tenth);
     RUN(a_gradient_crosses_exactly_bptt_events);
     RUN(truncation_leaves_the_loss_alone);
