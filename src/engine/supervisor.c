@@ -132,6 +132,32 @@ static int settle_meta(struct eddy_supervisor *supervisor, uint32_t partitions,
     return 0;
 }
 
+/* While workers run. A Redis that comes back empty, or restored from before the deployment
+ * began, gets the meta that they work with; one that was given another meta ends them. */
+static int keep_meta(struct eddy_supervisor *supervisor, uint32_t partitions,
+                     struct eddy_err *err)
+{
+    const struct eddy_meta *ours = &supervisor->meta;
+    struct eddy_meta meta = *ours;
+    int rc = 0;
+
+    meta.partitions = partitions ? partitions : ours->partitions;
+    rc = eddy_meta_settle(supervisor->store, &meta, err);
+    if (rc && eddy_err_class(rc) == EDDY_CLASS_RETRY)
+        return 0; /* /readyz says that Redis is away */
+    if (rc)
+        return rc;
+    if (strcmp(meta.initial, ours->initial) != 0 ||
+        meta.policy.list_size != ours->policy.list_size ||
+        meta.policy.exclude_recent != ours->policy.exclude_recent ||
+        meta.policy.lateness_s != ours->policy.lateness_s)
+        return eddy_fail(err, EDDY_EFATAL,
+                         "%s:meta has changed while workers were running: ending, so "
+                         "that the next start takes the new one",
+                         supervisor->config->group);
+    return 0;
+}
+
 /* Until both answer and agree on the partition count: 0; 1 when a stop came first. */
 static int wait_for_both(struct eddy_supervisor *supervisor, struct eddy_err *err)
 {
@@ -282,9 +308,10 @@ static void work(struct eddy_supervisor *supervisor)
         rc = start_workers(supervisor, &err);
     while (rc == 0 && !pause_for(supervisor, PROBE_MS)) {
         uint32_t count = supervisor->partitions;
-        (void)ask_redis(supervisor, &err);
-        if (ask_kafka(supervisor, &count, &err) == 0 && count != supervisor->partitions)
-            rc = settle_meta(supervisor, count, &err);
+        int redis = ask_redis(supervisor, &err);
+        (void)ask_kafka(supervisor, &count, &err);
+        if (redis == 0)
+            rc = keep_meta(supervisor, count, &err);
     }
     note_end(supervisor, rc, &err);
     stop_workers(supervisor);

@@ -93,6 +93,7 @@ def outages(scratch, _arguments):
     shutil.rmtree(os.path.join(redis.folder, "appendonlydir"))
     redis.start()
     load(scratch, group, parts[2], "third")
+    wait_until(lambda: redis("GET", "eddy:meta"), "eddy:meta to be written again")
     group.wait_drained()
     compare(scratch, group, "after Redis lost everything")
     group.check_lists("after Redis lost everything")
