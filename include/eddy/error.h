@@ -10,22 +10,22 @@
 
 /* XX(name, class, reason, text). reason is the stable word that appears in metrics and
  * dead-letter headers. */
-#define EDDY_ERR_MAP(XX)                                                                \
-    XX(EBADEVENT, EDDY_CLASS_EVENT, "malformed", "event does not match its schema")     \
-    XX(ETOOBIG, EDDY_CLASS_EVENT, "too_big", "larger than the configured limit")        \
-    XX(EVERSION, EDDY_CLASS_EVENT, "version", "format version is not known")            \
-    XX(ETIME, EDDY_CLASS_EVENT, "timestamp", "time is missing or out of range")         \
-    XX(EPLACE, EDDY_CLASS_EVENT, "partition", "record is in another user's partition")  \
-    XX(ESTORE, EDDY_CLASS_RETRY, "store", "Redis did not answer")                       \
-    XX(EKAFKA, EDDY_CLASS_RETRY, "kafka", "Kafka did not answer")                       \
-    XX(EFENCED, EDDY_CLASS_RETRY, "fenced", "another owner has taken the partition")    \
-    XX(ENOMODEL, EDDY_CLASS_RETRY, "model_missing", "snapshot is not on this machine")  \
-    XX(EFULL, EDDY_CLASS_RETRY, "full", "a bounded queue is full")                      \
-    XX(ECONFIG, EDDY_CLASS_FATAL, "config", "configuration is not usable")              \
-    XX(EUSAGE, EDDY_CLASS_FATAL, "usage", "command line is not usable")                 \
-    XX(EFORMAT, EDDY_CLASS_FATAL, "format", "file is damaged or of another format")     \
-    XX(EIO, EDDY_CLASS_FATAL, "io", "file could not be read or written")                \
-    XX(ENOMEM, EDDY_CLASS_FATAL, "memory", "out of memory")                             \
+#define EDDY_ERR_MAP(XX)                                                               \
+    XX(EBADEVENT, EDDY_CLASS_EVENT, "malformed", "event does not match its schema")    \
+    XX(ETOOBIG, EDDY_CLASS_EVENT, "too_big", "larger than the configured limit")       \
+    XX(EVERSION, EDDY_CLASS_EVENT, "version", "format version is not known")           \
+    XX(ETIME, EDDY_CLASS_EVENT, "timestamp", "time is missing or out of range")        \
+    XX(EPLACE, EDDY_CLASS_EVENT, "partition", "record is in another user's partition") \
+    XX(ESTORE, EDDY_CLASS_RETRY, "store", "Redis did not answer")                      \
+    XX(EKAFKA, EDDY_CLASS_RETRY, "kafka", "Kafka did not answer")                      \
+    XX(EFENCED, EDDY_CLASS_RETRY, "fenced", "another owner has taken the partition")   \
+    XX(ENOMODEL, EDDY_CLASS_RETRY, "model_missing", "snapshot is not on this machine") \
+    XX(EFULL, EDDY_CLASS_RETRY, "full", "a bounded queue is full")                     \
+    XX(ECONFIG, EDDY_CLASS_FATAL, "config", "configuration is not usable")             \
+    XX(EUSAGE, EDDY_CLASS_FATAL, "usage", "command line is not usable")                \
+    XX(EFORMAT, EDDY_CLASS_FATAL, "format", "file is damaged or of another format")    \
+    XX(EIO, EDDY_CLASS_FATAL, "io", "file could not be read or written")               \
+    XX(ENOMEM, EDDY_CLASS_FATAL, "memory", "out of memory")                            \
     XX(EFATAL, EDDY_CLASS_FATAL, "fatal", "cannot go on")
 
 enum eddy_err_class {

@@ -10,9 +10,9 @@
 #include "io/store.h"
 
 struct eddy_redis_options {
-    char *address;   /* "127.0.0.1:6379" or "unix:/path" */
-    char *user;      /* ACL user, "" for the default user */
-    char *password;  /* secret */
+    char *address;  /* "127.0.0.1:6379" or "unix:/path" */
+    char *user;     /* ACL user, "" for the default user */
+    char *password; /* secret */
     int64_t database;
     int64_t timeout_ms; /* connect and each exchange */
 };

@@ -128,7 +128,9 @@ def role_api(scratch):
     check(status == 200 and json.loads(body)["user"] == "u 1/ä",
           "user ids may hold blanks, slashes and umlauts", body)
     check(http(port, "/v1/users/u1")[0] == 503, "states need eddy:meta")
-    redis("SET", "eddy:meta", '{"layout":1,"partitions":4,"partitioner":"murmur2"}')
+    redis("SET", "eddy:meta", json.dumps({
+        "layout": 1, "partitions": 4, "partitioner": "murmur2", "initial": "",
+        "policy": {"list_size": 25, "exclude_recent": False, "lateness_s": 86400}}))
     check(http(port, "/v1/users/u1")[0] == 404, "a user without a state: 404")
     redis("SET", "{eddy:0}:s:x", "damaged")
     redis("SET", "{eddy:1}:s:x", "damaged")
