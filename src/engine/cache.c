@@ -33,12 +33,13 @@ static void reset_lists(struct eddy_cache *cache)
 int eddy_cache_init(struct eddy_cache *cache, uint32_t capacity)
 {
     memset(cache, 0, sizeof *cache);
-    cache->slots = calloc(capacity, sizeof *cache->slots);
+    cache->slots = aligned_alloc(64, capacity * sizeof *cache->slots);
     if (!cache->slots || eddy_map_init(&cache->index, capacity) < 0) {
         free(cache->slots);
         memset(cache, 0, sizeof *cache);
         return EDDY_ENOMEM;
     }
+    memset(cache->slots, 0, capacity * sizeof *cache->slots);
     cache->capacity = capacity;
     reset_lists(cache);
     return 0;

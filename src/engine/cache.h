@@ -8,8 +8,10 @@
 
 #define EDDY_CACHE_NONE UINT32_MAX
 
+/* Looking a user up touches one cache line, when his name has at most 28 bytes. */
 struct eddy_cached {
-    uint64_t hash; /* of (partition, user) */
+    _Alignas(64) uint64_t hash; /* of (partition, user) */
+    struct eddy_state *state;
     uint32_t partition;
     uint32_t row;          /* of the batch in flight, EDDY_CACHE_NONE: not pinned */
     uint32_t newer, older; /* by last use; free slots are linked through older */
@@ -17,7 +19,6 @@ struct eddy_cached {
     bool loaded; /* state holds what the store holds, or a later one of this batch */
     uint16_t user_size;
     char user[EDDY_ID_MAX];
-    struct eddy_state *state;
 };
 
 struct eddy_cache {

@@ -288,6 +288,9 @@ int eddy_path_list(struct eddy_path *path, struct eddy_err *err)
 {
     struct eddy_span prefix = eddy_span_of(path->options.prefix);
     eddy_buf_clear(&path->lists);
+    for (uint32_t i = 0; i < path->row_count; i++) { /* scoring has swept the caches */
+        __builtin_prefetch(eddy_path_state(path, &path->rows[i]));
+    }
     for (uint32_t i = 0; i < path->row_count; i++) {
         struct path_row *row = &path->rows[i];
         if (!row->part->owned || !row->has_list) {

@@ -204,6 +204,7 @@ static int find_row(struct eddy_path *path, struct path_part *part,
     if (part->row_count == EDDY_COMMIT_USERS) {
         return CUT;
     }
+    __builtin_prefetch(slot->state); /* far from the CPU, and needed soon */
     part->row_count++;
     slot->row = path->row_count;
     *ret = &path->rows[path->row_count++];
@@ -244,11 +245,10 @@ static int add_event(struct eddy_path *path, struct path_pushed *pushed,
     if (r != TAKEN) {
         return r;
     }
-    uint32_t at = path->event_count++;
-    path->events[at] = (struct path_event){.event = *event,
-                                           .offset = pushed->record.offset,
-                                           .timestamp_ms = pushed->record.timestamp_ms,
-                                           .next = EDDY_NO_EVENT};
+    uint32_t at = path->event_count++; /* where decode_record has put the event */
+    path->events[at].offset = pushed->record.offset;
+    path->events[at].timestamp_ms = pushed->record.timestamp_ms;
+    path->events[at].next = EDDY_NO_EVENT;
     if (row->last == EDDY_NO_EVENT) {
         row->first = at;
     } else {
@@ -262,19 +262,19 @@ static int add_event(struct eddy_path *path, struct path_pushed *pushed,
 static int decode_record(struct eddy_path *path, struct path_pushed *pushed,
                          struct eddy_err *err)
 {
-    struct eddy_event event = {0};
-    struct eddy_err bad = {0};
-    int r = decode_payload(path, pushed->record.payload, &event, &bad);
+    struct eddy_event *event = &path->events[path->event_count].event;
+    struct eddy_err bad;
+    int r = decode_payload(path, pushed->record.payload, event, &bad);
     if (r < 0 && eddy_err_class(r) == EDDY_CLASS_EVENT) {
         return bury(path, pushed, r, bad.text, err);
     }
     if (r < 0) {
         return eddy_fail(err, r, "%s", bad.text);
     }
-    if (event.kind == EDDY_KIND_SNAPSHOT) {
-        return switch_model(path, pushed, &event, err);
+    if (event->kind == EDDY_KIND_SNAPSHOT) {
+        return switch_model(path, pushed, event, err);
     }
-    return add_event(path, pushed, &event, err);
+    return add_event(path, pushed, event, err);
 }
 
 /* Records are keyed by user (another key costs a look-up in vain, nothing else). */
