@@ -178,7 +178,7 @@ class Redis:
         self.process = self.scratch.start(self.name, ["redis-server", "redis.conf"],
                                           folder=self.folder)
         self.starts += 1
-        self.process.wait_line("Ready to accept connections", 60, self.starts)
+        self.process.wait_line("[Rr]eady to accept connections", 60, self.starts)
         return self
 
     def kill(self):

@@ -93,7 +93,8 @@ def acl(scratch, _arguments):
     scratch.run("replay", "-c", admin.file, "--compare")
     say("replay agrees")
     checked = scratch.run("check", "-c", group.file, expect=None)
-    say("check as eddy: " + checked.out.strip().replace("\n", " | ")[:600])
+    check(checked.code == 0 and "FAILED" not in checked.out,
+          "check finds all well with these rights", checked.out + checked.err)
     check(worker.stop() == 0, "SIGTERM drains and exits with 0")
 
     # The rule is no wider than eddy's own keys and commands.
