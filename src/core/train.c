@@ -454,6 +454,7 @@ int eddy_train(const struct eddy_interactions *interactions,
 
     if (trainer == NULL)
         return eddy_fail(err, EDDY_ENOMEM, "no memory to train");
+    unsigned float_mode = eddy_train_vector_begin();
     openblas_set_num_threads(1);
     trainer->interactions = interactions;
     trainer->options = options;
@@ -482,6 +483,7 @@ int eddy_train(const struct eddy_interactions *interactions,
         ret->flops += trainer->workers[t].net.flops;
     trainer->best = NULL;
 out:
+    eddy_train_vector_end(float_mode);
     dispose(trainer);
     free(trainer);
     return r;

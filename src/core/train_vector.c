@@ -1,6 +1,31 @@
 /* Choice of the loops of training by what the CPU can run. */
 #include "core/train_vector.h"
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+unsigned eddy_train_vector_begin(void)
+{
+#if defined(__x86_64__)
+    enum { FLUSH_TO_ZERO = 1 << 15, DENORMALS_ARE_ZERO = 1 << 6 };
+    unsigned before = _mm_getcsr();
+    _mm_setcsr(before | FLUSH_TO_ZERO | DENORMALS_ARE_ZERO);
+    return before;
+#else
+    return 0;
+#endif
+}
+
+void eddy_train_vector_end(unsigned before)
+{
+#if defined(__x86_64__)
+    _mm_setcsr(before);
+#else
+    (void)before;
+#endif
+}
+
 const struct eddy_train_vector *eddy_train_vector_get(void)
 {
 #if defined(__x86_64__)

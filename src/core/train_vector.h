@@ -86,6 +86,12 @@ extern const struct eddy_train_vector eddy_train_vector_plain;
 extern const struct eddy_train_vector eddy_train_vector_avx2;
 extern const struct eddy_train_vector eddy_train_vector_avx512;
 
+/* Numbers below the normal range count as zero in this thread and in those that it starts
+ * from now on: moments of weights that are rarely used decay into that range, where the CPU
+ * is a hundred times slower. Returns what to give to _end. */
+unsigned eddy_train_vector_begin(void);
+void eddy_train_vector_end(unsigned before);
+
 /* The best this CPU can run. */
 const struct eddy_train_vector *eddy_train_vector_get(void);
 
