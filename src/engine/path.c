@@ -177,7 +177,8 @@ static int check_outbox_room(struct eddy_path *path, struct eddy_err *err)
     return 0;
 }
 
-/* The one loop over the stages. */
+/* The one loop over the stages. The hook is also where the tests check the wave's
+ * invariants (path_check.c). */
 static int run_stages(struct eddy_path *path, struct eddy_err *err)
 {
     uint64_t cpu = eddy_thread_cpu_ns();

@@ -119,6 +119,9 @@ int eddy_path_list(struct eddy_path *path, struct eddy_err *err);
 int eddy_path_commit(struct eddy_path *path, struct eddy_err *err);
 int eddy_path_publish(struct eddy_path *path, struct eddy_err *err);
 
+/* NULL, or which invariant of the wave does not hold (path_check.c). Tests only. */
+const char *eddy_path_check(const struct eddy_path *path);
+
 /* NULL: never acquired. */
 static inline struct path_part *eddy_path_part(const struct eddy_path *path,
                                                uint32_t partition)

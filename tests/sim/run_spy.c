@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "engine/path_internal.h"
 #include "run_internal.h"
 
 /* ---------------------------------------------------------------- store */
@@ -345,6 +346,10 @@ static const struct eddy_sink_ops sink_ops = {
 static int hook(void *context, const char *stage)
 {
     struct sim_worker *worker = context;
+    const char *wrong = eddy_path_check(worker->path);
+    if (wrong) {
+        sim_fail(worker->sim, "before stage %s: %s", stage, wrong);
+    }
     if (!worker->fault_stage || strcmp(worker->fault_stage, stage) != 0) {
         return 0;
     }
