@@ -7,6 +7,7 @@
 #include "app/child_redis.h"
 #include "app/demo_stream.h"
 #include "app/demo_view.h"
+#include "app/service.h"
 #include "engine/config.h"
 #include "engine/supervisor.h"
 #include "io/kafka.h"
@@ -17,7 +18,7 @@ enum { EDDY_DEMO_PARTITIONS = 8 };
 struct eddy_demo_options {
     double seconds;
     int64_t rate, seed;
-    const char *interactions, *items;
+    const char *interactions, *items, *listen;
     bool plain;
 };
 
@@ -31,6 +32,7 @@ struct eddy_demo {
     struct eddy_config *config;
     struct eddy_registry *registry;
     struct eddy_supervisor *supervisor;
+    struct eddy_service *service; /* NULL without --listen */
     struct eddy_producer *producer;
     struct eddy_reader *lists_reader;
     struct eddy_buf payload;

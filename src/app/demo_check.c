@@ -182,6 +182,8 @@ void eddy_demo_frame(struct eddy_demo *demo, double seconds,
 {
     *ret = (struct eddy_view_frame){.seconds = seconds,
                                     .seconds_total = demo->options.seconds};
+    if (demo->options.listen)
+        (void)snprintf(ret->api, sizeof ret->api, "%.63s", demo->options.listen);
     double span = seconds - demo->shown_at_s;
     if (span > 0.5) {
         demo->shown_events_per_s = (double)(demo->sent - demo->shown_sent) / span;
