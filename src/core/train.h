@@ -15,8 +15,8 @@ struct eddy_train_options { /* all but seed and threads: names of --set */
     int64_t hidden_dimension, layers, bptt, epochs, patience, history_events;
     int64_t batch_users; /* 0: as many as make some 3,500 events, 32 to 256 */
     int64_t negatives;   /* 0: full softmax; -1: full up to 20,000 items, else 2,048 */
-    int64_t cell; /* enum eddy_cell */
-    int64_t mode; /* enum eddy_mode */
+    int64_t cell;        /* enum eddy_cell */
+    int64_t mode;        /* enum eddy_mode */
     double learning_rate, dropout, validation_fraction, clip_norm, average;
     int64_t session_gap_s, recent_events, holdout;
     bool allow_small;
