@@ -327,7 +327,17 @@ static int send_past(struct eddy_demo *demo, struct eddy_err *err)
     int code = eddy_demo_stream_next(&demo->stream, eddy_now_ms(), &first)
                    ? send_click(demo, &first, err)
                    : 0;
-    return code < 0 ? code : eddy_producer_flush(demo->producer, 10000, err);
+    if (code == 0)
+        code = eddy_producer_flush(demo->producer, 10000, err);
+    for (int i = 0; code == 0 && i < 600 && !stop_asked; i++) {
+        if (eddy_metric_total(EDDY_M_EVENTS_RECEIVED) >= demo->sent)
+            break;
+        code = eddy_demo_watch(demo, 50, err);
+    }
+    eddy_metric_sum_histogram(EDDY_M_EVENT_TO_LIST, &demo->before);
+    demo->past_sent = demo->shown_sent = demo->sent;
+    demo->past_lists = demo->shown_lists = demo->lists_seen;
+    return code;
 }
 
 static bool wants_ansi(const struct eddy_demo *demo)

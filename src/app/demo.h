@@ -8,6 +8,7 @@
 #include "app/demo_stream.h"
 #include "app/demo_view.h"
 #include "app/service.h"
+#include "base/metric.h"
 #include "engine/config.h"
 #include "engine/supervisor.h"
 #include "io/kafka.h"
@@ -37,8 +38,10 @@ struct eddy_demo {
     struct eddy_reader *lists_reader;
     struct eddy_buf payload;
     uint32_t default_list[EDDY_DEMO_LIST], default_count;
+    struct eddy_metric_histogram before; /* event to list, before the live part */
     double train_seconds, train_hit, stream_seconds;
     uint64_t train_events, sent, lists_seen;
+    uint64_t past_sent, past_lists;      /* before the live part */
     uint64_t judged, hits, default_hits; /* next clicks that stood in the list before */
     double shown_at_s, shown_events_per_s, shown_lists_per_s;
     uint64_t shown_sent, shown_lists;

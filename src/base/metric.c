@@ -312,10 +312,17 @@ uint64_t eddy_metric_total(enum eddy_metric_id id)
     return total;
 }
 
-double eddy_metric_quantile_ns(enum eddy_metric_id id, double q)
+double eddy_metric_quantile_ns(enum eddy_metric_id id, double q,
+                               const struct eddy_metric_histogram *since)
 {
     struct eddy_metric_histogram sum;
     eddy_metric_sum_histogram(id, &sum);
+    if (since) {
+        sum.count -= since->count;
+        for (unsigned i = 0; i < EDDY_HISTOGRAM_BUCKETS; i++) {
+            sum.buckets[i] -= since->buckets[i];
+        }
+    }
     if (sum.count == 0) {
         return 0;
     }

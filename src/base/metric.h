@@ -49,8 +49,18 @@ void eddy_metric_drop_lag(struct eddy_metrics *metrics, const char *topic,
  * Thread: any. */
 double eddy_metric_value(enum eddy_metric_id id);
 uint64_t eddy_metric_total(enum eddy_metric_id id);
-/* q in [0,1] of a histogram in ns, by linear interpolation inside the bucket; 0 empty. */
-double eddy_metric_quantile_ns(enum eddy_metric_id id, double q);
+/* A histogram as it stands: sum over all blocks, freed ones included. */
+struct eddy_metric_histogram {
+    uint64_t count;
+    uint64_t sum_ns;
+    uint64_t buckets[EDDY_HISTOGRAM_BUCKETS];
+};
+void eddy_metric_sum_histogram(enum eddy_metric_id id,
+                               struct eddy_metric_histogram *ret);
+/* q in [0,1] of a histogram in ns, by linear interpolation inside the bucket; 0 empty.
+ * since (may be NULL): of what was observed after that copy was taken. */
+double eddy_metric_quantile_ns(enum eddy_metric_id id, double q,
+                               const struct eddy_metric_histogram *since);
 /* Prometheus text exposition 0.0.4 of everything, process_* and eddy_build_info
  * included. */
 void eddy_metrics_print(struct eddy_buf *out);

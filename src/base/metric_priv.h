@@ -12,16 +12,6 @@ struct eddy_metric_row {
 };
 extern const struct eddy_metric_row eddy_metric_rows[EDDY_METRIC_COUNT];
 
-struct eddy_metric_histogram {
-    uint64_t count;
-    uint64_t sum_ns;
-    uint64_t buckets[EDDY_HISTOGRAM_BUCKETS];
-};
-
-/* Sum over all blocks, freed ones included. Thread: any. */
-void eddy_metric_sum_histogram(enum eddy_metric_id id,
-                               struct eddy_metric_histogram *ret);
-
 struct eddy_metric_lag {
     const char *topic;
     uint32_t partition;

@@ -39,26 +39,29 @@ static void sums_cover_all_blocks_and_outlive_them(void)
 
 static void quantiles_lie_in_the_bucket_of_the_observation(void)
 {
-    CHECK_NEAR(eddy_metric_quantile_ns(EDDY_M_STAGE_APPLY, 0.5), 0, 0);
+    CHECK_NEAR(eddy_metric_quantile_ns(EDDY_M_STAGE_APPLY, 0.5, NULL), 0, 0);
     struct eddy_metrics *metrics = eddy_metrics_new();
     /* Exactly at an edge: 1 us is in bucket 0, 1001 ns in bucket 1 (1 to 1.25 us). */
     eddy_metric_observe_ns(metrics, EDDY_M_STAGE_APPLY, 1000);
-    CHECK_NEAR(eddy_metric_quantile_ns(EDDY_M_STAGE_APPLY, 1), 1000, 0);
+    CHECK_NEAR(eddy_metric_quantile_ns(EDDY_M_STAGE_APPLY, 1, NULL), 1000, 0);
     eddy_metric_observe_ns(metrics, EDDY_M_STAGE_APPLY, 1001);
-    CHECK_NEAR(eddy_metric_quantile_ns(EDDY_M_STAGE_APPLY, 1), 1250, 0);
-    CHECK_NEAR(eddy_metric_quantile_ns(EDDY_M_STAGE_APPLY, 0.5), 1000, 0);
-    CHECK_NEAR(eddy_metric_quantile_ns(EDDY_M_STAGE_APPLY, 0), 0, 0);
+    CHECK_NEAR(eddy_metric_quantile_ns(EDDY_M_STAGE_APPLY, 1, NULL), 1250, 0);
+    CHECK_NEAR(eddy_metric_quantile_ns(EDDY_M_STAGE_APPLY, 0.5, NULL), 1000, 0);
+    CHECK_NEAR(eddy_metric_quantile_ns(EDDY_M_STAGE_APPLY, 0, NULL), 0, 0);
+    struct eddy_metric_histogram since;
+    eddy_metric_sum_histogram(EDDY_M_STAGE_APPLY, &since);
+    CHECK_NEAR(eddy_metric_quantile_ns(EDDY_M_STAGE_APPLY, 0.5, &since), 0, 0);
     /* 1 ms .. 100 ms evenly: every quantile within an eighth of the truth. */
     for (uint64_t us = 1000; us <= 100000; us++) {
         eddy_metric_observe_ns(metrics, EDDY_M_STAGE_SCORE, us * 1000);
     }
     for (double q = 0.05; q < 1; q += 0.05) {
         double want = (1000 + q * 99000) * 1000;
-        CHECK_NEAR(eddy_metric_quantile_ns(EDDY_M_STAGE_SCORE, q), want, want / 8);
+        CHECK_NEAR(eddy_metric_quantile_ns(EDDY_M_STAGE_SCORE, q, NULL), want, want / 8);
     }
     eddy_metric_observe_ns(metrics, EDDY_M_STAGE_LIST, UINT64_MAX);
     eddy_metric_observe_ns(metrics, EDDY_M_STAGE_LIST, 0);
-    CHECK(eddy_metric_quantile_ns(EDDY_M_STAGE_LIST, 1) > 3000e9);
+    CHECK(eddy_metric_quantile_ns(EDDY_M_STAGE_LIST, 1, NULL) > 3000e9);
     eddy_metrics_free(metrics);
 }
 
