@@ -316,7 +316,8 @@ static void act(struct sim *sim, enum action action, struct sim_worker *worker)
             (void)sim_committed(sim, p);
         }
         sim->counters->lost_tails +=
-            eddy_memory_lose_tail(sim->memory, 1 + below(sim, 12)) > 0;
+            eddy_memory_lose_tail(sim->memory,
+                                  1 + below(sim, chance(sim, 15) ? 64 : 12)) > 0;
         break;
     case MOVE: move(sim, false); break;
     case SPLIT_BRAIN: move(sim, true); break;
