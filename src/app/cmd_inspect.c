@@ -253,7 +253,8 @@ static int inspect_outbox(const struct eddy_inspect *inspect, struct eddy_err *e
     if (r == 0 && rows)
         eddy_inspect_print_json(rows);
     else if (r == 0)
-        (void)printf("%u users whose list is committed and not yet confirmed by %s\n",
+        (void)printf("%u users whose list %s had not confirmed when their partition "
+                     "committed last\n",
                      total, inspect->config->kafka.lists);
     json_decref(rows);
     return r;
@@ -372,7 +373,8 @@ static const struct eddy_args args = {
         "  list USER    the list that a storefront reads, with titles\n"
         "  offset       per partition: stored offset, end of the log, lag, snapshot,\n"
         "               fence of the present owner\n"
-        "  outbox       users whose list is committed and not yet on the list topic\n"
+        "  outbox       users whose list was not confirmed by the list topic when their\n"
+        "               partition committed last\n"
         "  event P:O    one record of the events topic, decoded, or why it is refused\n"
         "  model DIR    version, shape, data and metrics of a snapshot folder",
     .rows = rows,
