@@ -148,10 +148,12 @@ static int read_type(struct reader *reader, uint16_t *ret)
     if (memchr(text.data, 0, text.size)) {
         return BAD(reader, TYPE, text, "holds a NUL byte");
     }
-    char *copy = strndup(text.data, text.size);
+    char *copy = malloc(text.size + 1);
     if (!copy) {
         return out_of_memory(reader);
     }
+    memcpy(copy, text.data, text.size);
+    copy[text.size] = 0;
     data->types[data->type_count] = copy;
     *ret = (uint16_t)data->type_count++;
     return 0;
