@@ -107,6 +107,43 @@ def bad_files(folder, rows):
     check(done.returncode == 65 and "[USER_ID]" in done.stderr, "users file", done.stderr)
 
 
+def items_and_users(folder, rows):
+    """Items of a file come first, those that only interactions know behind them."""
+    items = write(os.path.join(folder, "items.csv"),
+                  [("unsold", '"A, title"', "x|y"), ("i3", "Three", "z")],
+                  "ITEM_ID,TITLE,GENRES")
+    users = write(os.path.join(folder, "people.csv"), [("u1", 30), ("u2", 40)],
+                  "USER_ID,AGE")
+    all_csv = write(os.path.join(folder, "rows.csv"), rows)
+    model = os.path.join(folder, "with-items")
+    done = run("train", "-i", all_csv, "-I", items, "-U", users, "-o", model, "-q",
+               "--set", "epochs=1", "--set", "hidden_dimension=32")
+    check(done.returncode == 0, "items and users", done.stderr)
+    check("2 rows of users" in done.stdout, "users are reported", done.stdout)
+    with open(os.path.join(model, "catalog.csv"), encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    check(lines[0] == "ITEM_ID,TITLE,GENRES", "columns of the catalogue", lines[0])
+    check(lines[1] == 'unsold,"A, title",x|y' and lines[2] == "i3,Three,z",
+          "items of the file", lines[1:3])
+    check(len(lines) == 1 + ITEMS + 1, "items of the interactions", len(lines))
+
+
+def kernels_of_openblas(all_csv):
+    """A core type older than the CPU does not stay."""
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        if "avx2" not in file.read():
+            return
+    environment = {**os.environ, "OPENBLAS_CORETYPE": "Prescott"}
+    arguments = ("train", "-i", all_csv, "-o", "/nowhere/to/be/written", "--set",
+                 "epochs=1", "--set", "hidden_dimension=32")
+    done = run(*arguments, env=environment)
+    check("Prescott" not in done.stderr, "OpenBLAS' kernels", done.stderr)
+    environment["EDDY_KEEP_BLAS_CORE"] = "1"
+    done = run(*arguments, env=environment)
+    check("warning" in done.stderr and "Prescott" in done.stderr, "poor kernels",
+          done.stderr)
+
+
 def one_seed_one_model(folder, all_csv):
     versions = {}
     for name, more in (("a", ["--threads", "1"]), ("b", ["--threads", "3"]),
@@ -196,6 +233,8 @@ def main():
         model = os.path.join(folder, "model")
         bad_command_lines(all_csv)
         bad_files(folder, rows)
+        items_and_users(folder, rows)
+        kernels_of_openblas(all_csv)
         one_seed_one_model(folder, all_csv)
         done = run("train", "-i", all_csv, "-o", model, "--recipe", "hrnn",
                    "--set", "holdout=1", *QUICK)
