@@ -248,9 +248,10 @@ void worker_give_up(struct eddy_worker *worker)
     struct eddy_err err = {0};
 
     worker_drop_batch(worker);
-    if (worker->phase == WORKER_RUNNING &&
-        eddy_kafka_out_flush(worker->sink, REVOKE_FLUSH_MS) &&
-        eddy_path_service(worker->path, &err) == 0)
+    if (!eddy_kafka_out_flush(worker->sink, REVOKE_FLUSH_MS))
+        eddy_kafka_out_purge(worker->sink); /* the next owner publishes it */
+    else if (worker->phase == WORKER_RUNNING &&
+             eddy_path_service(worker->path, &err) == 0)
         (void)eddy_path_tidy(worker->path, &err);
     worker_copy_offsets(worker);
     worker_release_all(worker);

@@ -351,6 +351,11 @@ bool eddy_kafka_out_flush(struct eddy_sink *sink, int timeout_ms)
     return rd_kafka_flush(of(sink)->kafka, timeout_ms) == RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
+void eddy_kafka_out_purge(struct eddy_sink *sink)
+{
+    (void)rd_kafka_purge(of(sink)->kafka, RD_KAFKA_PURGE_F_QUEUE); /* cannot fail so */
+}
+
 int eddy_kafka_out_health(const struct eddy_sink *sink, bool *ret_refused,
                           struct eddy_err *err)
 {

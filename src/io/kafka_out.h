@@ -13,6 +13,8 @@ int eddy_kafka_out_open(const struct eddy_kafka_options *options, const char *cl
 int eddy_kafka_out_fd(const struct eddy_sink *sink);
 /* Wait until everything handed over is reported: true, or the time is up. */
 bool eddy_kafka_out_flush(struct eddy_sink *sink, int timeout_ms);
+/* Give up what has not been sent yet; it is reported as failed. */
+void eddy_kafka_out_purge(struct eddy_sink *sink);
 /* The newest trouble with deliveries: 0 when the last report was a success, else EDDY_EKAFKA
  * or EDDY_EFATAL with its sentence. *ret_refused: Kafka does not allow it (authorization);
  * stays until a delivery succeeds. */
