@@ -12,6 +12,7 @@
 #include "app/tools.h"
 #include "core/kernel.h"
 #include "io/kafka.h"
+#include "io/kafka_settings.h"
 #include "io/redis_check.h"
 
 struct options {
@@ -161,6 +162,47 @@ static void check_topic(struct check *check, const char *topic, uint32_t partiti
         *ret_count = count;
 }
 
+/* Settings that lose data or grow without end; the rights to see them are optional. */
+static void check_settings(struct check *check, const char *topic, bool compacted)
+{
+    static const char *const names[] = {"cleanup.policy", "retention.ms"};
+    char values[2][EDDY_SETTING_SIZE];
+    struct eddy_err err = {0};
+    int r = eddy_kafka_topic_settings(&check->config->kafka, topic, names, 2, values,
+                                      (int)check->options->timeout_ms, &err);
+    bool compacts = r == 0 && strstr(values[0], "compact") != NULL;
+    if (r < 0)
+        say(check, OK, "settings", "of %s are not visible to this user", topic);
+    else if (compacts == compacted)
+        say(check, OK, "settings", "%s: cleanup.policy %s, retention.ms %s", topic,
+            values[0], values[1]);
+    else if (compacted)
+        say(check, WARN, "settings",
+            "%s: cleanup.policy is %s: a list disappears after retention.ms (%s); set "
+            "compact, so that every user's last list stays",
+            topic, values[0], values[1]);
+    else
+        say(check, WARN, "settings",
+            "%s: cleanup.policy is %s: compaction removes events, and a replay would come "
+            "to other states; set delete",
+            topic, values[0]);
+}
+
+static void check_log(struct check *check)
+{
+    struct eddy_err err = {0};
+    const char *topic = check->config->kafka.events;
+    uint64_t start = 0, end = 0;
+    int r =
+        eddy_kafka_admin_bounds(check->admin, topic, 0, (int)check->options->timeout_ms,
+                                &start, &end, &err);
+    if (r < 0)
+        fail(check, EDDY_EXIT_UNAVAILABLE, "log", err.text);
+    else
+        say(check, OK, "log", "%s partition 0 holds offsets %" PRIu64 " to %" PRIu64,
+            topic, start, end);
+}
+
 static void check_kafka(struct check *check)
 {
     const struct eddy_kafka_options *kafka = &check->config->kafka;
@@ -184,20 +226,15 @@ static void check_kafka(struct check *check)
                 events_config, &check->partitions);
     uint32_t wanted =
         check->partitions ? check->partitions : (uint32_t)check->options->partitions;
-    check_topic(check, kafka->lists, wanted, lists_config, NULL);
+    uint32_t lists = 0;
+    check_topic(check, kafka->lists, wanted, lists_config, &lists);
     check_topic(check, kafka->dead_letters, 1, dead_config, NULL);
     if (check->partitions > 0) {
-        uint64_t start = 0, end = 0;
-        r = eddy_kafka_admin_bounds(check->admin, kafka->events, 0,
-                                    (int)check->options->timeout_ms, &start, &end,
-                                    &err);
-        if (r < 0)
-            fail(check, EDDY_EXIT_UNAVAILABLE, "log", err.text);
-        else
-            say(check, OK, "log",
-                "%s partition 0 holds offsets %" PRIu64 " to %" PRIu64, kafka->events,
-                start, end);
+        check_settings(check, kafka->events, false);
+        check_log(check);
     }
+    if (lists > 0)
+        check_settings(check, kafka->lists, true);
 out:
     eddy_buf_fini(&report);
 }

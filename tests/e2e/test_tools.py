@@ -125,6 +125,16 @@ def tools(scratch, _arguments):
     check("warn    snapshot" in warned.out and "eddy deploy" in warned.out,
           "check says that a model is still to be deployed", warned.out)
 
+    check("eddy.lists: cleanup.policy compact" in warned.out
+          and "eddy.events: cleanup.policy delete" in warned.out,
+          "check shows the settings that matter", warned.out)
+    kafka.create_topic(server.brokers, "plain.lists", PARTITIONS)
+    wrong = scratch.run("check", "-c", group.file, "--set", "kafka.lists=plain.lists",
+                        "--json")
+    check(any(line["result"] == "warn" and "plain.lists" in line["text"]
+              and "set compact" in line["text"] for line in json.loads(wrong.out)),
+          "check warns of a list topic that is not compacted", wrong.out)
+
     stop_and_go_on(scratch, group, rows)
     # The log has to name a snapshot before its first event: begin anew, in other topics.
     group = Deployment(scratch, server, redis, PARTITIONS, file="second.yaml", group="second",
