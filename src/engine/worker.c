@@ -109,7 +109,7 @@ static void service(struct eddy_worker *worker)
         return;
     }
     if (rc && !worker->delivery.code)
-        eddy_log(EDDY_LOG_WARN, "worker", worker->fields, "%s; retrying", err.text);
+        eddy_log(EDDY_LOG_WARN, "worker", worker->fields, "%s", err.text);
     if (!rc && worker->delivery.code && worker->delivery.code != EDDY_EFULL)
         eddy_log(EDDY_LOG_INFO, "worker", worker->fields, "lists are delivered again");
     if (rc)
