@@ -307,10 +307,7 @@ static int start_loop(struct daemon *daemon, struct eddy_err *err)
                  {SIGHUP, on_reload_signal},
                  {SIGUSR2, on_dump_signal}};
     uint64_t tick_ms = TICK_MS;
-    int r = uv_loop_init(&daemon->loop);
-    if (r < 0)
-        return eddy_fail(err, EDDY_EFATAL, "event loop: %s", uv_strerror(r));
-    r = uv_async_init(&daemon->loop, &daemon->end, on_end);
+    int r = uv_async_init(&daemon->loop, &daemon->end, on_end);
     daemon->end.data = daemon;
     for (size_t i = 0; i < 4 && r == 0; i++) {
         r = uv_signal_init(&daemon->loop, &daemon->signals[i]);
@@ -389,18 +386,13 @@ static int exit_code(const struct eddy_err *err)
 static int serve(struct daemon *daemon)
 {
     struct eddy_err err = {0};
-    if (start(daemon, &err) < 0) {
-        eddy_log(EDDY_LOG_ERROR, "main", "", "%s", err.text);
-        if (daemon->supervisor)
-            eddy_supervisor_stop(daemon->supervisor);
-        eddy_service_stop(daemon->service);
-        return exit_code(&err);
-    }
-    (void)uv_run(&daemon->loop, UV_RUN_DEFAULT); /* until end_loop */
+    if (start(daemon, &err) < 0) /* the supervisor comes last: there is none */
+        end_loop(daemon);
+    (void)uv_run(&daemon->loop, UV_RUN_DEFAULT); /* until all handles are closed */
     eddy_service_stop(daemon->service);
     if (daemon->supervisor)
         (void)eddy_supervisor_join(daemon->supervisor, &err);
-    (void)uv_loop_close(&daemon->loop); /* all handles are closed */
+    (void)uv_loop_close(&daemon->loop); /* nothing is open in it */
     if (err.code)
         eddy_log(EDDY_LOG_ERROR, "main", "", "%s", err.text);
     eddy_log(EDDY_LOG_INFO, "main", "", "ended, exit code %d", exit_code(&err));
@@ -425,7 +417,7 @@ int eddy_cmd_run(int argc, char **argv)
         (void)sigaction(SIGPIPE, &ignore, NULL);
         eddy_thread_set_role(EDDY_ROLE_LOOP);
         set_up_log(daemon.config);
-        code = serve(&daemon);
+        code = uv_loop_init(&daemon.loop) == 0 ? serve(&daemon) : EDDY_EXIT_SOFTWARE;
     }
     tear_down(&daemon);
     return code;
