@@ -275,6 +275,10 @@ static void on_tick(uv_timer_t *timer)
         (void)eddy_notify("WATCHDOG=1");
     if (!daemon->stopping) {
         look_at_readiness(daemon);
+        /* Kafka or Redis may be away for longer than a start may take: that is waiting, no
+         * failure to start. */
+        if (!daemon->was_ready)
+            (void)eddy_notify("EXTEND_TIMEOUT_USEC=30000000");
     } else if (eddy_monotonic_ns() > daemon->give_up_ns) {
         eddy_log(EDDY_LOG_ERROR, "main", "",
                  "not drained within worker.drain_timeout; ending, the log will be "

@@ -53,6 +53,7 @@ def without_kafka(scratch):
     check("librdkafka" in json.loads(http(port, "/version")[1]), "/version is JSON")
     check("/metrics" in http(port, "/")[1], "the index names the routes")
     manager.wait("WATCHDOG=1")
+    manager.wait("EXTEND_TIMEOUT_USEC=")
 
     reload = "eddy_config_last_reload_successful"
     check(metrics(port)[reload] == 1, "the configuration was read")
