@@ -22,6 +22,7 @@ enum { EDDY_WORLD_GENRES = 12 };
 struct eddy_world *eddy_world_new(uint32_t items, uint32_t users, uint64_t seed);
 void eddy_world_free(struct eddy_world *world);
 
+/* Sizes of the world. */
 uint32_t eddy_world_items(const struct eddy_world *world);
 uint32_t eddy_world_users(const struct eddy_world *world);
 /* "item-00042", "user-0007": into ret, 16 bytes. */

@@ -57,7 +57,8 @@ static void quantiles_lie_in_the_bucket_of_the_observation(void)
     }
     for (double q = 0.05; q < 1; q += 0.05) {
         double want = (1000 + q * 99000) * 1000;
-        CHECK_NEAR(eddy_metric_quantile_ns(EDDY_M_STAGE_SCORE, q, NULL), want, want / 8);
+        CHECK_NEAR(eddy_metric_quantile_ns(EDDY_M_STAGE_SCORE, q, NULL), want,
+                   want / 8);
     }
     eddy_metric_observe_ns(metrics, EDDY_M_STAGE_LIST, UINT64_MAX);
     eddy_metric_observe_ns(metrics, EDDY_M_STAGE_LIST, 0);
