@@ -255,10 +255,10 @@ static void check_meta(struct check *check)
         char text[300];
         (void)snprintf(
             text, sizeof text,
-            "the states were made with %u partitions, topic %s has %u: states "
-            "and events would not meet; start with another group or another "
-            "Redis database, or point kafka.events at a topic with %u partitions",
-            stored, check->config->kafka.events, check->partitions, stored);
+            "the states were made with %u partitions, topic %s has %u: users would not "
+            "meet their states; write the events, keyed by user, into a new topic and "
+            "start a new group on it (deploy/README.md)",
+            stored, check->config->kafka.events, check->partitions);
         fail(check, EDDY_EXIT_CONFIG, "meta", text);
     } else {
         say(check, OK, "meta", "%u partitions", stored);
@@ -349,8 +349,8 @@ static void check_positions(struct check *check)
     }
     if (count == 0 && !check->config->model.initial[0])
         say(check, WARN, "snapshot",
-            "no partition has a snapshot yet and model.initial is not set: events are "
-            "remembered, but no list comes out until `eddy deploy -m MODEL -c FILE`");
+            "no partition has a snapshot yet and model.initial is not set: `eddy deploy -m "
+            "MODEL -c FILE` before the first event, partitions that begin with one wait");
 }
 
 static void check_models(struct check *check)

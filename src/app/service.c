@@ -216,27 +216,36 @@ static bool check_api(struct eddy_service *service,
     return ok;
 }
 
+/* Fills the checks, *ret_count of them: what /readyz and eddy_ready are made of. */
+static bool is_ready(struct eddy_service *service,
+                     struct eddy_health_check ret_checks[EDDY_HEALTH_COUNT],
+                     uint32_t *ret_count)
+{
+    struct eddy_supervisor *supervisor =
+        atomic_load_explicit(&service->supervisor, memory_order_acquire);
+    bool ready = false;
+    *ret_count = EDDY_HEALTH_COUNT;
+    if (supervisor) {
+        ready = eddy_supervisor_health(supervisor, ret_checks);
+    } else if (eddy_config_has_role(service->config, "worker")) {
+        *ret_count = 0; /* between the start of HTTP and of the workers */
+    } else {
+        ready = check_api(service, ret_checks);
+        *ret_count = 1;
+    }
+    return ready && !atomic_load_explicit(&service->draining, memory_order_relaxed);
+}
+
 static void get_readyz(void *context, const struct eddy_http_request *request,
                        struct eddy_http_response *response)
 {
     struct eddy_service *service = context;
     struct eddy_health_check checks[EDDY_HEALTH_COUNT];
     struct eddy_span verbose;
-    struct eddy_supervisor *supervisor =
-        atomic_load_explicit(&service->supervisor, memory_order_acquire);
-    uint32_t count = EDDY_HEALTH_COUNT;
-    bool ready = false;
+    uint32_t count = 0;
+    bool ready = is_ready(service, checks, &count);
     bool all = eddy_http_query(request, "verbose", &verbose);
-    if (supervisor) {
-        ready = eddy_supervisor_health(supervisor, checks);
-    } else if (eddy_config_has_role(service->config, "worker")) {
-        count = 0; /* between the start of HTTP and of the workers */
-    } else {
-        ready = check_api(service, checks);
-        count = 1;
-    }
-    bool draining = atomic_load_explicit(&service->draining, memory_order_relaxed);
-    response->status = ready && !draining ? 200 : 503;
+    response->status = ready ? 200 : 503;
     for (uint32_t i = 0; i < count; i++) {
         const struct eddy_health_check *check = &checks[i];
         if (all || !check->ok)
@@ -244,9 +253,9 @@ static void get_readyz(void *context, const struct eddy_http_request *request,
                             check->name, check->ok ? "ok" : "failed",
                             check->text[0] ? ": " : "", check->text);
     }
-    if (draining)
+    if (atomic_load_explicit(&service->draining, memory_order_relaxed))
         eddy_buf_puts(&response->body, "[-]draining: the process is about to end\n");
-    eddy_buf_puts(&response->body, response->status == 200 ? "ok\n" : "not ready\n");
+    eddy_buf_puts(&response->body, ready ? "ok\n" : "not ready\n");
 }
 
 /* ---- the process ----------------------------------------------------------------- */
@@ -254,9 +263,17 @@ static void get_readyz(void *context, const struct eddy_http_request *request,
 static void get_metrics(void *context, const struct eddy_http_request *request,
                         struct eddy_http_response *response)
 {
-    (void)context, (void)request;
+    static const char head[] =
+        "# HELP eddy_ready 1 while /readyz answers 200, else 0.\n"
+        "# TYPE eddy_ready gauge\n"
+        "eddy_ready ";
+    struct eddy_health_check checks[EDDY_HEALTH_COUNT];
+    uint32_t count = 0;
+    (void)request;
     response->content_type = "text/plain; version=0.0.4; charset=utf-8";
     eddy_metrics_print(&response->body);
+    eddy_buf_puts(&response->body, head);
+    eddy_buf_puts(&response->body, is_ready(context, checks, &count) ? "1\n" : "0\n");
 }
 
 static void get_version(void *context, const struct eddy_http_request *request,

@@ -117,9 +117,9 @@ int eddy_meta_settle(struct eddy_store *store, struct eddy_meta *meta,
         return eddy_fail(
             err, EDDY_ECONFIG,
             "partition count changed from %" PRIu32 " (%s:meta) to %" PRIu32
-            ": users would lose their states. Create a new topic of %" PRIu32
-            " (kafka.events), or use a new group, which replays the topic",
-            in_force.partitions, store->prefix, meta->partitions, in_force.partitions);
+            ": users would not meet their states. Write the events, keyed by user, into a "
+            "new topic and start a new group on it (deploy/README.md)",
+            in_force.partitions, store->prefix, meta->partitions);
     *meta = in_force;
     return 0;
 }

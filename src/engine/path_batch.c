@@ -237,8 +237,8 @@ static int add_event(struct eddy_path *path, struct path_pushed *pushed,
     if (!part->model) {
         return eddy_fail(
             err, EDDY_ENOMODEL,
-            "partition %u has an event at offset %llu and no model yet: name "
-            "a first one in the configuration",
+            "partition %u has an event at offset %llu and no model yet: name a first one "
+            "in model.initial (deploy/README.md: No model yet)",
             part->partition, (unsigned long long)pushed->record.offset);
     }
     int r = find_row(path, part, event->user, &row);

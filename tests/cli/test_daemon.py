@@ -47,6 +47,7 @@ def without_kafka(scratch):
     status, body = http(port, "/readyz?verbose")
     check(status == 503 and "[-]kafka failed: " in body, "/readyz says no and why", body)
     check(http(port, "/healthz")[0] == 503, "/healthz says the same")
+    check(metrics(port)["eddy_ready"] == 0, "so does the metric eddy_ready")
     status, body = http(port, "/config")
     check(status == 200 and json.loads(body)["kafka.brokers"]["value"] == "127.0.0.1:1"
           and "do-not-show" not in body, "/config shows values and no secret", body)
@@ -117,6 +118,7 @@ def role_api(scratch):
     daemon = scratch.worker("api", config, environment={"NOTIFY_SOCKET": manager.path})
     wait_until(lambda: http(port, "/readyz")[0] == 200, "/readyz")
     manager.wait("READY=1\nSTATUS=ready")
+    check(metrics(port)["eddy_ready"] == 1, "eddy_ready is 1")
     daemon.signal(signal.SIGHUP)
     manager.wait("RELOADING=1\nMONOTONIC_USEC=")
     manager.wait("\nREADY=1\n")
@@ -141,6 +143,7 @@ def role_api(scratch):
     check(status == 500 and "error" in json.loads(body), "a damaged state is said", body)
     redis.kill()
     wait_until(lambda: http(port, "/readyz")[0] == 503, "un-readiness")
+    check(metrics(port)["eddy_ready"] == 0, "eddy_ready is 0")
     check(http(port, "/v1/lists/u1")[0] == 503, "Redis away: 503")
     check(http(port, "/livez")[0] == 200, "and alive")
     redis.start()
