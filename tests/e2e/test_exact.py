@@ -44,6 +44,12 @@ class Faults:
         say(f"   {worker.name} goes on")
 
     def cut_redis(self):
+        # Not while a group is being formed: somebody has to have commits that he can lose.
+        wait_until(lambda: self.total("eddy_partitions_owned") == PARTITIONS,
+                   "an owner for every partition")
+        enough = self.total("eddy_commits_total{result=\"ok\"}") + 8 * PARTITIONS
+        wait_until(lambda: self.total("eddy_commits_total{result=\"ok\"}") > enough,
+                   "commits of these owners")
         self.redis.kill()
         cut, size = self.redis.cut_tail(self.picker, at_most=4 << 20)
         say(f"   Redis killed, {cut} of the {size} bytes of its log cut off")
@@ -79,9 +85,11 @@ class Faults:
 
     def count_rewinds(self):
         """Acquisitions that met a Redis older than what the same worker had committed."""
-        self.rewinds = sum(metrics(worker.port).get("eddy_rewinds_total", 0)
-                           for worker in self.group.alive())
+        self.rewinds = self.total("eddy_rewinds_total")
         return self.rewinds
+
+    def total(self, name):
+        return sum(metrics(worker.port).get(name, 0) for worker in self.group.alive())
 
 
 def schedule(picker, seconds, long):
