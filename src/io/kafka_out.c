@@ -76,6 +76,12 @@ static void give_ticket(struct kafka_out *out, struct ticket *ticket)
 
 static void note_trouble(struct kafka_out *out, int code, const char *text)
 {
+    char fatal[200] = "";
+
+    /* What befell the client as a whole says more than its code. */
+    if (code == RD_KAFKA_RESP_ERR__FATAL &&
+        rd_kafka_fatal_error(out->kafka, fatal, sizeof fatal))
+        text = fatal;
     (void)eddy_kafka_fail(&out->trouble, out->options, code, text);
     if (is_refusal(code))
         out->refused = true;
@@ -83,12 +89,7 @@ static void note_trouble(struct kafka_out *out, int code, const char *text)
 
 static void on_error(rd_kafka_t *kafka, int code, const char *text, void *opaque)
 {
-    char fatal[200] = "";
-
-    if (code == RD_KAFKA_RESP_ERR__FATAL) {
-        (void)rd_kafka_fatal_error(kafka, fatal, sizeof fatal);
-        text = fatal;
-    }
+    (void)kafka;
     /* "All brokers down" comes behind the reason and says less. */
     if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || of(opaque)->trouble.code == 0)
         note_trouble(of(opaque), code, text);
@@ -137,7 +138,7 @@ static int fail_produce(struct kafka_out *out, int code, struct eddy_err *err)
                          out->trouble.code ? ": " : "",
                          out->trouble.code ? out->trouble.text : "");
     note_trouble(out, code, NULL);
-    return eddy_kafka_fail(err, out->options, code, NULL);
+    return eddy_fail(err, out->trouble.code, "%s", out->trouble.text);
 }
 
 static int publish(struct eddy_sink *sink, uint32_t partition, struct eddy_span user,

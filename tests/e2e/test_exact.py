@@ -25,11 +25,13 @@ class Faults:
         self.scratch, self.group, self.kafka, self.redis = scratch, group, kafka, redis
         self.model, self.picker = model, picker
         self.guests = []
+        self.ended = []
         self.rewinds = 0
 
     def kill_worker(self):
         worker = self.picker.choice(self.group.alive())
         worker.kill()
+        self.ended.append(worker)
         say(f"   {worker.name} killed")
         time.sleep(self.picker.uniform(0.1, 1.5))
         say(f"   {self.group.start(ready=False).name} in its place")
@@ -77,6 +79,7 @@ class Faults:
         worker = alive[0] if alive else self.group.start()
         wait_ready(worker)
         code = worker.stop(90)
+        self.ended.append(worker)
         check(code == 0, f"{worker.name} leaves with 0", code)
 
     def deploy(self):
@@ -87,6 +90,10 @@ class Faults:
         """Acquisitions that met a Redis older than what the same worker had committed."""
         self.rewinds = self.total("eddy_rewinds_total")
         return self.rewinds
+
+    def vanished(self):
+        return [worker for worker in self.group.workers
+                if not worker.is_alive() and worker not in self.ended]
 
     def total(self, name):
         return sum(metrics(worker.port).get(name, 0) for worker in self.group.alive())
@@ -166,6 +173,8 @@ def exact(scratch, arguments):
           load.text()[-500:])
     group.wait_drained(600)
     say(f"the faulty run is at the end of the log after {time.monotonic() - begun:.1f} s")
+    check(not faults.vanished(), "no worker ended by itself",
+          [(w.name, w.popen.returncode, w.text()[-600:]) for w in faults.vanished()])
     group.check_lists("with faults")
     for worker in group.alive():
         check(worker.stop(90) == 0, f"{worker.name} drains and exits with 0",
