@@ -36,4 +36,13 @@ for pair in eddy.yaml.example:deploy/eddy.yaml.example README.md:pipelines/READM
         bad=1
     fi
 done
+# The runbook's table of metrics is written by hand around the names and help texts of
+# src/base/metric_table.h: every one of them has to be there, as it is there.
+while IFS=$'\t' read -r name help; do
+    grep -qF "| \`$name\` |" deploy/README.md && grep -qF "$help" deploy/README.md || {
+        echo "deploy/README.md: metric $name is missing or described otherwise: $help"
+        bad=1
+    }
+done < <(sed -n 's/^ *XX([A-Z_]*, *EDDY_[A-Z]*, *"\([^"]*\)", *".*", "\([^"]*\)").*$/\1\t\2/p' \
+    src/base/metric_table.h | sort -u)
 exit "$bad"
