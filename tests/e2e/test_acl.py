@@ -10,7 +10,7 @@ import os
 import re
 
 from harness import (ROOT, Deployment, Kafka, Redis, RedisError, check, data, http, kafka,
-                     main, say, train, wait_until)
+                     main, say, train, wait_ready, wait_until)
 
 PARTITIONS = 3
 ADMIN = {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN",
@@ -24,6 +24,16 @@ def documented_rule(password):
     return re.sub(r">\S+", ">" + password, rule)
 
 
+def documented_rights(user):
+    """(resource type, name, operation) of the kafka-acls.sh lines of deploy/README.md."""
+    text = open(os.path.join(ROOT, "deploy", "README.md")).read()
+    return [({"topic": kafka.TOPIC, "group": kafka.GROUP}[kind], name,
+             {"Read": kafka.READ, "Write": kafka.WRITE}[operation])
+            for operation, kind, name in re.findall(
+                rf"^kafka-acls.sh .* --allow-principal User:{user} --operation (\w+) "
+                r"--(\w+) (\S+)$", text, re.MULTILINE)]
+
+
 def acl(scratch, _arguments):
     redis = Redis(scratch, unix=True, acl=["default on >boss ~* &* +@all",
                                            documented_rule("s3cret-word")]).start()
@@ -34,7 +44,7 @@ def acl(scratch, _arguments):
         "listener.name.sasl_plaintext.plain.sasl.jaas.config":
             'org.apache.kafka.common.security.plain.PlainLoginModule required '
             'username="admin" password="admin-secret" user_admin="admin-secret" '
-            'user_eddy="eddy-secret" user_other="other-secret";',
+            'user_eddy="eddy-secret" user_operator="operator-secret";',
         "authorizer.class.name":
             "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "super.users": "User:admin;User:ANONYMOUS",
@@ -63,15 +73,16 @@ def acl(scratch, _arguments):
                and http(worker.port, "/readyz")[0] == 503,
                "/readyz to say that the broker refuses")
     say(http(worker.port, "/readyz?verbose")[1].strip().replace("\n", " | ")[:300])
-    check(worker.stop() == 0, "SIGTERM ends it")
 
-    kafka.allow(server.brokers, ADMIN, "User:eddy", [
-        (kafka.TOPIC, "eddy.events", kafka.READ),
-        (kafka.TOPIC, "eddy.lists", kafka.WRITE),
-        (kafka.TOPIC, "eddy.dlq", kafka.WRITE),
-        (kafka.GROUP, "eddy", kafka.READ),
-    ])
-    worker = group.start()
+    check(documented_rights("eddy") == [(kafka.TOPIC, "eddy.events", kafka.READ),
+                                        (kafka.TOPIC, "eddy.lists", kafka.WRITE),
+                                        (kafka.TOPIC, "eddy.dlq", kafka.WRITE),
+                                        (kafka.GROUP, "eddy", kafka.READ)],
+          "the runbook's rights of a worker are read", documented_rights("eddy"))
+    for name in ("eddy", "operator"):
+        kafka.allow(server.brokers, ADMIN, f"User:{name}", documented_rights(name))
+    wait_ready(worker)
+    say("ok: with them granted it goes on by itself")
     events = data.write_csv(scratch.path("events.csv"), rows)
     scratch.run("load", "-c", admin.file, "-i", events, "--quiet")
     # A bad record, for the right to write dead letters.
@@ -79,18 +90,28 @@ def acl(scratch, _arguments):
     producer.send("eddy.events", b"no event", key=b"u1", partition=0)
     producer.flush()
     producer.close()
-    end = [high for _low, high in kafka.bounds(server.brokers, "eddy.events", PARTITIONS,
-                                               ADMIN)]
 
     def drained():
         positions = [group.position(p) for p in range(PARTITIONS)]
-        return all(p and p["offset"] >= e for p, e in zip(positions, end))
+        ends = [high for _low, high in kafka.bounds(server.brokers, "eddy.events",
+                                                    PARTITIONS, ADMIN)]
+        return all(p and p["offset"] >= e for p, e in zip(positions, ends))
     wait_until(drained, "the worker to reach the end of the log", 60)
     letters = kafka.partitions_of(server.brokers, "eddy.dlq", ADMIN)
     check(sum(high - low for low, high in kafka.bounds(server.brokers, "eddy.dlq", letters,
                                                        ADMIN)) == 1,
           "the dead letter is in its topic")
-    scratch.run("replay", "-c", admin.file, "--compare")
+    operator = Deployment(scratch, server, redis, PARTITIONS, "operator.yaml",
+                          redis__user="eddy", redis__password_file=secret, **sasl,
+                          **{"kafka__sasl.username": "operator",
+                             "kafka__sasl.password": "operator-secret"})
+    for words in (("deploy", "-m", model, "--wait"), ("load", "-i", events, "--limit", 5),
+                  ("dlq", "list"), ("inspect", "event", "0:0"), ("inspect", "offset"),
+                  ("inspect", "outbox")):
+        scratch.run(*words, "-c", operator.file)
+        say(f"ok: an operator may {words[0]}")
+    wait_until(drained, "the worker to reach the end of the log again", 60)
+    scratch.run("replay", "-c", operator.file, "--compare")
     say("replay agrees")
     checked = scratch.run("check", "-c", group.file, expect=None)
     check(checked.code == 0 and "FAILED" not in checked.out,
