@@ -10,6 +10,12 @@
  * else the library repeats by itself, for ever (message.timeout.ms=0): what waits here is
  * bounded by its queue and by the outbox.
  *
+ * An idempotent producer can end for good: librdkafka before 2.3 loses count of its
+ * sequence when a broker dies under load (its issue 4438, met by tests/e2e/test_exact.py
+ * with 2.0.2) and refuses every record from then on. A new producer is all that it takes:
+ * what was on its way is reported as failed, so its owners produce it again, as they would
+ * after a restart of the process.
+ *
  * Authorization errors are reported by the library per record; they are kept until a
  * delivery succeeds, so that readiness can show them. */
 #include "io/kafka_out.h"
@@ -23,6 +29,8 @@
 
 #include "base/clock.h"
 
+enum { RENEW_REPORTS_MS = 2000 };
+
 struct ticket {
     struct ticket *next;
     uint64_t revision;
@@ -30,12 +38,18 @@ struct ticket {
     bool letter;
 };
 
+struct producer {
+    rd_kafka_t *kafka;
+    rd_kafka_topic_t *lists, *letters;
+};
+
 struct kafka_out {
     struct eddy_sink base;
     const struct eddy_kafka_options *options;
-    rd_kafka_t *kafka;
-    rd_kafka_topic_t *lists, *letters;
+    char *client;
     int fd;
+    struct producer producer;
+    bool broken; /* the producer has ended: poll opens another one */
     struct ticket *free_tickets;
     uint64_t letters_waiting;      /* handed over, no report yet */
     struct eddy_err letter_failed; /* first failure since the last settle */
@@ -78,10 +92,14 @@ static void note_trouble(struct kafka_out *out, int code, const char *text)
 {
     char fatal[200] = "";
 
-    /* What befell the client as a whole says more than its code. */
-    if (code == RD_KAFKA_RESP_ERR__FATAL &&
-        rd_kafka_fatal_error(out->kafka, fatal, sizeof fatal))
-        text = fatal;
+    if (code == RD_KAFKA_RESP_ERR__FATAL) {
+        /* What befell the producer as a whole says more than the code of one record. */
+        (void)rd_kafka_fatal_error(out->producer.kafka, fatal, sizeof fatal);
+        (void)eddy_fail(&out->trouble, EDDY_EKAFKA,
+                        "Kafka producer is opened again after: %.180s", fatal);
+        out->broken = true;
+        return;
+    }
     (void)eddy_kafka_fail(&out->trouble, out->options, code, text);
     if (is_refusal(code))
         out->refused = true;
@@ -122,10 +140,83 @@ static void on_report(rd_kafka_t *kafka, const rd_kafka_message_t *message,
     give_ticket(out, ticket);
 }
 
+/* ---- the producer ---- */
+
+/* On failure *ret may be half made; end_producer takes it. */
+static int start_producer(struct kafka_out *out, struct producer *ret,
+                          struct eddy_err *err)
+{
+    static const uint64_t one = 1;
+    rd_kafka_queue_t *queue = NULL;
+    char reason[200] = "";
+    rd_kafka_conf_t *conf =
+        eddy_kafka_conf_new(out->options, EDDY_KAFKA_PRODUCER, out->client, err);
+
+    if (!conf)
+        return EDDY_ECONFIG;
+    rd_kafka_conf_set_error_cb(conf, on_error);
+    rd_kafka_conf_set_dr_msg_cb(conf, on_report);
+    rd_kafka_conf_set_opaque(conf, out);
+    ret->kafka = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
+    if (!ret->kafka) {
+        rd_kafka_conf_destroy(conf);
+        return eddy_fail(err, EDDY_ECONFIG, "Kafka producer: %s", reason);
+    }
+    ret->lists = rd_kafka_topic_new(ret->kafka, out->options->lists, NULL);
+    ret->letters = rd_kafka_topic_new(ret->kafka, out->options->dead_letters, NULL);
+    if (!ret->lists || !ret->letters)
+        return eddy_fail(err, EDDY_ECONFIG, "kafka.lists or kafka.dead_letters: %s",
+                         rd_kafka_err2str(rd_kafka_last_error()));
+    queue = rd_kafka_queue_get_main(ret->kafka);
+    rd_kafka_queue_io_event_enable(queue, out->fd, &one, sizeof one);
+    rd_kafka_queue_destroy(queue);
+    return 0;
+}
+
+/* What has not been reported yet is, as failed, within timeout_ms. */
+static void end_producer(struct producer *producer, int timeout_ms)
+{
+    if (producer->kafka) {
+        (void)rd_kafka_purge(producer->kafka,
+                             RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        (void)rd_kafka_flush(producer->kafka, timeout_ms);
+    }
+    if (producer->lists)
+        rd_kafka_topic_destroy(producer->lists);
+    if (producer->letters)
+        rd_kafka_topic_destroy(producer->letters);
+    if (producer->kafka)
+        rd_kafka_destroy(producer->kafka);
+}
+
+/* A new producer in the place of one that has ended. */
+static void renew(struct kafka_out *out)
+{
+    struct producer fresh = {0};
+    struct eddy_err why = out->trouble, err = {0};
+
+    if (start_producer(out, &fresh, &err)) {
+        end_producer(&fresh, 0);
+        out->trouble = err; /* the next poll tries again */
+        return;
+    }
+    end_producer(&out->producer, RENEW_REPORTS_MS);
+    out->producer = fresh;
+    if (out->letters_waiting > 0 && !out->letter_failed.code)
+        out->letter_failed = why;
+    out->letters_waiting = 0;
+    out->trouble = why;
+    out->broken = false;
+}
+
 static void poll_out(struct eddy_sink *sink)
 {
-    while (rd_kafka_poll(of(sink)->kafka, 0) > 0) {
+    struct kafka_out *out = of(sink);
+
+    while (rd_kafka_poll(out->producer.kafka, 0) > 0) {
     }
+    if (out->broken)
+        renew(out);
 }
 
 /* ---- produce ---- */
@@ -138,7 +229,9 @@ static int fail_produce(struct kafka_out *out, int code, struct eddy_err *err)
                          out->trouble.code ? ": " : "",
                          out->trouble.code ? out->trouble.text : "");
     note_trouble(out, code, NULL);
-    return eddy_fail(err, out->trouble.code, "%s", out->trouble.text);
+    /* A producer that has ended takes nothing; poll opens the next one. */
+    return eddy_fail(err, out->broken ? EDDY_EFULL : out->trouble.code, "%s",
+                     out->trouble.text);
 }
 
 static int publish(struct eddy_sink *sink, uint32_t partition, struct eddy_span user,
@@ -152,7 +245,7 @@ static int publish(struct eddy_sink *sink, uint32_t partition, struct eddy_span 
         return eddy_fail(err, EDDY_ENOMEM, "no memory for a record of the list topic");
     ticket->partition = partition;
     ticket->revision = revision;
-    code = rd_kafka_producev(out->kafka, RD_KAFKA_V_RKT(out->lists),
+    code = rd_kafka_producev(out->producer.kafka, RD_KAFKA_V_RKT(out->producer.lists),
                              RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA),
                              RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
                              RD_KAFKA_V_KEY(user.data, user.size),
@@ -213,7 +306,7 @@ static int bury(struct eddy_sink *sink, const struct eddy_record *record, int co
     }
     ticket->letter = true;
     refused = rd_kafka_producev(
-        out->kafka, RD_KAFKA_V_RKT(out->letters),
+        out->producer.kafka, RD_KAFKA_V_RKT(out->producer.letters),
         RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA),
         RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
         RD_KAFKA_V_KEY(record->key.data, record->key.size),
@@ -236,7 +329,7 @@ static int settle(struct eddy_sink *sink, int timeout_ms, struct eddy_err *err)
     struct eddy_err failed;
 
     while (out->letters_waiting > 0 && eddy_monotonic_ns() < end_ns)
-        (void)rd_kafka_poll(out->kafka, 5);
+        (void)rd_kafka_poll(out->producer.kafka, 5);
     failed = out->letter_failed;
     out->letter_failed.code = 0;
     if (failed.code)
@@ -258,17 +351,7 @@ static void close_out(struct eddy_sink *sink)
     struct kafka_out *out = of(sink);
 
     out->base.done = NULL;
-    if (out->kafka) {
-        (void)rd_kafka_purge(out->kafka,
-                             RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-        (void)rd_kafka_flush(out->kafka, 100); /* reports of what was purged: tickets */
-    }
-    if (out->lists)
-        rd_kafka_topic_destroy(out->lists);
-    if (out->letters)
-        rd_kafka_topic_destroy(out->letters);
-    if (out->kafka)
-        rd_kafka_destroy(out->kafka);
+    end_producer(&out->producer, 100);
     if (out->fd >= 0)
         (void)close(out->fd);
     while (out->free_tickets) {
@@ -276,6 +359,7 @@ static void close_out(struct eddy_sink *sink)
         out->free_tickets = ticket->next;
         free(ticket);
     }
+    free(out->client);
     free(out);
 }
 
@@ -287,53 +371,24 @@ static const struct eddy_sink_ops kafka_ops = {
     .poll = poll_out,
 };
 
-static int start(struct kafka_out *out, rd_kafka_conf_t *conf, struct eddy_err *err)
-{
-    static const uint64_t one = 1;
-    rd_kafka_queue_t *queue = NULL;
-    char reason[200] = "";
-
-    rd_kafka_conf_set_error_cb(conf, on_error);
-    rd_kafka_conf_set_dr_msg_cb(conf, on_report);
-    rd_kafka_conf_set_opaque(conf, out);
-    out->kafka = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
-    if (!out->kafka) {
-        rd_kafka_conf_destroy(conf);
-        return eddy_fail(err, EDDY_ECONFIG, "Kafka producer: %s", reason);
-    }
-    out->lists = rd_kafka_topic_new(out->kafka, out->options->lists, NULL);
-    out->letters = rd_kafka_topic_new(out->kafka, out->options->dead_letters, NULL);
-    if (!out->lists || !out->letters)
-        return eddy_fail(err, EDDY_ECONFIG, "kafka.lists or kafka.dead_letters: %s",
-                         rd_kafka_err2str(rd_kafka_last_error()));
-    out->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (out->fd < 0)
-        return eddy_fail(err, EDDY_EIO, "no file descriptor for a Kafka producer");
-    queue = rd_kafka_queue_get_main(out->kafka);
-    rd_kafka_queue_io_event_enable(queue, out->fd, &one, sizeof one);
-    rd_kafka_queue_destroy(queue);
-    return 0;
-}
-
 int eddy_kafka_out_open(const struct eddy_kafka_options *options, const char *client,
                         struct eddy_sink **ret, struct eddy_err *err)
 {
     struct kafka_out *out = calloc(1, sizeof *out);
-    rd_kafka_conf_t *conf =
-        eddy_kafka_conf_new(options, EDDY_KAFKA_PRODUCER, client, err);
     int rc = 0;
 
-    if (!conf || !out) {
-        free(out);
-        if (conf)
-            rd_kafka_conf_destroy(conf);
-        return conf ? eddy_fail(err, EDDY_ENOMEM, "no memory for a Kafka producer")
-                    : EDDY_ECONFIG;
-    }
+    if (!out)
+        return eddy_fail(err, EDDY_ENOMEM, "no memory for a Kafka producer");
     out->base.ops = &kafka_ops;
     out->options = options;
-    out->fd = -1;
-    rc = start(out, conf, err);
+    out->client = strdup(client);
+    out->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (!out->client)
+        rc = eddy_fail(err, EDDY_ENOMEM, "no memory for a Kafka producer");
+    else if (out->fd < 0)
+        rc = eddy_fail(err, EDDY_EIO, "no file descriptor for a Kafka producer");
+    else
+        rc = start_producer(out, &out->producer, err);
     if (rc) {
         close_out(&out->base);
         return rc;
@@ -349,12 +404,21 @@ int eddy_kafka_out_fd(const struct eddy_sink *sink)
 
 bool eddy_kafka_out_flush(struct eddy_sink *sink, int timeout_ms)
 {
-    return rd_kafka_flush(of(sink)->kafka, timeout_ms) == RD_KAFKA_RESP_ERR_NO_ERROR;
+    return rd_kafka_flush(of(sink)->producer.kafka, timeout_ms) ==
+           RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 void eddy_kafka_out_purge(struct eddy_sink *sink)
 {
-    (void)rd_kafka_purge(of(sink)->kafka, RD_KAFKA_PURGE_F_QUEUE); /* cannot fail so */
+    (void)rd_kafka_purge(of(sink)->producer.kafka,
+                         RD_KAFKA_PURGE_F_QUEUE); /* cannot fail so */
+}
+
+void eddy_kafka_out_break(struct eddy_sink *sink)
+{
+    (void)rd_kafka_test_fatal_error(of(sink)->producer.kafka,
+                                    RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER,
+                                    "as a test asked");
 }
 
 int eddy_kafka_out_health(const struct eddy_sink *sink, bool *ret_refused,

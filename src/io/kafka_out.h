@@ -16,9 +16,11 @@ bool eddy_kafka_out_flush(struct eddy_sink *sink, int timeout_ms);
 /* Give up what has not been sent yet; it is reported as failed. */
 void eddy_kafka_out_purge(struct eddy_sink *sink);
 /* The newest trouble with deliveries: 0 when the last report was a success, else EDDY_EKAFKA
- * or EDDY_EFATAL with its sentence. *ret_refused: Kafka does not allow it (authorization);
+ * with its sentence. *ret_refused: Kafka does not allow it (authorization);
  * stays until a delivery succeeds. */
 int eddy_kafka_out_health(const struct eddy_sink *sink, bool *ret_refused,
                           struct eddy_err *err);
+/* The producer ends for good, as when a broker has lost its sequence. Tests only. */
+void eddy_kafka_out_break(struct eddy_sink *sink);
 
 #endif

@@ -108,6 +108,35 @@ static void a_confirmed_list_is_reported_with_its_revision(void)
     eddy_sink_close(sink);
 }
 
+static void a_producer_that_has_ended_is_replaced(void)
+{
+    struct eddy_sink *sink = open_sink();
+    int fd = eddy_kafka_out_fd(sink);
+    struct eddy_err err = {0};
+    bool refused = true;
+
+    CHECK_INT(eddy_sink_publish(sink, 0, eddy_span_of("u"), 1, eddy_span_of("l"), &err),
+              0);
+    CHECK(wait_reports(sink, 1));
+    CHECK_INT(reports.good, 1);
+    /* One more on its way: it must be reported, as confirmed or failed, not forgotten. */
+    CHECK_INT(eddy_sink_publish(sink, 0, eddy_span_of("u"), 2, eddy_span_of("l"), &err),
+              0);
+    eddy_kafka_out_break(sink);
+    CHECK_INT(eddy_sink_publish(sink, 0, eddy_span_of("u"), 3, eddy_span_of("l"), &err),
+              EDDY_EFULL);
+    CHECK(strstr(err.text, "as a test asked"));
+    CHECK(wait_reports(sink, 2));
+    eddy_sink_poll(sink);
+    CHECK_INT(eddy_kafka_out_fd(sink), fd);
+    CHECK_INT(publish_until_taken(sink, &err), 0);
+    CHECK(wait_reports(sink, 3));
+    CHECK(reports.good >= 2);
+    CHECK_INT(reports.last_code, 0);
+    CHECK_INT(eddy_kafka_out_health(sink, &refused, &err), 0);
+    eddy_sink_close(sink);
+}
+
 static struct eddy_span header(const struct eddy_record *record, const char *name)
 {
     const void *value = NULL;
@@ -288,6 +317,7 @@ int main(void)
                                           .instance = texts[5],
                                           .assignment = texts[6]};
     RUN(a_confirmed_list_is_reported_with_its_revision);
+    RUN(a_producer_that_has_ended_is_replaced);
     RUN(a_dead_letter_keeps_what_it_was_and_says_why);
     RUN(a_refusal_is_reported_kept_and_ends_with_a_success);
     RUN(a_dead_letter_that_fails_makes_settle_fail_once);
