@@ -316,7 +316,7 @@ static void print_help(const struct eddy_args *args)
         (void)snprintf(help, sizeof help, "%s%s%s%s%s", row->help,
                        row->choices && row->value ? " One of " : "",
                        row->choices && row->value ? row->choices : "",
-                       row->required ? " Required." : "",
+                       row->required ? " (required)" : "",
                        row->type == EDDY_ARG_LIST ? " May be repeated." : "");
         print_row(row->name, row->letter, row->type == EDDY_ARG_FLAG ? NULL : value,
                   help);
