@@ -349,8 +349,8 @@ static void check_positions(struct check *check)
     }
     if (count == 0 && !check->config->model.initial[0])
         say(check, WARN, "snapshot",
-            "no partition has a snapshot yet and model.initial is not set: `eddy deploy -m "
-            "MODEL -c FILE` before the first event, partitions that begin with one wait");
+            "no partition has a snapshot yet and model.initial is not set: events are "
+            "remembered, and lists begin with `eddy deploy -m MODEL -c FILE`");
 }
 
 static void check_models(struct check *check)

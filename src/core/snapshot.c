@@ -256,6 +256,36 @@ int eddy_snapshot_decode(const struct eddy_snapshot_files *files,
     return 0;
 }
 
+/* A network needs an item, so it has one that no catalogue entry leads to. */
+struct eddy_snapshot *eddy_snapshot_empty(const struct eddy_kernels *kernels)
+{
+    struct eddy_snapshot *snapshot = calloc(1, sizeof *snapshot);
+    if (!snapshot) {
+        return NULL;
+    }
+    struct eddy_manifest *manifest = &snapshot->manifest;
+    manifest->shape =
+        (struct eddy_shape){.items = 1, .hidden = 16, .layers = 1, .types = 1};
+    manifest->session_gap_s = 1800;
+    manifest->recent_events = 100;
+    manifest->types[0] = strdup("");
+    snapshot->catalog = eddy_catalog_new();
+    snapshot->popularity = calloc(1, sizeof *snapshot->popularity);
+    bool ok = manifest->types[0] && snapshot->catalog && snapshot->popularity &&
+              eddy_layout_init(&snapshot->layout, &manifest->shape, NULL) == 0 &&
+              eddy_map_init(&snapshot->type_index, 1) == 0;
+    snapshot->params = ok ? eddy_params_new(&snapshot->layout) : NULL;
+    if (snapshot->params) {
+        snapshot->hrnn = eddy_hrnn_new(&snapshot->layout, snapshot->params, kernels);
+    }
+    if (!snapshot->hrnn) {
+        destroy(snapshot);
+        return NULL;
+    }
+    atomic_store_explicit(&snapshot->references, 1, memory_order_relaxed);
+    return snapshot;
+}
+
 /* ---- references --------------------------------------------------------------------- */
 
 struct eddy_snapshot *eddy_snapshot_acquire(struct eddy_snapshot *snapshot)

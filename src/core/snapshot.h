@@ -79,6 +79,11 @@ int eddy_snapshot_encode(struct eddy_manifest *manifest,
                          struct eddy_buf *ret_model, struct eddy_buf *ret_catalog,
                          struct eddy_buf *ret_manifest, struct eddy_err *err);
 
+/* The snapshot of a deployment that has no model yet: version "", no items, so that events
+ * are remembered by their hashes and nothing is stepped, scored or listed. One reference.
+ * NULL: memory. */
+struct eddy_snapshot *eddy_snapshot_empty(const struct eddy_kernels *kernels);
+
 /* One more reference, and one less: the last release frees. Thread: any. */
 struct eddy_snapshot *eddy_snapshot_acquire(struct eddy_snapshot *snapshot);
 void eddy_snapshot_release(struct eddy_snapshot *snapshot); /* NULL is fine */

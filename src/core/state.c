@@ -74,7 +74,8 @@ bool eddy_state_is_stale(const struct eddy_state *state,
                          const struct eddy_snapshot *snapshot)
 {
     if (state->snapshot[0] == '\0') {
-        return false;
+        /* New, or from before the first model: then what is remembered has to be stepped. */
+        return state->recent_count > 0 && snapshot->manifest.version[0] != '\0';
     }
     return memcmp(state->snapshot, snapshot->manifest.version,
                   sizeof state->snapshot) != 0 ||
@@ -160,7 +161,9 @@ enum eddy_fold eddy_state_fold(struct eddy_state *state, const struct eddy_event
     }
     int64_t ts_s = ts_ms / 1000;
     uint32_t id = event->id.data ? (uint32_t)eddy_hash64(event->id) : 0;
-    if (state->snapshot[0] == '\0') {
+    if (snapshot->manifest.version[0] == '\0') {
+        state->hidden_count = 0; /* no model yet: nothing encodes */
+    } else if (state->snapshot[0] == '\0') {
         zero_hidden(state, snapshot);
     }
     state->revision = offset + 1;

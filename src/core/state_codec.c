@@ -122,7 +122,7 @@ static const char *check_numbers(const struct blob *blob)
         (blob->stepped_s < 0) != (blob->step_count == 0)) {
         return "its times contradict each other";
     }
-    if (blob->snapshot.size == 0 && (blob->hidden.size > 0 || !is_new)) {
+    if (blob->snapshot.size == 0 && (blob->hidden.size > 0 || blob->step_count > 0)) {
         return "it has a hidden state and no snapshot";
     }
     return NULL;

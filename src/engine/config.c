@@ -46,8 +46,8 @@ static const struct eddy_option model_table[] = {
     {"model.folder", EDDY_OPTION_TEXT, FIELD(folder), "/var/lib/eddy/models", 0, 0,
      NULL, 0, "Holds one sub-folder per model version, as `eddy deploy` puts them."},
     {"model.initial", EDDY_OPTION_TEXT, FIELD(initial), "", 0, 0, NULL, 0,
-     "Version (16 hex digits) that partitions without a position start with; empty: the "
-     "first deploy has to come before the first event."},
+     "Version (16 hex digits) that a new deployment's partitions begin with; empty: events "
+     "are remembered, and lists begin with the first `eddy deploy`."},
 };
 static const struct eddy_option list_table[] = {
     {"list.size", EDDY_OPTION_INT, FIELD(list_size), "25", 1, 500, NULL, 0,

@@ -102,7 +102,9 @@ static bool fold(struct eddy_path *path, struct path_row *row,
         eddy_path_count(path, EDDY_M_EVENTS_APPLIED, 1);
         return true;
     case EDDY_FOLD_UNKNOWN:
-        row->moved = event->offset + 1;
+        if (model->snapshot->manifest.version[0] != 0) {
+            row->moved = event->offset + 1; /* without a model there is no list */
+        }
         eddy_path_count(path, EDDY_M_UNKNOWN_ITEMS, 1);
         return false;
     case EDDY_FOLD_DUPLICATE:

@@ -21,7 +21,13 @@ static int open_model(struct eddy_path *path, const char *version,
     if (!model) {
         return eddy_fail(err, EDDY_ENOMEM, "no memory for model %s", version);
     }
-    int r = eddy_registry_get(path->registry, version, &model->snapshot, err);
+    int r = 0;
+    if (version[0] == 0) {
+        model->snapshot = eddy_snapshot_empty(eddy_kernels_get());
+        r = model->snapshot ? 0 : eddy_fail(err, EDDY_ENOMEM, "no memory for a model");
+    } else {
+        r = eddy_registry_get(path->registry, version, &model->snapshot, err);
+    }
     if (r < 0) {
         free(model);
         return r;
@@ -233,13 +239,6 @@ static int add_event(struct eddy_path *path, struct path_pushed *pushed,
                 place, partitions);
             return bury(path, pushed, EDDY_EPLACE, text, err);
         }
-    }
-    if (!part->model) {
-        return eddy_fail(
-            err, EDDY_ENOMODEL,
-            "partition %u has an event at offset %llu and no model yet: name a first one "
-            "in model.initial (deploy/README.md: No model yet)",
-            part->partition, (unsigned long long)pushed->record.offset);
     }
     int r = find_row(path, part, event->user, &row);
     if (r != TAKEN) {

@@ -63,7 +63,7 @@ static int encode_outbox(struct eddy_path *path, struct path_part *part,
 static int encode_default(struct eddy_path *path, const struct path_part *part,
                           const struct eddy_policy *policy, struct eddy_span *ret)
 {
-    if (!part->default_due || !part->model) {
+    if (!part->default_due || part->model->snapshot->manifest.version[0] == 0) {
         *ret = (struct eddy_span){NULL, 0};
         return 0;
     }

@@ -178,11 +178,9 @@ static int acquire_part(struct eddy_path *path, struct path_part *part,
                sizeof position.snapshot);
         position.policy = path->options.initial_policy;
     }
-    if (position.snapshot[0] != 0) {
-        r = eddy_path_model_take(path, position.snapshot, &model, err);
-        if (r < 0) {
-            return r;
-        }
+    r = eddy_path_model_take(path, position.snapshot, &model, err);
+    if (r < 0) {
+        return r;
     }
     eddy_path_model_drop(path, part->model); /* after the take: it may be the same */
     part->model = model;
@@ -199,7 +197,7 @@ static int acquire_part(struct eddy_path *path, struct path_part *part,
     if (path->publisher && outbox.size > 0) {
         r = publish_again(path, part->partition, outbox, err);
     }
-    if (r == 0 && part->default_due && part->model) {
+    if (r == 0 && part->default_due && position.snapshot[0] != 0) {
         r = eddy_path_commit_idle(path, part, err);
     }
     return r;

@@ -181,7 +181,7 @@ static void check_replay(struct sim *sim, struct eddy_store *live)
     struct eddy_store *store = NULL;
     struct eddy_digest digests[2];
     struct eddy_err err = {0};
-    memcpy(options.initial_snapshot, sim->models->version[0],
+    memcpy(options.initial_snapshot, sim->world->initial,
            sizeof options.initial_snapshot);
     if (eddy_replay(&options, sim->models->registry, next_record, &cursor, &memory,
                     &store, &err) < 0) {

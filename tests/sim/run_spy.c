@@ -377,7 +377,7 @@ bool sim_worker_start(struct sim *sim, struct sim_worker *worker)
     char name[32];
     memset(worker, 0, sizeof *worker);
     worker->sim = sim;
-    memcpy(options.initial_snapshot, sim->models->version[0],
+    memcpy(options.initial_snapshot, sim->world->initial,
            sizeof options.initial_snapshot);
     (void)snprintf(name, sizeof name, "worker%u:%u", (unsigned)(worker - sim->workers),
                    eddy_rng_below(&sim->rng, 1000000));

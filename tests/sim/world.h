@@ -22,6 +22,7 @@ enum {
 struct world_models {
     struct eddy_registry *registry;
     char version[WORLD_MODELS][EDDY_SNAPSHOT_ID_SIZE];
+    struct eddy_snapshot *none;                   /* of a log without a model so far */
     struct eddy_snapshot *snapshot[WORLD_MODELS]; /* references */
 };
 struct world_models *world_models_new(void);
@@ -53,6 +54,8 @@ struct world {
     uint64_t seed;
     const struct world_models *models;
     uint32_t partitions;
+    bool modelless; /* the log begins before the first model: one world in four */
+    char initial[EDDY_SNAPSHOT_ID_SIZE]; /* where partitions begin: "" when modelless */
     struct eddy_policy initial_policy;
     struct world_record *records[WORLD_PARTITIONS_MAX]; /* by offset */
     uint32_t log_size[WORLD_PARTITIONS_MAX];

@@ -97,6 +97,8 @@ struct world_models *world_models_new(void)
                sizeof models->version[i]);
         EDDY_ASSERT(eddy_registry_put(models->registry, models->snapshot[i]) == 0);
     }
+    models->none = eddy_snapshot_empty(eddy_kernels_get());
+    EDDY_ASSERT(models->none);
     return models;
 }
 
@@ -106,6 +108,7 @@ void world_models_free(struct world_models *models)
         for (uint32_t i = 0; i < WORLD_MODELS; i++) {
             eddy_snapshot_release(models->snapshot[i]);
         }
+        eddy_snapshot_release(models->none);
         eddy_registry_free(models->registry);
         free(models);
     }

@@ -128,7 +128,8 @@ static void fold_event(struct folding *folding, const struct eddy_event *event,
     if (fold == EDDY_FOLD_STEP) {
         step(folding, state, &what);
     }
-    if (fold == EDDY_FOLD_STEP || fold == EDDY_FOLD_UNKNOWN) {
+    bool has_model = folding->snapshot->manifest.version[0] != 0;
+    if (has_model && (fold == EDDY_FOLD_STEP || fold == EDDY_FOLD_UNKNOWN)) {
         give_list(folding, user, state);
     }
 }
@@ -183,7 +184,7 @@ static void finish_partition(struct folding *folding)
     memcpy(world->final_snapshot[p], folding->snapshot->manifest.version,
            sizeof world->final_snapshot[p]);
     world->final_policy[p] = folding->policy;
-    if (p == 0) {
+    if (p == 0 && world->final_snapshot[p][0] != 0) {
         eddy_buf_clear(&folding->bytes);
         eddy_list_encode_default(eddy_span_of("eddy"), folding->snapshot,
                                  folding->policy.list_size, &folding->bytes);
@@ -218,7 +219,8 @@ void world_fold(struct world *world)
     }
     for (uint32_t p = 0; p < world->partitions; p++) {
         folding.partition = p;
-        folding.snapshot = world->models->snapshot[0];
+        folding.snapshot =
+            world->modelless ? world->models->none : world->models->snapshot[0];
         folding.policy = world->initial_policy;
         for (uint32_t i = 0; i < world->log_size[p]; i++) {
             fold_record(&folding, &world->records[p][i]);
@@ -245,6 +247,10 @@ struct world *world_new(const struct world_models *models, uint64_t seed,
     world->arena = eddy_arena_new(1 << 20, 1 << 28);
     world->lists = calloc(WORLD_RECORDS_MAX, sizeof *world->lists);
     EDDY_ASSERT(world->arena && world->lists);
+    world->modelless = seed % 4 == 3;
+    if (!world->modelless) {
+        memcpy(world->initial, models->version[0], sizeof world->initial);
+    }
     world_generate(world, records, bad);
     world_fold(world);
     return world;
