@@ -544,24 +544,36 @@ class Deployment:
                        for worker in self.alive())
         wait_until(drained, "the workers to reach the end of the log", timeout_s, 0.25)
 
-    def last_lists(self, topic=None):
-        """{user: last record} of the list topic, and how many records it holds."""
-        last, count = {}, 0
-        name = topic or self.topic("lists")
-        for record in kafka.read(self.kafka.brokers, name, self.partitions):
-            last[record.key] = record.value
+    def last_lists(self, newest=False):
+        """{user: last record} of the list topic, how many records it holds, and of how many
+        keys the last record is not the newest revision. newest: the record of the highest
+        revision instead, which is what a reader keeps who ignores smaller ones."""
+        last, revisions, count, older = {}, {}, 0, set()
+        for record in kafka.read(self.kafka.brokers, self.topic("lists"), self.partitions):
             count += 1
-        return last, count
+            revision = int(re.search(rb'"rev":(\d+)', record.value).group(1))
+            if revision < revisions.get(record.key, 0):
+                older.add(record.key)
+                if newest:
+                    continue
+            else:
+                older.discard(record.key)
+            revisions[record.key] = max(revision, revisions.get(record.key, 0))
+            last[record.key] = record.value
+        return last, count, len(older)
 
-    def check_lists(self, what):
+    def check_lists(self, what, newest=False):
         """The last record of every key of the list topic equals the list in Redis."""
-        last, count = self.last_lists()
+        last, count, older = self.last_lists(newest)
         users = sorted(last)
         in_redis = self.redis.mget([b"eddy:list:" + user for user in users])
         differ = [user for user, value in zip(users, in_redis) if value != last[user]]
-        check(not differ, f"{what}: the last record of each of {len(users)} keys of "
-              f"{self.topic('lists')} ({count} records) equals eddy:list:USER",
+        check(not differ, f"{what}: the {'newest' if newest else 'last'} record of each of "
+              f"{len(users)} keys of {self.topic('lists')} ({count} records) equals "
+              "eddy:list:USER",
               [(u, last[u], self.redis("GET", b"eddy:list:" + u)) for u in differ[:2]])
+        if newest:
+            say(f"   an older record came last for {older} keys")
         stored = {key[len(b"eddy:list:"):] for key in self.redis.scan("eddy:list:*")}
         check(stored == set(users), f"{what}: Redis and the topic have lists of the same "
               "users", sorted(stored.symmetric_difference(users))[:5])
