@@ -41,7 +41,7 @@ int eddy_kafka_in_subscribe(struct eddy_kafka_in *in, struct eddy_err *err);
 const uint32_t *eddy_kafka_in_target(const struct eddy_kafka_in *in,
                                      uint32_t *ret_count);
 /* Read exactly these partitions from these offsets; offset 0 stands for the begin of the
- * log, wherever that is. count 0: nothing for now. What was fetched before is dropped. It
+ * log, wherever that is. count 0: read nothing. What was fetched before is dropped. It
  * also is the answer to news.assigned, eddy_kafka_in_unassign the one to news.revoked: the
  * group waits for them. */
 int eddy_kafka_in_assign(struct eddy_kafka_in *in,
