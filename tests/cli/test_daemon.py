@@ -44,6 +44,9 @@ def without_kafka(scratch):
         "NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "1000000"})
     wait_until(lambda: http(port, "/livez")[0] == 200, "/livez")
     check(True, "/livez says yes while Kafka and Redis are away")
+    # HTTP answers before the workers exist: until then /readyz says that it starts
+    wait_until(lambda: "[-]start failed: " not in http(port, "/readyz?verbose")[1],
+               "the workers")
     status, body = http(port, "/readyz?verbose")
     check(status == 503 and "[-]kafka failed: " in body, "/readyz says no and why", body)
     check(http(port, "/healthz")[0] == 503, "/healthz says the same")
