@@ -1,0 +1,36 @@
+/* Layer: core.  Item-item tables in compressed rows: for item j the items that follow or
+ * accompany it, with weights. Closed-form and counting models end as one of these, and so
+ * does what a snapshot stores of them. */
+#ifndef EDDY_CORE_TABLE_H
+#define EDDY_CORE_TABLE_H
+
+#include <stdint.h>
+
+#include "eddy/error.h"
+
+struct eddy_table {
+    uint32_t items;  /* rows; 0: there is no table */
+    uint64_t *begin; /* (items + 1) */
+    uint32_t
+        *index;    /* item of each entry; falling weight, then rising index, per row */
+    float *weight; /* > 0, finite */
+};
+
+/* Room for `entries` entries in `items` rows, begin zeroed. 0 or EDDY_ENOMEM. */
+int eddy_table_init(struct eddy_table *table, uint32_t items, uint64_t entries);
+void eddy_table_fini(struct eddy_table *table);
+
+/* One entry to be placed: row and item. */
+struct eddy_table_entry {
+    uint32_t row, item;
+    float weight;
+};
+/* From entries in any order (sorted in place; equal (row, item) are added up): the `width`
+ * heaviest of each row; weights that are not > 0 are left out. 0 or EDDY_ENOMEM. */
+int eddy_table_build(struct eddy_table *table, uint32_t items,
+                     struct eddy_table_entry *entries, uint64_t count, uint32_t width);
+/* Indices in range, rows within the arrays, weights finite and > 0: what a file must
+ * satisfy. EDDY_EFORMAT. */
+int eddy_table_check(const struct eddy_table *table, struct eddy_err *err);
+
+#endif
