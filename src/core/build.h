@@ -1,0 +1,42 @@
+/* Layer: core.  From interactions to everything a snapshot holds: the network, the tables, and
+ * the head that weighs them. Order of work, so that nothing is fitted on what it has seen:
+ *   1. the network on all but the validation events (eddy_train), its best epoch kept;
+ *   2. tables of the rows before the validation cut;
+ *   3. the head on the validation events, with that network and those tables;
+ *   4. tables of all rows, the network finished on all rows (eddy_train's last phase).
+ * Filters of rows (hold-out, event type, threshold, history length) come before. */
+#ifndef EDDY_CORE_BUILD_H
+#define EDDY_CORE_BUILD_H
+
+#include "core/features.h"
+#include "core/head.h"
+#include "core/train.h"
+
+struct eddy_build_inputs {
+    const struct eddy_interactions *interactions;
+    const struct eddy_catalog *items; /* metadata columns, items first in interactions'
+                                         indices; NULL: none */
+    const struct eddy_catalog *users; /* metadata columns by user id; NULL: none */
+};
+struct eddy_build_options {
+    struct eddy_train_options train;
+    bool network; /* false: tables alone (hidden 0 in the shape) */
+    bool tables;  /* false: the network alone (head plain) */
+    bool item_metadata, user_metadata;
+};
+struct eddy_build_result {
+    struct eddy_train_result network;
+    struct eddy_tables tables;
+    struct eddy_head head;
+    struct eddy_vocabulary *item_vocabulary, *user_vocabulary; /* NULL: none */
+    double plain_ndcg, plain_mrr, head_ndcg,
+        head_mrr; /* of eddy_head_fit; 0: not fitted */
+};
+/* Thread: trainer. Errors: those of eddy_train. progress may be NULL. */
+int eddy_build(const struct eddy_build_inputs *inputs,
+               const struct eddy_build_options *options,
+               eddy_train_progress_fn progress, void *context,
+               struct eddy_build_result *ret, struct eddy_err *err);
+void eddy_build_result_fini(struct eddy_build_result *result);
+
+#endif
