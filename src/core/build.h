@@ -39,4 +39,25 @@ int eddy_build(const struct eddy_build_inputs *inputs,
                struct eddy_build_result *ret, struct eddy_err *err);
 void eddy_build_result_fini(struct eddy_build_result *result);
 
+/* The simple models that any other must beat, with fixed published settings, as heads with
+ * one feature or prior and no network (hidden 0 in the layout's shape, plain params):
+ * played by the same code as the model that they are compared with. */
+enum eddy_baseline {
+    EDDY_BASELINE_POPULARITY,        /* log-popularity */
+    EDDY_BASELINE_RECENT_POPULARITY, /* with a half-life of 7 days */
+    EDDY_BASELINE_MARKOV,            /* what followed the last item, by count */
+    EDDY_BASELINE_RULES,       /* sequential rules, window 10, weight 1 / distance */
+    EDDY_BASELINE_NEIGHBOURS,  /* VSTAN, 5,000 candidates, 500 neighbours */
+    EDDY_BASELINE_CLOSED_FORM, /* SLIST; EDDY_ENOMEM on large catalogues */
+    EDDY_BASELINES
+};
+extern const char *const eddy_baseline_names[EDDY_BASELINES]; /* "popularity", ... */
+/* Fits on all rows given: cut off what is to be predicted first. Closed form and
+ * neighbours get popularity as a prior of very small weight, for the items that they say
+ * nothing about. ret->network has layout, empty params and popularity; free with
+ * eddy_build_result_fini. Thread: trainer. EDDY_ENOMEM, EDDY_EFORMAT (no rows). */
+int eddy_build_baseline(const struct eddy_interactions *training,
+                        enum eddy_baseline kind, uint32_t threads,
+                        struct eddy_build_result *ret, struct eddy_err *err);
+
 #endif
