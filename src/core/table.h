@@ -29,8 +29,9 @@ struct eddy_table_entry {
  * heaviest of each row; weights that are not > 0 are left out. 0 or EDDY_ENOMEM. */
 int eddy_table_build(struct eddy_table *table, uint32_t items,
                      struct eddy_table_entry *entries, uint64_t count, uint32_t width);
-/* Indices in range, rows within the arrays, weights finite and > 0: what a file must
- * satisfy. EDDY_EFORMAT. */
+/* Rows begin at 0 and never fall, indices in range, weights finite and > 0, in order: what
+ * a file must satisfy (that begin[items] entries are there is the reader's to see).
+ * EDDY_EFORMAT. */
 int eddy_table_check(const struct eddy_table *table, struct eddy_err *err);
 
 #endif
