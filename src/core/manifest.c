@@ -20,6 +20,7 @@ void eddy_manifest_fini(struct eddy_manifest *manifest)
     free(manifest->hyper_json);
     free(manifest->data_json);
     free(manifest->metrics_json);
+    free(manifest->features_json);
     memset(manifest, 0, sizeof *manifest);
 }
 
@@ -69,15 +70,35 @@ static json_t *types_array(const struct eddy_manifest *manifest)
     return types;
 }
 
-/* All that decides a step. hyper is borrowed. NULL: memory. */
-static json_t *canonical_object(const struct eddy_manifest *manifest, json_t *hyper)
+/* What models without metadata do not have, so that theirs and their versions stay. */
+static int add_features(const struct eddy_shape *shape, json_t *features, json_t *root)
+{
+    json_t *to = json_object_get(root, "shape");
+    int failed = root == NULL;
+    if (!failed && shape->item_features > 0) {
+        failed |= json_object_set_new(to, "item_features",
+                                      json_integer(shape->item_features));
+    }
+    if (!failed && shape->user_features > 0) {
+        failed |= json_object_set_new(to, "user_features",
+                                      json_integer(shape->user_features));
+    }
+    if (!failed && features) {
+        failed |= json_object_set(root, "features", features);
+    }
+    return failed ? EDDY_ENOMEM : 0;
+}
+
+/* All that decides a step. hyper and features (may be NULL) are borrowed. NULL: memory. */
+static json_t *canonical_object(const struct eddy_manifest *manifest, json_t *hyper,
+                                json_t *features)
 {
     const struct eddy_shape *shape = &manifest->shape;
-    json_t *types = types_array(manifest);
+    json_t *root, *types = types_array(manifest);
     if (!types) {
         return NULL;
     }
-    return json_pack("{s:O, s:i, s:s, s:i, s:{s:i, s:i, s:i, s:i, s:s, s:s}, s:o}",
+    root = json_pack("{s:O, s:i, s:s, s:i, s:{s:i, s:i, s:i, s:i, s:s, s:s}, s:o}",
                      "hyper_parameters", hyper, "recent_events",
                      (int)manifest->recent_events, "recipe", manifest->recipe,
                      "session_gap_s", (int)manifest->session_gap_s, "shape", "items",
@@ -85,6 +106,11 @@ static json_t *canonical_object(const struct eddy_manifest *manifest, json_t *hy
                      (int)shape->layers, "types", (int)shape->types, "cell",
                      cell_names[shape->cell], "mode", mode_names[shape->mode], "types",
                      types);
+    if (add_features(shape, features, root) < 0) {
+        json_decref(root);
+        root = NULL;
+    }
+    return root;
 }
 
 static int compute_version(const json_t *canonical,
@@ -177,6 +203,7 @@ int eddy_manifest_encode(struct eddy_manifest *manifest,
                          struct eddy_err *err)
 {
     json_t *hyper = NULL, *data = NULL, *metrics = NULL, *root = NULL;
+    json_t *features = NULL;
     int code = check_ranges(manifest, EDDY_ECONFIG, err);
     if (code < 0) {
         return code;
@@ -188,10 +215,13 @@ int eddy_manifest_encode(struct eddy_manifest *manifest,
     if (code == 0) {
         code = load_object("metrics", manifest->metrics_json, &metrics, err);
     }
+    if (code == 0 && manifest->features_json) {
+        code = load_object("features", manifest->features_json, &features, err);
+    }
     if (code < 0) {
         goto out;
     }
-    root = canonical_object(manifest, hyper);
+    root = canonical_object(manifest, hyper, features);
     code = root ? compute_version(root, files, manifest->version) : EDDY_ENOMEM;
     if (code == 0) {
         code = add_rest(root, manifest, files, json_incref(data), json_incref(metrics));
@@ -206,6 +236,7 @@ int eddy_manifest_encode(struct eddy_manifest *manifest,
     }
 out:
     json_decref(root);
+    json_decref(features);
     json_decref(metrics);
     json_decref(data);
     json_decref(hyper);
@@ -273,6 +304,12 @@ static int read_shape(const json_t *root, struct eddy_shape *ret, struct eddy_er
     code = code ? code : read_u32(shape, "hidden", &ret->hidden, err);
     code = code ? code : read_u32(shape, "layers", &ret->layers, err);
     code = code ? code : read_u32(shape, "types", &ret->types, err);
+    if (json_object_get(shape, "item_features")) {
+        code = code ? code : read_u32(shape, "item_features", &ret->item_features, err);
+    }
+    if (json_object_get(shape, "user_features")) {
+        code = code ? code : read_u32(shape, "user_features", &ret->user_features, err);
+    }
     code = code ? code : read_name(shape, "cell", cell_names, 2, &cell, err);
     code = code ? code : read_name(shape, "mode", mode_names, 3, &mode, err);
     ret->cell = (enum eddy_cell)cell;
@@ -343,6 +380,9 @@ static int read_fields(const json_t *root, struct eddy_manifest *ret,
     code = code ? code : read_object(root, "hyper_parameters", &ret->hyper_json, err);
     code = code ? code : read_object(root, "data", &ret->data_json, err);
     code = code ? code : read_object(root, "metrics", &ret->metrics_json, err);
+    if (json_object_get(root, "features")) {
+        code = code ? code : read_object(root, "features", &ret->features_json, err);
+    }
     code = code ? code : read_text(root, "created", created, sizeof created, err);
     if (code == 0 && !eddy_time_parse_iso(eddy_span_of(created), &created_ms)) {
         return eddy_fail(err, EDDY_EFORMAT, "created: '%s' is no time", created);
@@ -361,7 +401,8 @@ static int check_version(const json_t *root, const struct eddy_manifest *manifes
 {
     char version[EDDY_SNAPSHOT_ID_SIZE];
     json_t *canonical =
-        canonical_object(manifest, json_object_get(root, "hyper_parameters"));
+        canonical_object(manifest, json_object_get(root, "hyper_parameters"),
+                         json_object_get(root, "features"));
     int code = canonical ? compute_version(canonical, files, version) : EDDY_ENOMEM;
     json_decref(canonical);
     if (code < 0) {

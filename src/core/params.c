@@ -27,6 +27,12 @@ static int check_shape(const struct eddy_shape *shape, struct eddy_err *err)
     r = r ? r : check_range("event types", shape->types, EDDY_TYPES_MAX, err);
     if (r)
         return r;
+    if (shape->item_features > EDDY_SHAPE_FEATURES_MAX ||
+        shape->user_features > EDDY_SHAPE_FEATURES_MAX)
+        return eddy_fail(err, EDDY_ECONFIG,
+                         "model shape: %u features of items, %u of users, at most %d",
+                         shape->item_features, shape->user_features,
+                         EDDY_SHAPE_FEATURES_MAX);
     if (shape->cell != EDDY_CELL_MINGRU && shape->cell != EDDY_CELL_GRU)
         return eddy_fail(err, EDDY_ECONFIG, "model shape: unknown cell %d",
                          shape->cell);
@@ -68,6 +74,7 @@ int eddy_layout_init(struct eddy_layout *layout, const struct eddy_shape *shape,
     const bool user = shape->mode != EDDY_MODE_FLAT;
     const uint32_t V = shape->items, H = shape->hidden, T = shape->types;
     const uint32_t C = gru ? 2 * H : H;
+    const uint32_t M = shape->item_features, Mu = shape->user_features;
 #define XX(id, name, rows, cols, when) add_tensor(layout, -1, name, rows, cols, when);
     EDDY_GLOBAL_TENSORS(XX)
 #undef XX

@@ -14,6 +14,14 @@
  *             [mode all: r,z get + Uz c], s = (1-z) n + z s
  *     x = LN(x + Wo s + bo; ln1);  x = LN(x + W2 gelu(W1 x + b1) + b2; ln2)
  *   query = x;  score(i) = query . E[i] + bias[i]
+ * Metadata (M features of items, Mu of users; sparse rows f of core/features.h). The file
+ * holds what serving needs: E and bias are those of all items with their metadata in,
+ *     E[i] = m_i e_i + F[f_i],  bias[i] = m_i b_i + (1 - m_i) b_cold + w . f_i
+ * where e, b are what training learned for the item itself, m_i = 0 for an item that
+ * training never saw (and, now and then, for any item: core/train_items.h), F
+ * "item_features", w "item_feature_bias", b_cold "item_cold_bias". Users:
+ *     query = x + U[f_u]; before the user's first event query = start + U[f_u]
+ * with U "user_features", start "user_start". The state keeps x, not the query with U in.
  * User level (modes init, all), at the first event of every session but the user's first:
  *     c = GRU(query_of_last_event, c)  (user_wi, user_wh);
  *     s_l = tanh(Winit_l c + binit_l);   at the user's first event c = 0, s_l = 0
@@ -33,7 +41,8 @@ enum {
     EDDY_GAPS = 32,
     EDDY_LAYERS_MAX = 8,
     EDDY_HIDDEN_MAX = 256,
-    EDDY_TYPES_MAX = 256
+    EDDY_TYPES_MAX = 256,
+    EDDY_SHAPE_FEATURES_MAX = 1 << 20
 };
 
 struct eddy_shape {
@@ -43,6 +52,7 @@ struct eddy_shape {
     uint32_t types;  /* T >= 1; type 0 is every unknown type */
     enum eddy_cell cell;
     enum eddy_mode mode;
+    uint32_t item_features, user_features; /* M, Mu; 0: no metadata in the network */
 };
 
 /* XX(id, name, rows, cols, when). Per-layer tensors are named "layers.<l>.<name>". All are
@@ -60,7 +70,12 @@ struct eddy_shape {
     XX(USER_WI, "user.wi", 3 * H, H, user)                                             \
     XX(USER_BI, "user.bi", 1, 3 * H, user)                                             \
     XX(USER_WH, "user.wh", 3 * H, H, user)                                             \
-    XX(USER_BH, "user.bh", 1, 3 * H, user)
+    XX(USER_BH, "user.bh", 1, 3 * H, user)                                             \
+    XX(ITEM_FEATURES, "item_features", M, H, M > 0)                                    \
+    XX(ITEM_FEATURE_BIAS, "item_feature_bias", M, 1, M > 0)                            \
+    XX(ITEM_COLD_BIAS, "item_cold_bias", 1, 1, M > 0)                                  \
+    XX(USER_FEATURES, "user_features", Mu, H, Mu > 0)                                  \
+    XX(USER_START, "user_start", 1, H, Mu > 0)
 #define EDDY_LAYER_TENSORS(XX)                                                         \
     XX(WZ, "wz", H, H, mingru)                                                         \
     XX(BZ, "bz", 1, H, mingru)                                                         \

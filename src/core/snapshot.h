@@ -11,7 +11,8 @@
  *                      items}, metrics, seed, created, files {name: {sha256, size}}
  * version: the first 16 hex digits of the sha256 over the other files' sha256 in name
  * order, a newline behind each, and the canonical JSON (sorted keys, no blanks) of all that
- * decides a step: {hyper_parameters, recent_events, recipe, session_gap_s, shape, types}.
+ * decides a step: {hyper_parameters, recent_events, recipe, session_gap_s, shape, types}
+ * and, where there is metadata in the network, features.
  * Equal training gives an equal version, and no such number can be changed by hand
  * without being seen.
  * This module works on bytes; io/files reads, writes and renames. */
@@ -41,6 +42,8 @@ struct eddy_manifest {
     char *hyper_json;            /* canonical JSON object of hyper-parameters, owned */
     char *data_json;             /* JSON object describing the data, owned */
     char *metrics_json;          /* JSON object of training metrics, owned */
+    char *features_json; /* {"items": vocabulary, "users": vocabulary} as there are
+                            (core/features.h), owned; NULL: no metadata */
     uint64_t seed;
     int64_t created_s; /* Unix seconds, given by the caller; not part of the version */
 };

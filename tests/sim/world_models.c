@@ -10,9 +10,9 @@ static const struct {
     struct eddy_shape shape;
     uint32_t first_item, recent_events, session_gap_s;
 } plans[WORLD_MODELS] = {
-    {{24, 16, 1, 3, EDDY_CELL_MINGRU, EDDY_MODE_INIT}, 0, 8, 1800},
-    {{30, 24, 2, 2, EDDY_CELL_GRU, EDDY_MODE_FLAT}, 4, 12, 600},
-    {{20, 8, 1, 3, EDDY_CELL_MINGRU, EDDY_MODE_ALL}, 10, 5, 3600},
+    {{24, 16, 1, 3, EDDY_CELL_MINGRU, EDDY_MODE_INIT, 0, 0}, 0, 8, 1800},
+    {{30, 24, 2, 2, EDDY_CELL_GRU, EDDY_MODE_FLAT, 0, 0}, 4, 12, 600},
+    {{20, 8, 1, 3, EDDY_CELL_MINGRU, EDDY_MODE_ALL, 0, 0}, 10, 5, 3600},
 };
 
 static char *copy_text(const char *text)

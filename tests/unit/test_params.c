@@ -81,14 +81,18 @@ static void a_shape_out_of_range_is_refused_with_its_value(void)
         struct eddy_shape shape;
         const char *word;
     } rows[] = {
-        {{0, 32, 1, 1, EDDY_CELL_GRU, EDDY_MODE_FLAT}, "items is 0"},
-        {{1U << 30, 32, 1, 1, EDDY_CELL_GRU, EDDY_MODE_FLAT}, "items is 1073741824"},
-        {{9, 0, 1, 1, EDDY_CELL_GRU, EDDY_MODE_FLAT}, "hidden dimension is 0"},
-        {{9, 257, 1, 1, EDDY_CELL_GRU, EDDY_MODE_FLAT}, "hidden dimension is 257"},
-        {{9, 32, 9, 1, EDDY_CELL_GRU, EDDY_MODE_FLAT}, "layers is 9"},
-        {{9, 32, 1, 0, EDDY_CELL_GRU, EDDY_MODE_FLAT}, "event types is 0"},
-        {{9, 32, 1, 1, (enum eddy_cell)7, EDDY_MODE_FLAT}, "cell 7"},
-        {{9, 32, 1, 1, EDDY_CELL_GRU, (enum eddy_mode)3}, "mode 3"},
+        {{0, 32, 1, 1, EDDY_CELL_GRU, EDDY_MODE_FLAT, 0, 0}, "items is 0"},
+        {{1U << 30, 32, 1, 1, EDDY_CELL_GRU, EDDY_MODE_FLAT, 0, 0},
+         "items is 1073741824"},
+        {{9, 0, 1, 1, EDDY_CELL_GRU, EDDY_MODE_FLAT, 0, 0}, "hidden dimension is 0"},
+        {{9, 257, 1, 1, EDDY_CELL_GRU, EDDY_MODE_FLAT, 0, 0},
+         "hidden dimension is 257"},
+        {{9, 32, 9, 1, EDDY_CELL_GRU, EDDY_MODE_FLAT, 0, 0}, "layers is 9"},
+        {{9, 32, 1, 0, EDDY_CELL_GRU, EDDY_MODE_FLAT, 0, 0}, "event types is 0"},
+        {{9, 32, 1, 1, (enum eddy_cell)7, EDDY_MODE_FLAT, 0, 0}, "cell 7"},
+        {{9, 32, 1, 1, EDDY_CELL_GRU, (enum eddy_mode)3, 0, 0}, "mode 3"},
+        {{9, 32, 1, 1, EDDY_CELL_GRU, EDDY_MODE_FLAT, 2000000, 0}, "2000000 features"},
+        {{9, 32, 1, 1, EDDY_CELL_GRU, EDDY_MODE_FLAT, 0, 2000000}, "2000000 of users"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct eddy_err err = {0};
@@ -98,8 +102,30 @@ static void a_shape_out_of_range_is_refused_with_its_value(void)
     }
 }
 
+/* Metadata tensors are there when the shape has features, and nothing else moves. */
+static void metadata_adds_its_tensors_behind_the_globals(void)
+{
+    struct eddy_shape shape = shape_of(EDDY_CELL_GRU, EDDY_MODE_ALL);
+    struct eddy_layout plain;
+    CHECK_INT(eddy_layout_init(&plain, &shape, NULL), 0);
+    CHECK_INT(plain.tensors[EDDY_G_ITEM_FEATURES].rows, 0);
+    CHECK_INT(plain.tensors[EDDY_G_USER_START].rows, 0);
+    shape.item_features = 7;
+    shape.user_features = 5;
+    CHECK_INT(eddy_layout_init(&layout, &shape, NULL), 0);
+    CHECK_INT(layout.tensors[EDDY_G_ITEM_FEATURES].rows, 7);
+    CHECK_INT(layout.tensors[EDDY_G_ITEM_FEATURES].cols, 33);
+    CHECK_INT(layout.tensors[EDDY_G_ITEM_FEATURE_BIAS].rows, 7);
+    CHECK_INT(layout.tensors[EDDY_G_ITEM_COLD_BIAS].rows, 1);
+    CHECK_INT(layout.tensors[EDDY_G_USER_FEATURES].rows, 5);
+    CHECK_INT(layout.tensors[EDDY_G_USER_START].rows, 1);
+    for (uint32_t t = 0; t < EDDY_G_ITEM_FEATURES; t++)
+        CHECK_INT(layout.tensors[t].offset, plain.tensors[t].offset);
+}
+
 int main(void)
 {
+    RUN(metadata_adds_its_tensors_behind_the_globals);
     RUN(tensors_are_aligned_and_do_not_overlap);
     RUN(names_carry_the_layer);
     RUN(a_shape_has_the_tensors_of_its_cell_and_mode);

@@ -76,7 +76,7 @@ static void fill_histories(struct world *world)
 static struct world *world_new(enum eddy_cell cell, enum eddy_mode mode,
                                uint32_t hidden, uint32_t layers)
 {
-    struct eddy_shape shape = {V, hidden, layers, T, cell, mode};
+    struct eddy_shape shape = {V, hidden, layers, T, cell, mode, 0, 0};
     struct world *world = calloc(1, sizeof *world);
     CHECK(world != NULL);
     CHECK_INT(eddy_layout_init(&world->layout, &shape, NULL), 0);
