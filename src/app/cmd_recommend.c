@@ -68,8 +68,8 @@ static const struct eddy_args command_line = {
         "      --from 2021-07-01 -o lists.tsv\n",
 };
 
-/* Users whose lists are made before they are written. */
-enum { GROUP_USERS = 1024 };
+/* Users whose lists are made before they are written; fewer when each has many lists. */
+enum { GROUP_USERS = 16384, GROUP_USERS_EVERY_EVENT = 1024 };
 
 struct job {
     const struct arguments *arguments;
@@ -156,6 +156,8 @@ static int play(struct job *job, struct eddy_err *err)
 {
     const struct eddy_interactions *in = job->interactions;
     uint32_t users = eddy_catalog_count(in->users);
+    uint32_t group =
+        job->arguments->every_event ? GROUP_USERS_EVERY_EVENT : GROUP_USERS;
     struct eddy_play play = {
         .snapshot = job->snapshot,
         .interactions = in,
@@ -176,7 +178,7 @@ static int play(struct job *job, struct eddy_err *err)
         eddy_buf_init(&job->texts[i], 0);
     while (r == 0 && !job->failed && job->group_first < users) {
         uint32_t left = users - job->group_first;
-        uint32_t count = left < GROUP_USERS ? left : GROUP_USERS;
+        uint32_t count = left < group ? left : group;
         r = play_group(job, &play, count, err);
         job->group_first += count;
         eddy_progress_update(&job->progress, in->user_begin[job->group_first], "");
@@ -302,7 +304,8 @@ static int recommend(const struct arguments *arguments, struct eddy_err *err)
         return r;
     struct eddy_input_options input = {.interactions = arguments->interactions,
                                        .known = snapshot->catalog,
-                                       .skip_bad = arguments->skip_bad};
+                                       .skip_bad = arguments->skip_bad,
+                                       .no_hash = true};
     if ((r = eddy_inputs_open(&inputs, &input, err)) < 0) {
         eddy_snapshot_release(snapshot);
         return r;

@@ -83,7 +83,8 @@ static int open_users(struct eddy_inputs *inputs,
 int eddy_inputs_open(struct eddy_inputs *inputs,
                      const struct eddy_input_options *options, struct eddy_err *err)
 {
-    struct eddy_interactions_options interactions = {.skip_bad = options->skip_bad};
+    struct eddy_interactions_options interactions = {.skip_bad = options->skip_bad,
+                                                     .no_hash = options->no_hash};
     struct eddy_file file;
     int r;
 

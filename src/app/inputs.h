@@ -10,6 +10,7 @@ struct eddy_input_options {
     const char *items, *users;        /* path or NULL */
     const struct eddy_catalog *known; /* of a model: its items keep their indices */
     bool skip_bad;
+    bool no_hash; /* interactions.sha256 stays empty */
 };
 
 struct eddy_inputs {

@@ -384,20 +384,27 @@ static void add_and_norm(const struct eddy_hrnn *hrnn,
     }
 }
 
-/* A layer for n rows: the cell, then output and inner layer around the residual x. */
-static void run_layer(const struct eddy_hrnn *hrnn, struct eddy_hrnn_scratch *scratch,
-                      uint32_t l, uint32_t n, float *const *hidden)
+/* Session states of layer l for n rows, from scratch->x into scratch->state. */
+static void run_cell(const struct eddy_hrnn *hrnn, struct eddy_hrnn_scratch *scratch,
+                     uint32_t l, uint32_t n, float *const *hidden)
 {
-    const struct eddy_kernels *kernels = hrnn->kernels;
     const struct layer *layer = &hrnn->layers[l];
-    const uint32_t H = hrnn->layout.shape.hidden;
     if (layer->context.data)
-        kernels->matmul(&layer->context, n, scratch->user, scratch->stride,
-                        scratch->context, scratch->context_stride);
+        hrnn->kernels->matmul(&layer->context, n, scratch->user, scratch->stride,
+                              scratch->context, scratch->context_stride);
     if (hrnn->layout.shape.cell == EDDY_CELL_MINGRU)
         step_mingru(hrnn, scratch, l, n, hidden);
     else
         step_gru(hrnn, scratch, l, n, hidden);
+}
+
+/* What follows the cell: output and inner layer around the residual x, for n rows. */
+static void run_output(const struct eddy_hrnn *hrnn, struct eddy_hrnn_scratch *scratch,
+                       uint32_t l, uint32_t n)
+{
+    const struct eddy_kernels *kernels = hrnn->kernels;
+    const struct layer *layer = &hrnn->layers[l];
+    const uint32_t H = hrnn->layout.shape.hidden;
     kernels->matmul(&layer->out, n, scratch->state, scratch->stride, scratch->recur,
                     scratch->stride);
     add_and_norm(hrnn, scratch, n, scratch->recur, layer->norm1_gain,
@@ -412,16 +419,17 @@ static void run_layer(const struct eddy_hrnn *hrnn, struct eddy_hrnn_scratch *sc
                  layer->norm2_bias);
 }
 
-static void step_slice(const struct eddy_hrnn *hrnn, struct eddy_hrnn_scratch *scratch,
+/* Users' states before the first layer: zero for new users, the user level moved where a
+ * session begins, and the input of every row in scratch->x. */
+static void begin_rows(const struct eddy_hrnn *hrnn, struct eddy_hrnn_scratch *scratch,
                        uint32_t n, const struct eddy_step *steps, float *const *hidden)
 {
     const struct eddy_shape *shape = &hrnn->layout.shape;
     const uint32_t H = shape->hidden;
-    const size_t query_offset = eddy_hrnn_query_offset(shape);
     uint32_t begins = 0;
     for (uint32_t r = 0; r < n; r++) {
         if (steps[r].first)
-            memset(hidden[r], 0, (query_offset + H) * sizeof(float));
+            memset(hidden[r], 0, eddy_hrnn_state_floats(shape) * sizeof(float));
         else if (steps[r].begin)
             scratch->rows[begins++] = r;
     }
@@ -435,18 +443,63 @@ static void step_slice(const struct eddy_hrnn *hrnn, struct eddy_hrnn_scratch *s
             memcpy(scratch->user + r * scratch->stride,
                    hidden[r] + (size_t)shape->layers * H, H * sizeof(float));
     }
-    for (uint32_t l = 0; l < shape->layers; l++)
-        run_layer(hrnn, scratch, l, n, hidden);
-    for (uint32_t r = 0; r < n; r++)
-        memcpy(hidden[r] + query_offset, scratch->x + r * scratch->stride,
-               H * sizeof(float));
+}
+
+/* Rows asked for move to the front of x and state, their numbers to scratch->rows. Returns
+ * how many. */
+static uint32_t keep_asked(struct eddy_hrnn_scratch *scratch, uint32_t n,
+                           const bool *asked)
+{
+    const size_t stride = scratch->stride, size = stride * sizeof(float);
+    uint32_t kept = 0;
+    for (uint32_t r = 0; r < n; r++) {
+        if (asked && !asked[r])
+            continue;
+        if (kept < r) {
+            memcpy(scratch->x + kept * stride, scratch->x + r * stride, size);
+            memcpy(scratch->state + kept * stride, scratch->state + r * stride, size);
+        }
+        scratch->rows[kept++] = r;
+    }
+    return kept;
+}
+
+static void step_slice(const struct eddy_hrnn *hrnn, struct eddy_hrnn_scratch *scratch,
+                       uint32_t n, const struct eddy_step *steps, float *const *hidden,
+                       const bool *asked)
+{
+    const struct eddy_shape *shape = &hrnn->layout.shape;
+    const uint32_t last = shape->layers - 1;
+    const size_t query_offset = eddy_hrnn_query_offset(shape);
+
+    begin_rows(hrnn, scratch, n, steps, hidden);
+    for (uint32_t l = 0; l < last; l++) {
+        run_cell(hrnn, scratch, l, n, hidden);
+        run_output(hrnn, scratch, l, n);
+    }
+    run_cell(hrnn, scratch, last, n, hidden);
+    uint32_t kept = keep_asked(scratch, n, asked);
+    if (kept > 0)
+        run_output(hrnn, scratch, last, kept);
+    for (uint32_t i = 0; i < kept; i++)
+        memcpy(hidden[scratch->rows[i]] + query_offset,
+               scratch->x + i * scratch->stride, shape->hidden * sizeof(float));
+}
+
+void eddy_hrnn_step_asked(const struct eddy_hrnn *hrnn,
+                          struct eddy_hrnn_scratch *scratch, uint32_t n,
+                          const struct eddy_step *steps, float *const *hidden,
+                          const bool *asked)
+{
+    for (uint32_t from = 0; from < n; from += scratch->rows_max) {
+        uint32_t rows = n - from < scratch->rows_max ? n - from : scratch->rows_max;
+        step_slice(hrnn, scratch, rows, steps + from, hidden + from,
+                   asked ? asked + from : NULL);
+    }
 }
 
 void eddy_hrnn_step(const struct eddy_hrnn *hrnn, struct eddy_hrnn_scratch *scratch,
                     uint32_t n, const struct eddy_step *steps, float *const *hidden)
 {
-    for (uint32_t from = 0; from < n; from += scratch->rows_max) {
-        uint32_t rows = n - from < scratch->rows_max ? n - from : scratch->rows_max;
-        step_slice(hrnn, scratch, rows, steps + from, hidden + from);
-    }
+    eddy_hrnn_step_asked(hrnn, scratch, n, steps, hidden, NULL);
 }

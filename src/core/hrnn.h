@@ -41,4 +41,13 @@ void eddy_hrnn_scratch_free(struct eddy_hrnn_scratch *scratch);
 void eddy_hrnn_step(const struct eddy_hrnn *hrnn, struct eddy_hrnn_scratch *scratch,
                     uint32_t n, const struct eddy_step *steps, float *const *hidden);
 
+/* The same where not every query is read: asked[r] false leaves the query in hidden[r] as it
+ * was, which saves all of the last layer but its cell (41 % of two minGRU layers). Session
+ * states have the same bits. In modes init and all the query before the first event of a
+ * session is read by the user level and has to be asked for. */
+void eddy_hrnn_step_asked(const struct eddy_hrnn *hrnn,
+                          struct eddy_hrnn_scratch *scratch, uint32_t n,
+                          const struct eddy_step *steps, float *const *hidden,
+                          const bool *asked);
+
 #endif

@@ -24,11 +24,12 @@ struct eddy_interactions {
     char *types[256]; /* [0] is "" */
     uint32_t type_count;
     uint64_t skipped; /* bad rows left out (skip_bad) */
-    char sha256[65];  /* of the file's bytes */
+    char sha256[65];  /* of the file's bytes; "" with no_hash */
 };
 
 struct eddy_interactions_options {
     bool skip_bad; /* count bad rows instead of refusing the first */
+    bool no_hash;  /* sha256 is not asked for: 5 ms per MB */
     const struct eddy_catalog
         *items; /* not NULL: items get the indices of this catalogue
                                          and unknown ones are appended */

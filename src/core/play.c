@@ -3,8 +3,11 @@
  * A player (one per thread) holds SLOTS users at once, each somewhere in his history; a
  * turn answers the queries that are due and then moves every state by one event, in one
  * call of the kernels each. A user who has ended gives his slot to the next one, so batches
- * stay full although histories differ in length. The kernels' bits do not depend on who
- * else is in the batch, so neither slots nor threads change an answer. */
+ * stay full although histories differ in length; longest histories come first, so that the
+ * last slots to run dry do so together. Who waits for the list after his last event is
+ * parked until a batch of them is complete. A query that nobody will read is not computed
+ * (eddy_hrnn_step_asked). The kernels' bits do not depend on who else is in the batch, so
+ * neither slots nor threads change an answer. */
 #include "core/play.h"
 
 #include <stdatomic.h>
@@ -14,7 +17,7 @@
 #include "core/play_user.h"
 #include "core/team.h"
 
-enum { SLOTS = 64, TASK_USERS = 256 };
+enum { SLOTS = 64, SEEN_UNSORTED = 64 };
 
 struct slot {
     uint32_t user;
@@ -25,6 +28,8 @@ struct slot {
 
 struct player {
     struct slot slots[SLOTS];
+    struct slot parked[SLOTS]; /* at their ends, waiting for a list */
+    uint32_t parked_count;
     struct eddy_hrnn_scratch *hrnn;
     struct eddy_score_scratch *score;
     struct eddy_scored *lists; /* (SLOTS, k) */
@@ -35,8 +40,10 @@ struct run {
     struct player *players; /* one per thread */
     uint16_t *types;        /* type of the file -> of the snapshot */
     struct eddy_scored *popular;
-    uint32_t popular_count, first, count;
-    atomic_bool failed; /* memory ran out in a task */
+    uint32_t popular_count;
+    uint32_t *order, count; /* users, longest history first */
+    _Atomic uint32_t next;  /* in order */
+    atomic_bool failed;     /* memory ran out in a task */
 };
 
 uint16_t *eddy_play_types(const struct eddy_snapshot *snapshot,
@@ -70,16 +77,40 @@ void eddy_play_user_reset(struct eddy_play_user *user, uint32_t hidden_floats)
     memset(user->hidden, 0, hidden_floats * sizeof *user->hidden);
     user->previous_s = -1;
     user->stepped = false;
-    user->seen_count = 0;
+    user->seen_count = user->seen_sorted = 0;
+}
+
+static int by_item(const void *a, const void *b)
+{
+    const uint32_t *x = a, *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+/* The few newest are sorted and merged from the back into the room that they leave. */
+void eddy_play_user_settle(struct eddy_play_user *user)
+{
+    uint32_t newest[SEEN_UNSORTED];
+    uint32_t more = user->seen_count - user->seen_sorted, left = user->seen_sorted;
+    uint32_t count = 0, at = user->seen_count;
+
+    if (more == 0)
+        return;
+    memcpy(newest, user->seen + left, more * sizeof *newest);
+    qsort(newest, more, sizeof *newest, by_item);
+    while (more > 0 && at > 0) {
+        bool old = left > 0 && user->seen[left - 1] > newest[more - 1];
+        user->seen[--at] = old ? user->seen[--left] : newest[--more];
+    }
+    for (uint32_t i = 0; i < user->seen_count; i++)
+        if (count == 0 || user->seen[count - 1] != user->seen[i])
+            user->seen[count++] = user->seen[i];
+    user->seen_count = user->seen_sorted = count;
 }
 
 int eddy_play_user_see(struct eddy_play_user *user, uint32_t item)
 {
-    uint32_t at = user->seen_count;
-    while (at > 0 && user->seen[at - 1] > item)
-        at--;
-    if (at > 0 && user->seen[at - 1] == item)
-        return 0;
+    if (user->seen_count - user->seen_sorted == SEEN_UNSORTED)
+        eddy_play_user_settle(user);
     if (user->seen_count == user->seen_capacity) {
         uint32_t capacity = user->seen_capacity ? 2 * user->seen_capacity : 16;
         uint32_t *grown = realloc(user->seen, capacity * sizeof *grown);
@@ -88,10 +119,7 @@ int eddy_play_user_see(struct eddy_play_user *user, uint32_t item)
         user->seen = grown;
         user->seen_capacity = capacity;
     }
-    memmove(user->seen + at + 1, user->seen + at,
-            (user->seen_count - at) * sizeof *user->seen);
-    user->seen[at] = item;
-    user->seen_count++;
+    user->seen[user->seen_count++] = item;
     return 0;
 }
 
@@ -118,6 +146,8 @@ static void player_fini(struct player *player)
     for (int s = 0; s < SLOTS; s++) {
         free(player->slots[s].state.hidden);
         free(player->slots[s].state.seen);
+        free(player->parked[s].state.hidden);
+        free(player->parked[s].state.seen);
     }
     eddy_hrnn_scratch_free(player->hrnn);
     eddy_score_scratch_free(player->score);
@@ -130,9 +160,10 @@ static int player_init(struct player *player, const struct eddy_play *play)
     size_t floats = eddy_hrnn_state_floats(shape);
     bool complete = true;
     for (int s = 0; s < SLOTS; s++) {
-        float *hidden = calloc(floats + 16, sizeof *hidden);
-        player->slots[s].state.hidden = hidden;
-        complete = complete && hidden != NULL;
+        player->slots[s].state.hidden = calloc(floats + 16, sizeof(float));
+        player->parked[s].state.hidden = calloc(floats + 16, sizeof(float));
+        complete = complete && player->slots[s].state.hidden != NULL &&
+                   player->parked[s].state.hidden != NULL;
     }
     player->hrnn = eddy_hrnn_scratch_new(shape, SLOTS);
     player->score = eddy_score_scratch_new(SLOTS, play->k);
@@ -140,41 +171,97 @@ static int player_init(struct player *player, const struct eddy_play *play)
     return complete && player->hrnn && player->score && player->lists ? 0 : EDDY_ENOMEM;
 }
 
-/* Answer the queries due before each slot's next row. */
-static void answer(const struct run *run, struct player *player)
+/* The row that a query before the slot's next row is known by. */
+static uint64_t query_row(const struct slot *slot)
+{
+    return slot->row < slot->end ? slot->row : EDDY_PLAY_END;
+}
+
+/* Lists for n slots (<= SLOTS) that have stepped. */
+static void score(const struct run *run, struct player *player, uint32_t n,
+                  struct slot *const *asked)
 {
     const struct eddy_play *play = run->play;
     uint32_t offset = eddy_hrnn_query_offset(&play->snapshot->layout.shape);
     const float *queries[SLOTS];
     const uint32_t *excluded[SLOTS];
-    uint32_t excluded_count[SLOTS], counts[SLOTS], n = 0;
-    const struct slot *asked[SLOTS];
+    uint32_t excluded_count[SLOTS], counts[SLOTS];
 
-    for (int s = 0; s < SLOTS; s++) {
-        const struct slot *slot = &player->slots[s];
-        uint64_t row = slot->row < slot->end ? slot->row : EDDY_PLAY_END;
-        if (!slot->active || !play->wants(play->context, slot->user, row))
-            continue;
-        if (!slot->state.stepped) {
-            play->list(play->context, slot->user, row, run->popular,
-                       run->popular_count);
-            continue;
-        }
-        queries[n] = slot->state.hidden + offset;
-        excluded[n] = slot->state.seen;
-        excluded_count[n] = play->exclude_seen ? slot->state.seen_count : 0;
-        asked[n++] = slot;
+    for (uint32_t i = 0; i < n; i++) {
+        eddy_play_user_settle(&asked[i]->state);
+        queries[i] = asked[i]->state.hidden + offset;
+        excluded[i] = asked[i]->state.seen;
+        excluded_count[i] = play->exclude_seen ? asked[i]->state.seen_count : 0;
     }
-    if (n == 0)
-        return;
     eddy_score_topk(play->snapshot->hrnn, player->score, n, queries, play->k, excluded,
                     excluded_count, player->lists, counts);
-    for (uint32_t i = 0; i < n; i++) {
-        const struct slot *slot = asked[i];
-        uint64_t row = slot->row < slot->end ? slot->row : EDDY_PLAY_END;
-        play->list(play->context, slot->user, row, player->lists + (size_t)i * play->k,
-                   counts[i]);
+    for (uint32_t i = 0; i < n; i++)
+        play->list(play->context, asked[i]->user, query_row(asked[i]),
+                   player->lists + (size_t)i * play->k, counts[i]);
+}
+
+static void answer_parked(const struct run *run, struct player *player)
+{
+    struct slot *asked[SLOTS];
+    for (uint32_t i = 0; i < player->parked_count; i++)
+        asked[i] = &player->parked[i];
+    if (player->parked_count > 0)
+        score(run, player, player->parked_count, asked);
+    player->parked_count = 0;
+}
+
+/* The slot's user leaves; another's memory stays. */
+static void park(const struct run *run, struct player *player, struct slot *slot)
+{
+    struct slot *place = &player->parked[player->parked_count++];
+    struct slot other = *place;
+    *place = *slot;
+    *slot = other;
+    slot->active = false;
+    if (player->parked_count == SLOTS)
+        answer_parked(run, player);
+}
+
+/* Answer the queries due before each slot's next row; who has ended leaves. */
+static void answer(const struct run *run, struct player *player)
+{
+    const struct eddy_play *play = run->play;
+    struct slot *asked[SLOTS];
+    uint32_t n = 0;
+
+    for (int s = 0; s < SLOTS; s++) {
+        struct slot *slot = &player->slots[s];
+        uint64_t row = query_row(slot);
+        if (!slot->active)
+            continue;
+        bool wanted = play->wants(play->context, slot->user, row);
+        slot->active = slot->row < slot->end;
+        if (wanted && !slot->state.stepped)
+            play->list(play->context, slot->user, row, run->popular,
+                       run->popular_count);
+        else if (wanted && slot->active)
+            asked[n++] = slot;
+        else if (wanted)
+            park(run, player, slot);
     }
+    if (n > 0)
+        score(run, player, n, asked);
+}
+
+/* Is the query made by a step just before slot->row read before the next step? Rows of
+ * unknown items are no steps. In modes with a user level every query may be. */
+static bool is_read(const struct eddy_play *play, const struct slot *slot)
+{
+    const struct eddy_shape *shape = &play->snapshot->layout.shape;
+    if (shape->mode != EDDY_MODE_FLAT)
+        return true;
+    for (uint64_t row = slot->row; row < slot->end; row++) {
+        if (play->wants(play->context, slot->user, row))
+            return true;
+        if (play->interactions->rows[row].item < shape->items)
+            return false;
+    }
+    return play->wants(play->context, slot->user, EDDY_PLAY_END);
 }
 
 static void move(struct run *run, struct player *player)
@@ -182,80 +269,119 @@ static void move(struct run *run, struct player *player)
     const struct eddy_play *play = run->play;
     struct eddy_step steps[SLOTS];
     float *hidden[SLOTS];
+    bool asked[SLOTS];
     uint32_t n = 0;
     for (int s = 0; s < SLOTS; s++) {
         struct slot *slot = &player->slots[s];
         if (!slot->active)
             continue;
-        if (slot->row == slot->end) {
-            slot->active = false;
-            continue;
-        }
         int r = eddy_play_user_step(&slot->state, play->snapshot,
                                     &play->interactions->rows[slot->row], run->types,
                                     &steps[n]);
+        slot->row++;
         if (r < 0)
             atomic_store_explicit(&run->failed, true, memory_order_relaxed);
-        else if (r > 0)
-            hidden[n++] = slot->state.hidden;
-        slot->row++;
+        if (r <= 0)
+            continue;
+        asked[n] = is_read(play, slot);
+        hidden[n++] = slot->state.hidden;
     }
     if (n > 0)
-        eddy_hrnn_step(play->snapshot->hrnn, player->hrnn, n, steps, hidden);
+        eddy_hrnn_step_asked(play->snapshot->hrnn, player->hrnn, n, steps, hidden,
+                             asked);
+}
+
+/* The next user of the order into a slot that is free. */
+static bool fill(struct run *run, struct slot *slot)
+{
+    const struct eddy_interactions *in = run->play->interactions;
+    const struct eddy_shape *shape = &run->play->snapshot->layout.shape;
+    uint32_t at = atomic_fetch_add_explicit(&run->next, 1, memory_order_relaxed);
+    if (at >= run->count)
+        return false;
+    slot->active = true;
+    slot->user = run->order[at];
+    slot->row = in->user_begin[slot->user];
+    slot->end = in->user_begin[slot->user + 1];
+    eddy_play_user_reset(&slot->state, eddy_hrnn_state_floats(shape));
+    return true;
 }
 
 static void play_task(void *context, uint32_t task, uint32_t worker)
 {
     struct run *run = context;
     struct player *player = &run->players[worker];
-    const struct eddy_interactions *in = run->play->interactions;
-    uint32_t floats = eddy_hrnn_state_floats(&run->play->snapshot->layout.shape);
-    uint32_t next = run->first + task * TASK_USERS;
-    uint32_t end = run->first + run->count;
-    bool any = true;
+    bool more = true, any = true;
+    (void)task; /* all draw from one order */
 
-    if (end > next + TASK_USERS)
-        end = next + TASK_USERS;
     while (any) {
         any = false;
         for (int s = 0; s < SLOTS; s++) {
             struct slot *slot = &player->slots[s];
-            if (!slot->active && next < end) {
-                slot->active = true;
-                slot->user = next;
-                slot->row = in->user_begin[next];
-                slot->end = in->user_begin[next + 1];
-                eddy_play_user_reset(&slot->state, floats);
-                next++;
-            }
+            if (!slot->active && more)
+                more = fill(run, slot);
             any = any || slot->active;
         }
-        if (any) {
-            answer(run, player);
-            move(run, player);
-        }
+        answer(run, player);
+        move(run, player);
     }
+    answer_parked(run, player);
+}
+
+struct length {
+    uint64_t events;
+    uint32_t user;
+};
+
+static int by_length(const void *a, const void *b)
+{
+    const struct length *x = a, *y = b;
+    if (x->events != y->events)
+        return x->events > y->events ? -1 : 1;
+    return x->user < y->user ? -1 : x->user > y->user;
+}
+
+/* Users [first, first + count), longest history first. NULL: memory. */
+static uint32_t *order_of(const struct eddy_interactions *in, uint32_t first,
+                          uint32_t count)
+{
+    struct length *lengths = malloc(((size_t)count + 1) * sizeof *lengths);
+    uint32_t *order = malloc(((size_t)count + 1) * sizeof *order);
+    if (lengths == NULL || order == NULL) {
+        free(lengths);
+        free(order);
+        return NULL;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t *begin = &in->user_begin[first + i];
+        lengths[i] = (struct length){begin[1] - begin[0], first + i};
+    }
+    qsort(lengths, count, sizeof *lengths, by_length);
+    for (uint32_t i = 0; i < count; i++)
+        order[i] = lengths[i].user;
+    free(lengths);
+    return order;
 }
 
 int eddy_play_users(const struct eddy_play *play, uint32_t first, uint32_t count,
                     struct eddy_err *err)
 {
-    uint32_t tasks = (count + TASK_USERS - 1) / TASK_USERS;
     uint32_t threads = play->threads < 1 ? 1 : play->threads;
-    struct run run = {.play = play, .first = first, .count = count};
+    struct run run = {.play = play, .count = count};
     int r = 0;
 
     run.players = calloc(threads, sizeof *run.players);
     run.types = eddy_play_types(play->snapshot, play->interactions);
     run.popular = calloc((size_t)play->k + 1, sizeof *run.popular);
-    bool complete = run.players && run.types && run.popular;
+    run.order = order_of(play->interactions, first, count);
+    bool complete = run.players && run.types && run.popular && run.order;
     for (uint32_t t = 0; complete && t < threads; t++)
         complete = player_init(&run.players[t], play) == 0;
     if (complete) {
         run.popular_count =
             eddy_play_popular(play->popularity, play->snapshot->layout.shape.items,
                               play->k, run.popular);
-        eddy_team_run(threads, tasks, play_task, &run);
+        eddy_team_run(threads, threads, play_task, &run);
     }
     if (!complete || atomic_load_explicit(&run.failed, memory_order_relaxed)) {
         r = eddy_fail(err, EDDY_ENOMEM, "no memory to play %u histories", count);
@@ -265,5 +391,6 @@ int eddy_play_users(const struct eddy_play *play, uint32_t first, uint32_t count
     free(run.players);
     free(run.types);
     free(run.popular);
+    free(run.order);
     return r;
 }

@@ -19,7 +19,8 @@ struct eddy_play {
     /* What users without a step get: scores per known item (borrowed). */
     const float *popularity;
     /* Is the event at `row` (index in interactions) a query, to be answered from the user's
-     * events before it? EDDY_PLAY_END: after all of the user's events. Thread: any. */
+     * events before it? EDDY_PLAY_END: after all of the user's events. Thread: any; asked
+     * once or twice for a row, and has to say the same. */
     bool (*wants)(void *context, uint32_t user, uint64_t row);
     /* A list for such a query, best first. Calls for one user come in his order and on one
      * thread; different users' calls may run at once. */

@@ -11,13 +11,16 @@ struct eddy_play_user {
     float *hidden;      /* owned; eddy_hrnn_state_floats */
     int64_t previous_s; /* newest stepped event, -1: none */
     bool stepped;
-    uint32_t *seen; /* known items, rising; owned */
+    uint32_t *seen; /* known items, owned: rising ones, then the newest as they came */
     uint32_t seen_count, seen_capacity;
+    uint32_t seen_sorted; /* how many are rising */
 };
 
 /* Back to a new user; keeps the memory. */
 void eddy_play_user_reset(struct eddy_play_user *user, uint32_t hidden_floats);
 int eddy_play_user_see(struct eddy_play_user *user, uint32_t item); /* 0, EDDY_ENOMEM */
+/* Bring seen into order, without duplicates: before it is read. */
+void eddy_play_user_settle(struct eddy_play_user *user);
 /* The step for a row: 1 (in *ret), 0 when the snapshot does not know the item, EDDY_ENOMEM
  * (nothing has happened). */
 int eddy_play_user_step(struct eddy_play_user *user,

@@ -231,10 +231,11 @@ static void make_lists(struct eddy_stream *stream, struct worker *worker,
     size_t k = options->k;
 
     for (uint32_t i = first; i < end; i++) {
-        const struct eddy_play_user *user =
+        struct eddy_play_user *user =
             &stream->users[options->interactions->rows[stream->rows[i]].user];
         if (!stream->wanted[i])
             continue;
+        eddy_play_user_settle(user);
         if (!user->stepped) {
             stream->counts_of[i] = popular_list(stream, stream->lists + i * k);
             continue;
@@ -350,8 +351,9 @@ uint32_t eddy_stream_list(struct eddy_stream *stream, uint32_t user,
                           struct eddy_scored *ret)
 {
     const struct eddy_stream_options *options = &stream->options;
-    const struct eddy_play_user *state = &stream->users[user];
+    struct eddy_play_user *state = &stream->users[user];
     uint32_t offset = eddy_hrnn_query_offset(&options->snapshot->layout.shape);
+    eddy_play_user_settle(state);
     const uint32_t *seen = state->seen;
     uint32_t seen_count = options->exclude_seen ? state->seen_count : 0, count;
     if (!state->stepped)

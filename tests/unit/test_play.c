@@ -10,10 +10,10 @@
 enum { ITEMS = 50, USERS = 150, K = 7 };
 
 /* A snapshot with random weights over items i0 .. i49; even items are popular. */
-static struct eddy_snapshot *snapshot_new(void)
+static struct eddy_snapshot *snapshot_of(enum eddy_mode mode)
 {
     struct eddy_shape shape = {
-        .items = ITEMS, .hidden = 16, .layers = 2, .types = 2, .mode = EDDY_MODE_INIT};
+        .items = ITEMS, .hidden = 16, .layers = 2, .types = 2, .mode = mode};
     struct eddy_manifest manifest = {.recipe = "aws-hrnn",
                                      .shape = shape,
                                      .session_gap_s = 1800,
@@ -55,6 +55,11 @@ static struct eddy_snapshot *snapshot_new(void)
     eddy_catalog_free(catalog);
     free(params);
     return snapshot;
+}
+
+static struct eddy_snapshot *snapshot_new(void)
+{
+    return snapshot_of(EDDY_MODE_INIT);
 }
 
 /* Rows in time order over interleaved users; a tenth of the items are unknown. Only the
@@ -255,6 +260,48 @@ static void check_same(const struct answers *a, const struct answers *b, size_t 
     }
 }
 
+/* A third of the rows, and the ends of every other user. */
+static bool wants_some(void *context, uint32_t user, uint64_t row)
+{
+    (void)context;
+    return row == EDDY_PLAY_END ? user % 2 == 0 : (user + row) % 3 == 0;
+}
+
+static void queries_that_nobody_reads_change_no_list(void)
+{
+    static const enum eddy_mode modes[] = {EDDY_MODE_FLAT, EDDY_MODE_INIT,
+                                           EDDY_MODE_ALL};
+    for (size_t m = 0; m < sizeof modes / sizeof *modes; m++) {
+        struct eddy_snapshot *snapshot = snapshot_of(modes[m]);
+        struct eddy_interactions in = interactions_new(snapshot, 2500);
+        struct answers all = play_all(snapshot, &in, 1, true), some = answers_new(&in);
+        struct eddy_play play = {.snapshot = snapshot,
+                                 .interactions = &in,
+                                 .k = K,
+                                 .threads = 2,
+                                 .exclude_seen = true,
+                                 .popularity = snapshot->popularity,
+                                 .wants = wants_some,
+                                 .list = take_play,
+                                 .context = &some};
+        uint32_t users = eddy_catalog_count(in.users), lists = 0;
+        CHECK_INT(eddy_play_users(&play, 0, users, NULL), 0);
+        for (size_t at = 0; at < (size_t)in.count + users; at++) {
+            if (!some.asked[at])
+                continue;
+            lists++;
+            CHECK_INT(some.counts[at], all.counts[at]);
+            CHECK(memcmp(some.lists + at * K, all.lists + at * K,
+                         all.counts[at] * sizeof *all.lists) == 0);
+        }
+        CHECK(lists > 800 && lists < 1100);
+        answers_free(&all);
+        answers_free(&some);
+        eddy_interactions_fini(&in);
+        eddy_snapshot_release(snapshot);
+    }
+}
+
 static void threads_do_not_change_a_list(void)
 {
     struct eddy_snapshot *snapshot = snapshot_new();
@@ -368,6 +415,7 @@ static void refreshed_tables_follow_the_stream(void)
 int main(void)
 {
     RUN(lists_are_those_of_one_user_at_a_time);
+    RUN(queries_that_nobody_reads_change_no_list);
     RUN(threads_do_not_change_a_list);
     RUN(a_stream_without_refresh_gives_the_lists_of_a_play);
     RUN(no_answer_of_a_stream_depends_on_a_later_row);
