@@ -12,10 +12,12 @@ struct eddy_related_options {
     double window_decay;     /* delta_train, positions */
     double age_half_life_s;  /* weight of old sessions; 0: all alike */
     double popularity_power; /* scores times support^-power; 0: none */
-    bool zero_diagonal;      /* EASE's constraint: an item never speaks for itself */
-    uint32_t window;         /* positions ahead that count; 0: all of the session */
-    uint32_t width;          /* entries kept per row, 1..1000 */
-    uint32_t items_max; /* above: only the items_max with most support are solved */
+    double length_power; /* a session of n items counts n^-power in the co-occurrence
+                                part; 0: all alike */
+    bool zero_diagonal;  /* EASE's constraint: an item never speaks for itself */
+    uint32_t window;     /* positions ahead that count; 0: all of the session */
+    uint32_t width;      /* entries kept per row, 1..1000 */
+    uint32_t items_max;  /* above: only the items_max with most support are solved */
     uint32_t threads;
 };
 /* Sessions for the fit: item lists in order, with the time of the last event. */
@@ -24,7 +26,11 @@ struct eddy_session_view {
     uint32_t count;
     int64_t ts_ms;
 };
-/* Memory: two V x V matrices of floats. EDDY_ENOMEM says how much was wanted. */
+/* Table of items rows, each its `width` heaviest entries above 0. Memory: one matrix of
+ * (solved items)^2 floats. Sets OpenBLAS to options->threads for the factorisation, then to
+ * one. The bits depend on CPU kind and thread count (OpenBLAS). Thread: trainer.
+ * EDDY_ECONFIG: an option out of range; EDDY_ENOMEM says how much was wanted; EDDY_EFATAL:
+ * lambda is too small for single floats. */
 int eddy_related_fit(const struct eddy_session_view *sessions, uint32_t count,
                      uint32_t items, const struct eddy_related_options *options,
                      struct eddy_table *ret, struct eddy_err *err);
