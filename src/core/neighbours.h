@@ -24,9 +24,11 @@ int eddy_sessions_init(struct eddy_sessions *store,
 int eddy_sessions_index(struct eddy_sessions *store, struct eddy_err *err);
 void eddy_sessions_fini(struct eddy_sessions *store);
 
+enum { EDDY_NEIGHBOURS_CANDIDATES_MAX = 5000 };
 struct eddy_neighbours_options {
-    uint32_t candidates; /* newest sessions looked at per query */
-    uint32_t neighbours; /* of them that vote */
+    uint32_t
+        candidates; /* newest sessions looked at per query, at most ..._MAX count */
+    uint32_t neighbours;                                   /* of them that vote */
     double position_decay, age_decay_days, distance_decay; /* VSTAN's three; 0: none */
     bool idf;
 };
