@@ -17,16 +17,30 @@ enum eddy_column_kind {
     EDDY_COLUMN_NUMERIC,
     EDDY_COLUMN_TEXT
 };
-enum { EDDY_TEXT_BUCKETS = 4096, EDDY_NUMERIC_KNOTS = 16, EDDY_COLUMNS_MAX = 32 };
+enum {
+    EDDY_TEXT_BUCKETS = 4096,  /* per text column */
+    EDDY_TEXT_ROW = 128,       /* features of a text, at most */
+    EDDY_NUMERIC_KNOTS = 16,   /* per numeric column */
+    EDDY_VALUES_MAX = 1 << 16, /* of a categorical column, the most frequent */
+    EDDY_COLUMNS_MAX = 32
+};
 
 struct eddy_vocabulary; /* columns, their kinds, values, knots */
-/* From the columns of a catalogue (items or users). A categorical value needs two rows to
- * get a feature of its own, rarer ones share one per column. No column: 0 features. */
-int eddy_vocabulary_learn(const struct eddy_catalog *catalog,
+/* From the columns of a catalogue (items or users). A categorical value or a hash of an
+ * n-gram needs two rows to get a feature of its own; rarer values share one per column, rarer
+ * n-grams have none (they would only name the item). No column, or nothing that repeats: 0
+ * features. The first EDDY_COLUMNS_MAX columns count.
+ * kinds: what the values do not decide, "COLUMN=KIND,..." with KIND categorical, numeric,
+ * text or ignored; NULL: nothing. EDDY_ECONFIG: an unknown kind or column; EDDY_ENOMEM. */
+int eddy_vocabulary_learn(const struct eddy_catalog *catalog, const char *kinds,
                           struct eddy_vocabulary **ret, struct eddy_err *err);
+/* Thread: any for the const ones. */
 void eddy_vocabulary_free(struct eddy_vocabulary *vocabulary);
 uint32_t eddy_vocabulary_size(
     const struct eddy_vocabulary *vocabulary); /* M features */
+/* Kind of a column by name, EDDY_COLUMN_IGNORED when it has none (messages, tests). */
+enum eddy_column_kind eddy_vocabulary_kind(const struct eddy_vocabulary *vocabulary,
+                                           struct eddy_span column);
 /* JSON for the manifest, and back. EDDY_EFORMAT. */
 void eddy_vocabulary_encode(const struct eddy_vocabulary *vocabulary,
                             struct eddy_buf *out);
@@ -40,8 +54,14 @@ struct eddy_features {
     uint32_t *index;     /* < M */
     float *weight;
 };
+/* Columns are found by name; one that the catalogue lacks adds nothing. 0, EDDY_ENOMEM. */
 int eddy_features_apply(const struct eddy_vocabulary *vocabulary,
                         const struct eddy_catalog *catalog, struct eddy_features *ret);
+/* The same with a row for each id of `ids` in its order, empty
+ * where `catalog` has no such id: users or items in the order of the interactions. */
+int eddy_features_align(const struct eddy_vocabulary *vocabulary,
+                        const struct eddy_catalog *catalog,
+                        const struct eddy_catalog *ids, struct eddy_features *ret);
 void eddy_features_fini(struct eddy_features *features);
 /* ret (H floats, added to) += sum of weight * table[index] for one row; table (M, H). */
 void eddy_features_add(const struct eddy_features *features, uint32_t row,
