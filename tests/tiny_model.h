@@ -91,8 +91,12 @@ __attribute__((unused)) static int tiny_encode(const struct tiny *tiny,
     }
     manifest.hyper_json = strdup("{\"learning_rate\": 0.1, \"hidden_dimension\": 16}");
     manifest.data_json = strdup("{\"events\": 7}");
-    code = eddy_snapshot_encode(&manifest, &layout, params, popularity, catalog,
-                                &ret->model, &ret->catalog, &ret->manifest, err);
+    const struct eddy_snapshot_parts parts = {.layout = &layout,
+                                              .params = params,
+                                              .popularity = popularity,
+                                              .catalog = catalog};
+    code = eddy_snapshot_encode(&manifest, &parts, &ret->model, &ret->catalog,
+                                &ret->manifest, err);
     eddy_manifest_fini(&manifest);
     eddy_catalog_free(catalog);
     free(params);

@@ -87,8 +87,11 @@ int eddy_bench_snapshot(const struct eddy_shape *shape, uint64_t seed,
     fill_params(&layout, params, seed);
     for (uint32_t i = 0; i < shape->items; i++)
         popularity[i] = 1.0F / (float)(i + 2);
-    r = eddy_snapshot_encode(&manifest, &layout, params, popularity, catalog, &model,
-                             &table, &text, err);
+    const struct eddy_snapshot_parts parts = {.layout = &layout,
+                                              .params = params,
+                                              .popularity = popularity,
+                                              .catalog = catalog};
+    r = eddy_snapshot_encode(&manifest, &parts, &model, &table, &text, err);
     if (r == 0) {
         const struct eddy_snapshot_files files = {
             eddy_buf_span(&model), eddy_buf_span(&table), eddy_buf_span(&text)};

@@ -174,9 +174,11 @@ int eddy_model_save(const char *folder, const struct eddy_model_source *source,
         r = eddy_fail(err, EDDY_ENOMEM, "no memory to write the model");
         goto out;
     }
-    r = eddy_snapshot_encode(&manifest, &result->layout, result->params,
-                             result->popularity, catalog, &files[0], &files[1],
-                             &files[2], err);
+    const struct eddy_snapshot_parts parts = {.layout = &result->layout,
+                                              .params = result->params,
+                                              .popularity = result->popularity,
+                                              .catalog = catalog};
+    r = eddy_snapshot_encode(&manifest, &parts, &files[0], &files[1], &files[2], err);
     if (r == 0)
         r = eddy_snapshot_save(folder, eddy_buf_span(&files[0]),
                                eddy_buf_span(&files[1]), eddy_buf_span(&files[2]), err);

@@ -25,6 +25,8 @@ struct eddy_counters_options {
     uint32_t half_lives;
 };
 struct eddy_counters;
+/* No events yet. EDDY_ECONFIG: window or half_lives out of range. Owned:
+ * eddy_counters_free. */
 int eddy_counters_new(const struct eddy_counters_options *options,
                       struct eddy_counters **ret, struct eddy_err *err);
 void eddy_counters_free(struct eddy_counters *counters);

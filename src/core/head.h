@@ -45,6 +45,11 @@ struct eddy_head {
 };
 /* The network alone: what a snapshot without tables has. */
 extern const struct eddy_head eddy_head_plain;
+/* Whether any bucket gives a weight to the feature, to the prior; to neither of them all,
+ * with the network in every bucket. */
+bool eddy_head_uses(const struct eddy_head *head, enum eddy_head_feature feature);
+bool eddy_head_uses_prior(const struct eddy_head *head, uint32_t prior);
+bool eddy_head_is_plain(const struct eddy_head *head);
 
 /* What a snapshot holds besides the network; any part may be empty. */
 struct eddy_tables {
@@ -53,8 +58,9 @@ struct eddy_tables {
     struct eddy_sessions sessions;
     uint32_t priors;
     double half_life_s[EDDY_HALF_LIVES_MAX];
-    float *prior[EDDY_HALF_LIVES_MAX]; /* (items) each */
+    float *prior[EDDY_HALF_LIVES_MAX]; /* (items) each; NULL: no bucket uses it */
 };
+/* Frees what the tables hold. Thread: the holder's. */
 void eddy_tables_fini(struct eddy_tables *tables);
 
 /* The recent events of a state as the head sees them: known items, oldest first. */

@@ -21,6 +21,7 @@ void eddy_manifest_fini(struct eddy_manifest *manifest)
     free(manifest->data_json);
     free(manifest->metrics_json);
     free(manifest->features_json);
+    free(manifest->head_json);
     memset(manifest, 0, sizeof *manifest);
 }
 
@@ -89,9 +90,10 @@ static int add_features(const struct eddy_shape *shape, json_t *features, json_t
     return failed ? EDDY_ENOMEM : 0;
 }
 
-/* All that decides a step. hyper and features (may be NULL) are borrowed. NULL: memory. */
+/* All that decides a step. hyper, features and head (these two may be NULL) are
+ * borrowed. NULL: memory. */
 static json_t *canonical_object(const struct eddy_manifest *manifest, json_t *hyper,
-                                json_t *features)
+                                json_t *features, json_t *head)
 {
     const struct eddy_shape *shape = &manifest->shape;
     json_t *root, *types = types_array(manifest);
@@ -106,7 +108,8 @@ static json_t *canonical_object(const struct eddy_manifest *manifest, json_t *hy
                      (int)shape->layers, "types", (int)shape->types, "cell",
                      cell_names[shape->cell], "mode", mode_names[shape->mode], "types",
                      types);
-    if (add_features(shape, features, root) < 0) {
+    if (add_features(shape, features, root) < 0 ||
+        (head && json_object_set(root, "head", head) != 0)) {
         json_decref(root);
         root = NULL;
     }
@@ -203,7 +206,7 @@ int eddy_manifest_encode(struct eddy_manifest *manifest,
                          struct eddy_err *err)
 {
     json_t *hyper = NULL, *data = NULL, *metrics = NULL, *root = NULL;
-    json_t *features = NULL;
+    json_t *features = NULL, *head = NULL;
     int code = check_ranges(manifest, EDDY_ECONFIG, err);
     if (code < 0) {
         return code;
@@ -218,10 +221,13 @@ int eddy_manifest_encode(struct eddy_manifest *manifest,
     if (code == 0 && manifest->features_json) {
         code = load_object("features", manifest->features_json, &features, err);
     }
+    if (code == 0 && manifest->head_json) {
+        code = load_object("head", manifest->head_json, &head, err);
+    }
     if (code < 0) {
         goto out;
     }
-    root = canonical_object(manifest, hyper, features);
+    root = canonical_object(manifest, hyper, features, head);
     code = root ? compute_version(root, files, manifest->version) : EDDY_ENOMEM;
     if (code == 0) {
         code = add_rest(root, manifest, files, json_incref(data), json_incref(metrics));
@@ -236,6 +242,7 @@ int eddy_manifest_encode(struct eddy_manifest *manifest,
     }
 out:
     json_decref(root);
+    json_decref(head);
     json_decref(features);
     json_decref(metrics);
     json_decref(data);
@@ -383,6 +390,9 @@ static int read_fields(const json_t *root, struct eddy_manifest *ret,
     if (json_object_get(root, "features")) {
         code = code ? code : read_object(root, "features", &ret->features_json, err);
     }
+    if (json_object_get(root, "head")) {
+        code = code ? code : read_object(root, "head", &ret->head_json, err);
+    }
     code = code ? code : read_text(root, "created", created, sizeof created, err);
     if (code == 0 && !eddy_time_parse_iso(eddy_span_of(created), &created_ms)) {
         return eddy_fail(err, EDDY_EFORMAT, "created: '%s' is no time", created);
@@ -402,7 +412,8 @@ static int check_version(const json_t *root, const struct eddy_manifest *manifes
     char version[EDDY_SNAPSHOT_ID_SIZE];
     json_t *canonical =
         canonical_object(manifest, json_object_get(root, "hyper_parameters"),
-                         json_object_get(root, "features"));
+                         json_object_get(root, "features"),
+                         json_object_get(root, "head"));
     int code = canonical ? compute_version(canonical, files, version) : EDDY_ENOMEM;
     json_decref(canonical);
     if (code < 0) {

@@ -24,6 +24,11 @@ bool eddy_floats_are_finite(const float *values, size_t n)
     return any == 0;
 }
 
+static const struct {
+    const char *name;
+    size_t size;
+} types[] = {{"F32", 4}, {"U32", 4}, {"U64", 8}};
+
 static uint32_t dimensions_of(uint32_t rows, uint32_t cols, uint64_t ret[2])
 {
     if (rows == 1 || cols == 1) {
@@ -43,8 +48,10 @@ void eddy_safetensors_encode(const struct eddy_st_tensor *tensors, uint32_t coun
     eddy_buf_puts(out, "{\"__metadata__\":{\"format\":\"pt\",\"producer\":\"eddy\"}");
     for (uint32_t i = 0; i < count; i++) {
         uint64_t dimensions[2];
-        size_t size = (size_t)tensors[i].rows * tensors[i].cols * sizeof(float);
-        eddy_buf_printf(out, ",\"%s\":{\"dtype\":\"F32\",\"shape\":[", tensors[i].name);
+        size_t size =
+            (size_t)tensors[i].rows * tensors[i].cols * types[tensors[i].type].size;
+        eddy_buf_printf(out, ",\"%s\":{\"dtype\":\"%s\",\"shape\":[", tensors[i].name,
+                        types[tensors[i].type].name);
         uint32_t n = dimensions_of(tensors[i].rows, tensors[i].cols, dimensions);
         for (uint32_t d = 0; d < n; d++) {
             eddy_buf_puts(out, d > 0 ? "," : "");
@@ -65,7 +72,8 @@ void eddy_safetensors_encode(const struct eddy_st_tensor *tensors, uint32_t coun
     memcpy(out->data + begin, &header_size, sizeof header_size);
     for (uint32_t i = 0; i < count; i++) {
         eddy_buf_put(out, tensors[i].data,
-                     (size_t)tensors[i].rows * tensors[i].cols * sizeof(float));
+                     (size_t)tensors[i].rows * tensors[i].cols *
+                         types[tensors[i].type].size);
     }
 }
 
@@ -113,18 +121,25 @@ static uint64_t number_at(const json_t *array, size_t index)
                : UINT64_MAX;
 }
 
-int eddy_safetensors_read(const struct eddy_safetensors *file, const char *name,
-                          uint32_t rows, uint32_t cols, float *ret,
-                          struct eddy_err *err)
+int64_t eddy_safetensors_length(const struct eddy_safetensors *file, const char *name)
+{
+    const json_t *shape = json_object_get(json_object_get(file->header, name), "shape");
+    uint64_t length = number_at(shape, 0);
+    return json_array_size(shape) == 1 && length <= INT64_MAX ? (int64_t)length : -1;
+}
+
+int eddy_safetensors_read_as(const struct eddy_safetensors *file, const char *name,
+                             enum eddy_st_type type, uint32_t rows, uint32_t cols,
+                             void *ret, struct eddy_err *err)
 {
     const json_t *entry = json_object_get(file->header, name);
     if (!entry) {
         return eddy_fail(err, EDDY_EFORMAT, "tensor %s is missing", name);
     }
-    const char *type = json_string_value(json_object_get(entry, "dtype"));
-    if (!type || strcmp(type, "F32") != 0) {
-        return eddy_fail(err, EDDY_EFORMAT, "tensor %s: dtype is %s, F32 is wanted",
-                         name, type ? type : "missing");
+    const char *is = json_string_value(json_object_get(entry, "dtype"));
+    if (!is || strcmp(is, types[type].name) != 0) {
+        return eddy_fail(err, EDDY_EFORMAT, "tensor %s: dtype is %s, %s is wanted",
+                         name, is ? is : "missing", types[type].name);
     }
     const json_t *shape = json_object_get(entry, "shape");
     uint64_t want[2];
@@ -139,15 +154,22 @@ int eddy_safetensors_read(const struct eddy_safetensors *file, const char *name,
     }
     const json_t *offsets = json_object_get(entry, "data_offsets");
     uint64_t begin = number_at(offsets, 0), end = number_at(offsets, 1);
-    size_t size = (size_t)rows * cols * sizeof(float);
+    size_t size = (size_t)rows * cols * types[type].size;
     if (json_array_size(offsets) != 2 || end > file->data.size || begin > end ||
         end - begin != size) {
         return eddy_fail(err, EDDY_EFORMAT,
                          "tensor %s: its offsets are not in the file", name);
     }
     memcpy(ret, file->data.data + begin, size);
-    if (!eddy_floats_are_finite(ret, (size_t)rows * cols)) {
+    if (type == EDDY_ST_F32 && !eddy_floats_are_finite(ret, (size_t)rows * cols)) {
         return eddy_fail(err, EDDY_EFORMAT, "tensor %s: NaN or infinity in it", name);
     }
     return 0;
+}
+
+int eddy_safetensors_read(const struct eddy_safetensors *file, const char *name,
+                          uint32_t rows, uint32_t cols, float *ret,
+                          struct eddy_err *err)
+{
+    return eddy_safetensors_read_as(file, name, EDDY_ST_F32, rows, cols, ret, err);
 }

@@ -9,12 +9,15 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "core/head_store.h"
 #include "core/manifest.h"
 #include "core/safetensors.h"
 
 static const uint64_t TYPE_KEY = UINT64_C(1) << 32; /* a map's key is never 0 */
 
 /* ---- encode ------------------------------------------------------------------------- */
+
+enum { TENSORS_MAX = EDDY_TENSORS_MAX + 1 + EDDY_HEAD_TENSORS_MAX };
 
 /* The tensors of a layout, and "popularity". ret has room for EDDY_TENSORS_MAX + 1. */
 static uint32_t list_tensors(const struct eddy_layout *layout, const float *params,
@@ -26,37 +29,63 @@ static uint32_t list_tensors(const struct eddy_layout *layout, const float *para
         if (tensor->rows > 0) {
             ret[count++] =
                 (struct eddy_st_tensor){tensor->name, tensor->rows, tensor->cols,
-                                        params + tensor->offset};
+                                        params + tensor->offset, EDDY_ST_F32};
         }
     }
-    ret[count++] =
-        (struct eddy_st_tensor){"popularity", layout->shape.items, 1, popularity};
+    ret[count++] = (struct eddy_st_tensor){"popularity", layout->shape.items, 1,
+                                           popularity, EDDY_ST_F32};
     return count;
 }
 
-int eddy_snapshot_encode(struct eddy_manifest *manifest,
-                         const struct eddy_layout *layout, const float *params,
-                         const float *popularity, const struct eddy_catalog *catalog,
-                         struct eddy_buf *ret_model, struct eddy_buf *ret_catalog,
-                         struct eddy_buf *ret_manifest, struct eddy_err *err)
+static int check_parts(const struct eddy_snapshot_parts *parts,
+                       const struct eddy_st_tensor *tensors, uint32_t count,
+                       struct eddy_err *err)
 {
-    struct eddy_st_tensor tensors[EDDY_TENSORS_MAX + 1];
-    uint32_t count = list_tensors(layout, params, popularity, tensors);
-    if (eddy_catalog_count(catalog) != layout->shape.items) {
+    uint32_t items = parts->layout->shape.items;
+    if (eddy_catalog_count(parts->catalog) != items) {
         return eddy_fail(err, EDDY_ECONFIG, "catalogue of %u items, model of %u",
-                         eddy_catalog_count(catalog), layout->shape.items);
+                         eddy_catalog_count(parts->catalog), items);
+    }
+    if (parts->tables && parts->tables->items != items && parts->tables->items != 0) {
+        return eddy_fail(err, EDDY_ECONFIG, "tables of %u items, model of %u",
+                         parts->tables->items, items);
     }
     for (uint32_t i = 0; i < count; i++) {
-        if (!eddy_floats_are_finite(tensors[i].data,
+        if (tensors[i].type == EDDY_ST_F32 &&
+            !eddy_floats_are_finite(tensors[i].data,
                                     (size_t)tensors[i].rows * tensors[i].cols)) {
             return eddy_fail(err, EDDY_EFATAL,
                              "tensor %s: NaN or infinity in it, nothing is written",
                              tensors[i].name);
         }
     }
-    manifest->shape = layout->shape;
+    return 0;
+}
+
+int eddy_snapshot_encode(struct eddy_manifest *manifest,
+                         const struct eddy_snapshot_parts *parts,
+                         struct eddy_buf *ret_model, struct eddy_buf *ret_catalog,
+                         struct eddy_buf *ret_manifest, struct eddy_err *err)
+{
+    const struct eddy_head *head = parts->head ? parts->head : &eddy_head_plain;
+    struct eddy_st_tensor tensors[TENSORS_MAX];
+    char *weights = NULL;
+    int code = eddy_head_encode(parts->tables, head, &weights, err);
+    if (code < 0) {
+        return code;
+    }
+    free(manifest->head_json);
+    manifest->head_json = weights;
+    uint32_t count =
+        list_tensors(parts->layout, parts->params, parts->popularity, tensors);
+    count += eddy_head_tensors(parts->tables, head, tensors + count);
+    code = check_parts(parts, tensors, count, err);
+    if (code < 0) {
+        return code;
+    }
+    manifest->shape = parts->layout->shape;
     eddy_safetensors_encode(tensors, count, ret_model);
-    eddy_catalog_encode(catalog, ret_catalog);
+    eddy_catalog_encode(parts->catalog, ret_catalog);
     if (ret_model->failed || ret_catalog->failed) {
         return eddy_fail(err, EDDY_ENOMEM, "no memory for the snapshot's files");
     }
@@ -121,15 +150,19 @@ static int read_tensors(struct eddy_snapshot *snapshot, struct eddy_span bytes,
     if (code < 0) {
         return code;
     }
-    if (file.count != count) {
-        code = eddy_fail(err, EDDY_EFORMAT, "%u tensors, the shape has %u", file.count,
-                         count);
+    uint32_t more = 0;
+    code = eddy_head_read_tensors(&file, &snapshot->head, layout->shape.items,
+                                  &snapshot->tables, &more, err);
+    if (code == 0 && file.count != count + more) {
+        code = eddy_fail(err, EDDY_EFORMAT, "%u tensors, shape and head have %u",
+                         file.count, count + more);
     }
     for (uint32_t i = 0; code == 0 && i < count; i++) {
         /* list_tensors pointed into the snapshot's own blocks. */
-        float *to = i + 1 < count
-                        ? snapshot->params + (tensors[i].data - snapshot->params)
-                        : snapshot->popularity;
+        float *to =
+            i + 1 < count
+                ? snapshot->params + ((const float *)tensors[i].data - snapshot->params)
+                : snapshot->popularity;
         code = eddy_safetensors_read(&file, tensors[i].name, tensors[i].rows,
                                      tensors[i].cols, to, err);
     }
@@ -204,6 +237,7 @@ static void destroy(struct eddy_snapshot *snapshot)
     free(snapshot->popularity);
     free(snapshot->popular);
     eddy_catalog_free(snapshot->catalog);
+    eddy_tables_fini(&snapshot->tables);
     eddy_hrnn_free(snapshot->hrnn);
     eddy_map_fini(&snapshot->type_index);
     free(snapshot);
@@ -225,6 +259,11 @@ static int read_files(struct eddy_snapshot *snapshot,
     code = code ? code : index_types(snapshot, err);
     if (code < 0) {
         return code;
+    }
+    code = eddy_head_decode(snapshot->manifest.head_json, &snapshot->tables,
+                            &snapshot->head, &why);
+    if (code < 0) {
+        return eddy_fail(err, code, EDDY_MANIFEST_FILE ": %.200s", why.text);
     }
     code = read_tensors(snapshot, files->model, &why);
     if (code < 0) {
@@ -269,6 +308,7 @@ struct eddy_snapshot *eddy_snapshot_empty(const struct eddy_kernels *kernels)
     manifest->session_gap_s = 1800;
     manifest->recent_events = 100;
     manifest->types[0] = strdup("");
+    snapshot->head = eddy_head_plain;
     snapshot->catalog = eddy_catalog_new();
     snapshot->popularity = calloc(1, sizeof *snapshot->popularity);
     bool ok = manifest->types[0] && snapshot->catalog && snapshot->popularity &&

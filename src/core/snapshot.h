@@ -12,7 +12,7 @@
  * version: the first 16 hex digits of the sha256 over the other files' sha256 in name
  * order, a newline behind each, and the canonical JSON (sorted keys, no blanks) of all that
  * decides a step: {hyper_parameters, recent_events, recipe, session_gap_s, shape, types}
- * and, where there is metadata in the network, features.
+ * and, where there is metadata in the network, features, and the head that is not plain.
  * Equal training gives an equal version, and no such number can be changed by hand
  * without being seen.
  * This module works on bytes; io/files reads, writes and renames. */
@@ -22,6 +22,7 @@
 #include "base/hash.h"
 #include "core/catalog.h"
 #include "core/event.h"
+#include "core/head.h"
 #include "core/hrnn.h"
 
 enum { EDDY_RECENT_MAX = 200, EDDY_POPULAR_MAX = 500 };
@@ -44,6 +45,8 @@ struct eddy_manifest {
     char *metrics_json;          /* JSON object of training metrics, owned */
     char *features_json; /* {"items": vocabulary, "users": vocabulary} as there are
                             (core/features.h), owned; NULL: no metadata */
+    char
+        *head_json; /* weights of a head that is not plain (core/head_store.h), owned */
     uint64_t seed;
     int64_t created_s; /* Unix seconds, given by the caller; not part of the version */
 };
@@ -55,6 +58,8 @@ struct eddy_snapshot {
     struct eddy_layout layout;
     float *params;     /* the block, also after packing (tools, evaluation) */
     float *popularity; /* (V), finite, >= 0 */
+    struct eddy_tables tables;
+    struct eddy_head head; /* eddy_head_plain: the network alone */
     uint32_t *popular; /* the min(V, EDDY_POPULAR_MAX) most popular items, best first */
     uint32_t popular_count;
     struct eddy_catalog *catalog;
@@ -73,12 +78,21 @@ int eddy_snapshot_decode(const struct eddy_snapshot_files *files,
                          const struct eddy_kernels *kernels, struct eddy_snapshot **ret,
                          struct eddy_err *err);
 
-/* The three files of a model; fills manifest->version, and manifest->shape from layout.
- * EDDY_ECONFIG: a number out of range, or tables that do not fit each other; EDDY_EFORMAT:
- * one of the JSON texts is no object; EDDY_EFATAL: NaN or infinity in a tensor. */
+/* All that a model consists of besides its manifest, borrowed. */
+struct eddy_snapshot_parts {
+    const struct eddy_layout *layout;
+    const float *params;
+    const float *popularity; /* (V) */
+    const struct eddy_catalog *catalog;
+    const struct eddy_tables *tables; /* NULL: none */
+    const struct eddy_head *head;     /* NULL: plain */
+};
+/* The three files of a model; fills manifest->version, manifest->shape from the layout, and
+ * manifest->head_json. EDDY_ECONFIG: a number out of range, or tables that do not fit each
+ * other; EDDY_EFORMAT: one of the JSON texts is no object; EDDY_EFATAL: NaN or infinity in
+ * a tensor. */
 int eddy_snapshot_encode(struct eddy_manifest *manifest,
-                         const struct eddy_layout *layout, const float *params,
-                         const float *popularity, const struct eddy_catalog *catalog,
+                         const struct eddy_snapshot_parts *parts,
                          struct eddy_buf *ret_model, struct eddy_buf *ret_catalog,
                          struct eddy_buf *ret_manifest, struct eddy_err *err);
 

@@ -67,8 +67,12 @@ static struct eddy_snapshot *make_model(uint32_t plan)
     for (int i = 0; i < 3; i++) {
         eddy_buf_init(&bytes[i], 0);
     }
-    EDDY_ASSERT(eddy_snapshot_encode(&manifest, &layout, params, popularity, catalog,
-                                     &bytes[0], &bytes[1], &bytes[2], &err) == 0);
+    const struct eddy_snapshot_parts parts = {.layout = &layout,
+                                              .params = params,
+                                              .popularity = popularity,
+                                              .catalog = catalog};
+    EDDY_ASSERT(eddy_snapshot_encode(&manifest, &parts, &bytes[0], &bytes[1], &bytes[2],
+                                     &err) == 0);
     struct eddy_snapshot_files files = {
         eddy_buf_span(&bytes[0]), eddy_buf_span(&bytes[1]), eddy_buf_span(&bytes[2])};
     int r = eddy_snapshot_decode(&files, eddy_kernels_get(), &snapshot, &err);

@@ -78,10 +78,16 @@ static bool snapshot_is_written(void)
 {
     struct tiny_files out = {0};
     struct eddy_manifest manifest = snapshot->manifest; /* its texts are borrowed */
-    bool good =
-        made(eddy_snapshot_encode(&manifest, &snapshot->layout, snapshot->params,
-                                  snapshot->popularity, snapshot->catalog, &out.model,
-                                  &out.catalog, &out.manifest, &err));
+    const struct eddy_snapshot_parts parts = {.layout = &snapshot->layout,
+                                              .params = snapshot->params,
+                                              .popularity = snapshot->popularity,
+                                              .catalog = snapshot->catalog,
+                                              .tables = &snapshot->tables,
+                                              .head = &snapshot->head};
+    manifest.head_json = NULL; /* encode makes its own */
+    bool good = made(eddy_snapshot_encode(&manifest, &parts, &out.model, &out.catalog,
+                                          &out.manifest, &err));
+    free(manifest.head_json);
     if (good) {
         CHECK(eddy_span_eq(eddy_buf_span(&out.model), eddy_buf_span(&files.model)));
     }

@@ -43,8 +43,12 @@ static struct eddy_snapshot *snapshot_of(enum eddy_mode mode)
     manifest.types[1] = strdup("click");
     for (int i = 0; i < 3; i++)
         eddy_buf_init(&files[i], 0);
-    CHECK_INT(eddy_snapshot_encode(&manifest, &layout, params, popularity, catalog,
-                                   &files[0], &files[1], &files[2], &err),
+    const struct eddy_snapshot_parts parts = {.layout = &layout,
+                                              .params = params,
+                                              .popularity = popularity,
+                                              .catalog = catalog};
+    CHECK_INT(eddy_snapshot_encode(&manifest, &parts, &files[0], &files[1], &files[2],
+                                   &err),
               0);
     struct eddy_snapshot_files spans = {
         eddy_buf_span(&files[0]), eddy_buf_span(&files[1]), eddy_buf_span(&files[2])};

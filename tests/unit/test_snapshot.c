@@ -250,8 +250,12 @@ static void what_does_not_fit_is_not_written(void)
         params[3] = i == 2 ? INFINITY : 0;
         manifest.recent_events = i == 3 ? 0 : 100;
         manifest.metrics_json = i == 4 ? strdup("") : NULL;
-        int code = eddy_snapshot_encode(&manifest, &layout, params, popularity, catalog,
-                                        &out.model, &out.catalog, &out.manifest, &err);
+        const struct eddy_snapshot_parts parts = {.layout = &layout,
+                                                  .params = params,
+                                                  .popularity = popularity,
+                                                  .catalog = catalog};
+        int code = eddy_snapshot_encode(&manifest, &parts, &out.model, &out.catalog,
+                                        &out.manifest, &err);
         CHECK_INT(code, cases[i].code);
         CHECK_STR(err.text, cases[i].want);
         free(manifest.metrics_json);

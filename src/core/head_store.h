@@ -1,0 +1,34 @@
+/* Layer: core.  The stored form of head and tables, for core/snapshot.c.
+ *
+ * Weights are the object "head" of manifest.json (left out when the head is plain), tables
+ * are tensors of model.safetensors, only those that some bucket uses:
+ *   related.begin (V + 1, U64), .index (U32), .weight (F32); rules.* likewise
+ *   sessions.begin (U64), .entries (U32), .age (F32)
+ *   prior.<h> (V, F32) */
+#ifndef EDDY_CORE_HEAD_STORE_H
+#define EDDY_CORE_HEAD_STORE_H
+
+#include "core/head.h"
+#include "core/safetensors.h"
+
+enum { EDDY_HEAD_TENSORS_MAX = 3 + 3 + 3 + EDDY_HALF_LIVES_MAX };
+
+/* Fill ret (room for EDDY_HEAD_TENSORS_MAX) with what is to be written, count returned;
+ * names are constants, data is borrowed. tables may be NULL. */
+uint32_t eddy_head_tensors(const struct eddy_tables *tables,
+                           const struct eddy_head *head, struct eddy_st_tensor *ret);
+/* Read what the head uses; *ret_count tensors. Everything is checked: EDDY_EFORMAT. */
+int eddy_head_read_tensors(const struct eddy_safetensors *file,
+                           const struct eddy_head *head, uint32_t items,
+                           struct eddy_tables *tables, uint32_t *ret_count,
+                           struct eddy_err *err);
+
+/* *ret: a JSON object, free(); NULL for a plain head. tables gives the half-lives, may be
+ * NULL. EDDY_ECONFIG: a weight that is no number, a feature whose table is not there. */
+int eddy_head_encode(const struct eddy_tables *tables, const struct eddy_head *head,
+                     char **ret, struct eddy_err *err);
+/* json NULL: the plain head. Sets tables->priors and half_life_s, too. EDDY_EFORMAT. */
+int eddy_head_decode(const char *json, struct eddy_tables *tables,
+                     struct eddy_head *ret, struct eddy_err *err);
+
+#endif
