@@ -34,6 +34,7 @@ int eddy_app_fail(const char *command, const struct eddy_err *err);
 #define EDDY_COMMANDS(XX) \
     XX(demo,      "Start",   "see lists follow clicks, on this machine, in half a minute")  \
     XX(train,     "Models",  "learn a model from interactions")                         \
+    XX(recipes,   "Models",  "what can be trained, and its hyper-parameters")           \
     XX(recommend, "Models",  "lists for histories, from a model")                       \
     XX(eval,      "Models",  "measure a model on a protocol")                           \
     XX(run,       "Serve",   "the daemon: events in, lists out")                        \

@@ -266,11 +266,21 @@ static bool set_value(const struct eddy_args *args, const struct eddy_arg *row,
 
 enum { HELP_COLUMN = 30, HELP_WIDTH = 92 };
 
+/* Bytes of the next word; long choices "a|b|c" may end behind a bar. */
+static size_t word_size(const char *text, size_t room)
+{
+    size_t size = strcspn(text, " ");
+    for (size_t i = room; size > room && i > 0; i--)
+        if (text[i - 1] == '|')
+            return i;
+    return size;
+}
+
 static void print_wrapped(const char *text, size_t column)
 {
     size_t at = column;
     while (*text) {
-        size_t word = strcspn(text, " ");
+        size_t word = word_size(text, HELP_WIDTH - column);
         if (at + 1 + word > HELP_WIDTH) {
             (void)printf("\n%*s", (int)column, "");
             at = column;

@@ -93,7 +93,7 @@ static bool on_training(void *context, const struct eddy_train_progress *state)
 }
 
 static int save_model(struct eddy_demo *demo, const struct eddy_model_source *source,
-                      const struct eddy_train_result *result, struct eddy_err *err)
+                      const struct eddy_build_result *result, struct eddy_err *err)
 {
     char folder[256], place[256];
     /* The registry finds a model by its version, which is known only afterwards. */
@@ -107,37 +107,41 @@ static int save_model(struct eddy_demo *demo, const struct eddy_model_source *so
 
 static int train(struct eddy_demo *demo, struct eddy_err *err)
 {
+    const struct eddy_recipe *recipe = eddy_recipe_find("aws-user-personalization");
+    struct eddy_recipe_options settings;
     struct eddy_interactions data = {0};
     struct eddy_interactions_options how = {.items = demo->stream.catalog};
-    int code = eddy_interactions_parse(eddy_buf_span(&demo->stream.training),
-                                       demo->options.interactions ? "training part"
-                                                                  : "generated history",
-                                       &how, &data, err);
+    int code = eddy_recipe_options_init(&settings, recipe, false, err);
     if (code < 0)
         return code;
-    struct eddy_train_options options;
-    eddy_train_options_init(&options);
-    options.hidden_dimension = 64;
-    options.layers = 1;
-    options.epochs = 8;
-    options.history_events = 100;
-    options.learning_rate = 0.003;
-    options.allow_small = true;
-    options.threads = 2;
-    options.seed = (uint64_t)demo->options.seed;
+    code = eddy_interactions_parse(eddy_buf_span(&demo->stream.training),
+                                   demo->options.interactions ? "training part"
+                                                              : "generated history",
+                                   &how, &data, err);
+    if (code < 0)
+        return code;
+    struct eddy_train_options *options = &settings.train;
+    options->hidden_dimension = 64;
+    options->layers = 1;
+    options->epochs = 8;
+    options->history_events = 100;
+    options->learning_rate = 0.003;
+    options->allow_small = true;
+    options->threads = 2;
+    options->seed = (uint64_t)demo->options.seed;
     uint64_t begin_ns = eddy_monotonic_ns(), cpu_ns = eddy_process_cpu_ns();
     struct training training = {.deadline_ns = begin_ns + 15ull * 1000000000};
     eddy_progress_init(&training.progress, "training", "steps",
-                       (uint64_t)options.epochs * 1000, false);
-    struct eddy_train_result result = {0};
-    code = eddy_train(&data, &options, on_training, &training, &result, err);
+                       (uint64_t)options->epochs * 1000, false);
+    struct eddy_build_result result = {.head = eddy_head_plain};
+    code = eddy_train(&data, options, on_training, &training, &result.network, err);
     eddy_progress_clear(&training.progress);
     demo->train_seconds = (double)(eddy_monotonic_ns() - begin_ns) * 1e-9;
     demo->train_events = data.count;
-    demo->train_hit = result.best_hr;
+    demo->train_hit = result.network.best_hr;
     struct eddy_model_source source = {
-        .recipe = eddy_recipe_find("aws-user-personalization"),
-        .options = &options,
+        .recipe = recipe,
+        .options = &settings,
         .interactions = &data,
         .items = demo->stream.catalog,
         .seconds = demo->train_seconds,
@@ -147,7 +151,7 @@ static int train(struct eddy_demo *demo, struct eddy_err *err)
         code = eddy_fail(err, EDDY_EFATAL, "interrupted");
     if (code == 0)
         code = save_model(demo, &source, &result, err);
-    eddy_train_result_fini(&result);
+    eddy_train_result_fini(&result.network);
     eddy_interactions_fini(&data);
     return code;
 }

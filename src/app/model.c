@@ -6,72 +6,21 @@
 #include "base/clock.h"
 #include "io/files.h"
 
-/* Amazon's names of the recipes that this network serves. */
-static const char *const recipes[] = {"aws-user-personalization", "aws-hrnn"};
-enum { RECIPE_COUNT = sizeof recipes / sizeof *recipes };
-
-const char *eddy_recipe_find(const char *name)
+static void put_data(const struct eddy_model_source *source, struct eddy_buf *out)
 {
-    static const char arn[] = "arn:aws:personalize:::recipe/";
-    if (strncmp(name, arn, sizeof arn - 1) == 0)
-        name += sizeof arn - 1;
-    for (int i = 0; i < RECIPE_COUNT; i++)
-        if (strcmp(name, recipes[i]) == 0 || strcmp(name, recipes[i] + 4) == 0)
-            return recipes[i];
-    return NULL;
-}
-
-const char *eddy_recipe_names(void)
-{
-    return "aws-user-personalization, aws-hrnn";
-}
-
-/* The n-th of "a|b|c". */
-static struct eddy_span choice_of(const char *choices, int64_t n)
-{
-    for (; n > 0 && strchr(choices, '|') != NULL; n--)
-        choices = strchr(choices, '|') + 1;
-    return (struct eddy_span){choices, strcspn(choices, "|")};
-}
-
-static void put_option(const struct eddy_option *option, const char *target,
-                       struct eddy_buf *out)
-{
-    const void *field = target + option->offset;
-    eddy_buf_put_json_string(out, eddy_span_of(option->name));
-    eddy_buf_putc(out, ':');
-    switch (option->type) {
-    case EDDY_OPTION_BOOL:
-        eddy_buf_puts(out, *(const bool *)field ? "true" : "false");
-        break;
-    case EDDY_OPTION_FLOAT: eddy_buf_printf(out, "%.9g", *(const double *)field); break;
-    case EDDY_OPTION_CHOICE:
-        eddy_buf_put_json_string(out,
-                                 choice_of(option->choices, *(const int64_t *)field));
-        break;
-    default: eddy_buf_put_i64(out, *(const int64_t *)field); break;
-    }
-}
-
-static void put_hyper(const struct eddy_train_options *options, struct eddy_buf *out)
-{
-    eddy_buf_putc(out, '{');
-    for (size_t i = 0; i < eddy_train_option_count; i++) {
-        eddy_buf_puts(out, i > 0 ? "," : "");
-        put_option(&eddy_train_option_table[i], (const char *)options, out);
-    }
-    eddy_buf_puts(out, "}");
-}
-
-static void put_data(const struct eddy_interactions *interactions, struct eddy_buf *out)
-{
+    const struct eddy_interactions *interactions = source->interactions;
     eddy_buf_printf(out,
                     "{\"sha256\":\"%s\",\"events\":%llu,\"users\":%u,\"items\":%u,"
-                    "\"skipped\":%llu}",
+                    "\"skipped\":%llu,\"hold_out\":",
                     interactions->sha256, (unsigned long long)interactions->count,
                     eddy_catalog_count(interactions->users),
                     eddy_catalog_count(interactions->items),
                     (unsigned long long)interactions->skipped);
+    if (source->hold_out != NULL)
+        eddy_buf_put_json_string(out, eddy_span_of(source->hold_out));
+    else
+        eddy_buf_puts(out, "null");
+    eddy_buf_putc(out, '}');
 }
 
 static void put_number(struct eddy_buf *out, const char *name, double value)
@@ -81,16 +30,25 @@ static void put_number(struct eddy_buf *out, const char *name, double value)
 }
 
 static void put_metrics(const struct eddy_model_source *source,
-                        const struct eddy_train_result *result, struct eddy_buf *out)
+                        const struct eddy_build_result *result, struct eddy_buf *out)
 {
+    const struct eddy_train_result *network = &result->network;
     eddy_buf_puts(out, "{");
-    put_number(out, "loss", result->loss);
-    put_number(out, "epochs", result->epochs);
-    put_number(out, "best_epoch", result->best_epoch);
-    if (result->validation_events > 0) {
-        put_number(out, "validation_events", (double)result->validation_events);
-        put_number(out, "validation_ndcg_at_10", result->best_ndcg);
-        put_number(out, "validation_hr_at_10", result->best_hr);
+    if (network->epochs > 0) {
+        put_number(out, "loss", network->loss);
+        put_number(out, "epochs", network->epochs);
+        put_number(out, "best_epoch", network->best_epoch);
+    }
+    if (network->validation_events > 0) {
+        put_number(out, "validation_events", (double)network->validation_events);
+        put_number(out, "validation_ndcg_at_10", network->best_ndcg);
+        put_number(out, "validation_hr_at_10", network->best_hr);
+    }
+    if (result->head_ndcg > 0) {
+        put_number(out, "head_off_ndcg_at_10", result->plain_ndcg);
+        put_number(out, "head_off_mrr_at_20", result->plain_mrr);
+        put_number(out, "head_on_ndcg_at_10", result->head_ndcg);
+        put_number(out, "head_on_mrr_at_20", result->head_mrr);
     }
     put_number(out, "seconds", source->seconds);
     put_number(out, "cpu_seconds", source->cpu_seconds);
@@ -106,23 +64,24 @@ static char *take_text(struct eddy_buf *buf)
 }
 
 static int fill_manifest(const struct eddy_model_source *source,
-                         const struct eddy_train_result *result,
+                         const struct eddy_build_result *result,
                          struct eddy_manifest *manifest)
 {
     const struct eddy_interactions *in = source->interactions;
     struct eddy_buf buf;
     bool complete = true;
 
-    (void)snprintf(manifest->recipe, sizeof manifest->recipe, "%s", source->recipe);
-    manifest->shape = result->layout.shape;
-    manifest->session_gap_s = (uint32_t)source->options->session_gap_s;
-    manifest->recent_events = (uint32_t)source->options->recent_events;
-    manifest->seed = source->options->seed;
+    (void)snprintf(manifest->recipe, sizeof manifest->recipe, "%s",
+                   source->recipe->name);
+    manifest->shape = result->network.layout.shape;
+    manifest->session_gap_s = (uint32_t)source->options->train.session_gap_s;
+    manifest->recent_events = (uint32_t)source->options->train.recent_events;
+    manifest->seed = source->options->train.seed;
     manifest->created_s = eddy_now_ms() / 1000;
     eddy_buf_init(&buf, 0);
-    put_hyper(source->options, &buf);
+    eddy_recipe_options_encode(source->options, source->recipe, &buf);
     manifest->hyper_json = take_text(&buf);
-    put_data(in, &buf);
+    put_data(source, &buf);
     manifest->data_json = take_text(&buf);
     put_metrics(source, result, &buf);
     manifest->metrics_json = take_text(&buf);
@@ -159,7 +118,7 @@ static struct eddy_catalog *whole_catalog(const struct eddy_catalog *items,
 }
 
 int eddy_model_save(const char *folder, const struct eddy_model_source *source,
-                    const struct eddy_train_result *result,
+                    const struct eddy_build_result *result,
                     char ret_version[EDDY_SNAPSHOT_ID_SIZE], struct eddy_err *err)
 {
     struct eddy_manifest manifest = {0};
@@ -174,10 +133,12 @@ int eddy_model_save(const char *folder, const struct eddy_model_source *source,
         r = eddy_fail(err, EDDY_ENOMEM, "no memory to write the model");
         goto out;
     }
-    const struct eddy_snapshot_parts parts = {.layout = &result->layout,
-                                              .params = result->params,
-                                              .popularity = result->popularity,
-                                              .catalog = catalog};
+    const struct eddy_snapshot_parts parts = {.layout = &result->network.layout,
+                                              .params = result->network.params,
+                                              .popularity = result->network.popularity,
+                                              .catalog = catalog,
+                                              .tables = &result->tables,
+                                              .head = &result->head};
     r = eddy_snapshot_encode(&manifest, &parts, &files[0], &files[1], &files[2], err);
     if (r == 0)
         r = eddy_snapshot_save(folder, eddy_buf_span(&files[0]),

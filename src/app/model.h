@@ -1,28 +1,25 @@
-/* Layer: app.  From a trained network to a model on disk; recipe names. */
+/* Layer: app.  From what was trained to a model on disk. */
 #ifndef EDDY_APP_MODEL_H
 #define EDDY_APP_MODEL_H
 
+#include "app/recipe_options.h"
+#include "core/build.h"
 #include "core/snapshot.h"
-#include "core/train.h"
 
-/* "aws-hrnn", "hrnn", "arn:aws:personalize:::recipe/aws-hrnn" -> the name that manifests
- * carry ("aws-hrnn"), static. NULL: unknown. */
-const char *eddy_recipe_find(const char *name);
-/* "aws-user-personalization, aws-hrnn". */
-const char *eddy_recipe_names(void);
-
-/* Write the folder beside and rename it into place. items: catalogue of an items file, with
+/* What the manifest says beside the result itself. items: catalogue of an items file, with
  * its columns, whose items come first in the interactions' indices (parsed with it); NULL:
  * there is none. metrics of the result go into the manifest. */
 struct eddy_model_source {
-    const char *recipe; /* of eddy_recipe_find */
-    const struct eddy_train_options *options;
-    const struct eddy_interactions *interactions;
+    const struct eddy_recipe *recipe;
+    const struct eddy_recipe_options *options;
+    const struct eddy_interactions *interactions; /* the rows trained on */
     const struct eddy_catalog *items;
+    const char *hold_out;        /* protocol whose answers were left out, NULL: none */
     double seconds, cpu_seconds; /* of training, for the manifest */
 };
+/* Write the folder beside and rename it into place. */
 int eddy_model_save(const char *folder, const struct eddy_model_source *source,
-                    const struct eddy_train_result *result,
+                    const struct eddy_build_result *result,
                     char ret_version[EDDY_SNAPSHOT_ID_SIZE], struct eddy_err *err);
 
 #endif

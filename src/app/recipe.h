@@ -13,6 +13,15 @@ enum eddy_recipe_kind {
     EDDY_RECIPE_SEGMENT      /* users for an item or an attribute */
 };
 
+/* What a recipe without a network computes in its place. */
+enum eddy_recipe_counting {
+    EDDY_COUNTING_NONE,
+    EDDY_COUNTING_POPULAR,
+    EDDY_COUNTING_TRENDING,
+    EDDY_COUNTING_SIMS,
+    EDDY_COUNTING_SIMILAR
+};
+
 struct eddy_hyper {
     const char *name;     /* Amazon's: "hidden_dimension" */
     const char *fallback; /* default as text */
@@ -20,14 +29,17 @@ struct eddy_hyper {
     double min, max;      /* of numbers */
     const char *choices;  /* "currentTime|latestItem", NULL */
     bool tunable;
+    bool serving; /* belongs to a campaign, training does not take it */
     const char *help;
 };
 
 struct eddy_recipe {
     const char *name; /* "aws-user-personalization" */
     enum eddy_recipe_kind kind;
+    enum eddy_recipe_counting counting;
     bool network, item_metadata, user_metadata; /* what it trains on */
-    bool tables; /* closed form, rules, neighbours, priors */
+    bool tables;    /* closed form, rules, neighbours, priors */
+    bool cold_only; /* lists hold cold items alone */
     const struct eddy_hyper *hypers;
     uint32_t hyper_count;
     const char *about;
@@ -39,5 +51,13 @@ extern const uint32_t eddy_recipe_count;
 const struct eddy_recipe *eddy_recipe_find(const char *name);
 /* "aws-user-personalization, aws-hrnn, ...", static. */
 const char *eddy_recipe_names(void);
+/* The hyper-parameter of a recipe, NULL: it has none of that name. */
+const struct eddy_hyper *eddy_hyper_find(const struct eddy_recipe *recipe,
+                                         const char *name);
+/* "an integer from 32 to 256", "a number from 0 to 1", "true or false", "one of a, b":
+ * what the hyper-parameter takes, appended to out. */
+void eddy_hyper_put_range(const struct eddy_hyper *hyper, struct eddy_buf *out);
+/* Whether text is a value that it takes. */
+bool eddy_hyper_takes(const struct eddy_hyper *hyper, const char *text);
 
 #endif

@@ -1,0 +1,36 @@
+/* Layer: app.  What `eddy train` says: a progress line, a line per epoch, a summary. */
+#ifndef EDDY_APP_TRAIN_REPORT_H
+#define EDDY_APP_TRAIN_REPORT_H
+
+#include "app/inputs.h"
+#include "app/model.h"
+#include "app/progress.h"
+#include "core/select.h"
+
+struct eddy_train_report {
+    struct eddy_progress progress;
+    uint64_t start_ns, start_cpu_ns;
+    uint64_t epoch_ns, epoch_cpu_ns, epoch_events;
+};
+
+/* Starts the clocks and the progress line. */
+void eddy_train_report_start(struct eddy_train_report *report, bool quiet);
+/* An eddy_train_progress_fn; context: the report. */
+bool eddy_train_report_progress(void *context, const struct eddy_train_progress *now);
+/* Takes the progress line away; seconds and CPU seconds since the start. */
+void eddy_train_report_stop(struct eddy_train_report *report, double *ret_seconds,
+                            double *ret_cpu_seconds);
+
+/* What the summary tells beside the result. */
+struct eddy_train_summary {
+    const char *folder, *version;
+    const struct eddy_inputs *inputs;
+    const struct eddy_model_source *source;
+    const struct eddy_build_result *result;
+    struct eddy_select_counts dropped;
+    uint64_t held_out; /* rows */
+};
+/* To standard output: a paragraph, or one JSON object. */
+void eddy_train_summary_print(const struct eddy_train_summary *summary, bool json);
+
+#endif

@@ -1,0 +1,175 @@
+/* Rows to learn from. Percentiles are by nearest rank on the sorted numbers of those users
+ * (or items) that have a row: with p = 0.99 and 1 000 users the ten longest histories go,
+ * unless the tenth has company of its length; ties stay together, on the kept side. */
+#include "core/select.h"
+
+#include <stdlib.h>
+
+#include "core/split.h"
+
+enum { INTERACTIONS_MIN = 1000, USERS_MIN = 25 };
+
+static int by_count(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Smallest and largest number of rows that stay. */
+struct bounds {
+    uint64_t low, high;
+};
+
+/* counts: rows of each of n users or items, those without a row do not count. */
+static int find_bounds(const uint64_t *counts, uint32_t n, double low, double high,
+                       struct bounds *ret)
+{
+    uint64_t *sorted = malloc(((size_t)n + 1) * sizeof *sorted);
+    uint32_t used = 0;
+    if (sorted == NULL)
+        return EDDY_ENOMEM;
+    for (uint32_t i = 0; i < n; i++)
+        if (counts[i] > 0)
+            sorted[used++] = counts[i];
+    qsort(sorted, used, sizeof *sorted, by_count);
+    *ret = (struct bounds){0, UINT64_MAX};
+    if (used > 0 && low > 0)
+        ret->low = sorted[(uint32_t)(low * (used - 1))];
+    if (used > 0 && high < 1)
+        ret->high = sorted[(uint32_t)(high * (used - 1))];
+    free(sorted);
+    return 0;
+}
+
+static int select_rows(struct eddy_interactions *in,
+                       const struct eddy_select_options *options, uint8_t *marks,
+                       struct eddy_select_counts *counts, struct eddy_err *err)
+{
+    uint32_t type = EDDY_ITEM_NONE;
+    for (uint32_t t = 1; options->event_type != NULL && t < in->type_count; t++)
+        if (eddy_span_eq(eddy_span_of(in->types[t]), eddy_span_of(options->event_type)))
+            type = t;
+    if (options->event_type != NULL && type == EDDY_ITEM_NONE)
+        return eddy_fail(
+            err, EDDY_ECONFIG, "no row has the event type \"%s\"; the file has %s%s%s",
+            options->event_type, in->type_count > 1 ? in->types[1] : "none",
+            in->type_count > 2 ? ", " : "", in->type_count > 2 ? in->types[2] : "");
+    for (uint64_t i = 0; i < in->count; i++) {
+        const struct eddy_interaction *row = &in->rows[i];
+        bool drop_type = type != EDDY_ITEM_NONE && row->type != type;
+        bool drop_value = !drop_type && options->has_threshold &&
+                          (!row->has_value || (double)row->value < options->threshold);
+        counts->by_type += drop_type;
+        counts->by_value += drop_value;
+        marks[i] = drop_type || drop_value ? EDDY_MARK_UNUSED : EDDY_MARK_TRAIN;
+    }
+    eddy_interactions_filter(in, marks, EDDY_KEEP(EDDY_MARK_TRAIN));
+    return 0;
+}
+
+static int select_items(struct eddy_interactions *in,
+                        const struct eddy_select_options *options, uint8_t *marks,
+                        struct eddy_select_counts *ret)
+{
+    uint32_t items = eddy_catalog_count(in->items);
+    uint64_t *counts = calloc((size_t)items + 1, sizeof *counts);
+    struct bounds bounds;
+    for (uint64_t i = 0; counts != NULL && i < in->count; i++)
+        counts[in->rows[i].item]++;
+    if (counts == NULL || find_bounds(counts, items, options->min_item_count,
+                                      options->max_item_count, &bounds) < 0) {
+        free(counts);
+        return EDDY_ENOMEM;
+    }
+    for (uint32_t i = 0; i < items; i++) {
+        ret->rare_items += counts[i] > 0 && counts[i] < bounds.low;
+        ret->frequent_items += counts[i] > bounds.high;
+    }
+    for (uint64_t i = 0; i < in->count; i++) {
+        uint64_t count = counts[in->rows[i].item];
+        marks[i] = count < bounds.low || count > bounds.high ? EDDY_MARK_UNUSED
+                                                             : EDDY_MARK_TRAIN;
+    }
+    free(counts);
+    eddy_interactions_filter(in, marks, EDDY_KEEP(EDDY_MARK_TRAIN));
+    return 0;
+}
+
+static int select_users(struct eddy_interactions *in,
+                        const struct eddy_select_options *options, uint8_t *marks,
+                        struct eddy_select_counts *ret)
+{
+    uint32_t users = eddy_catalog_count(in->users);
+    uint64_t *counts = calloc((size_t)users + 1, sizeof *counts);
+    struct bounds bounds;
+    for (uint32_t u = 0; counts != NULL && u < users; u++)
+        counts[u] = in->user_begin[u + 1] - in->user_begin[u];
+    if (counts == NULL || find_bounds(counts, users, options->min_user_history,
+                                      options->max_user_history, &bounds) < 0) {
+        free(counts);
+        return EDDY_ENOMEM;
+    }
+    for (uint32_t u = 0; u < users; u++) {
+        bool is_short = counts[u] > 0 && counts[u] < bounds.low;
+        bool is_long = counts[u] > bounds.high;
+        ret->short_users += is_short;
+        ret->long_users += is_long;
+        memset(marks + in->user_begin[u],
+               is_short || is_long ? EDDY_MARK_UNUSED : EDDY_MARK_TRAIN, counts[u]);
+    }
+    free(counts);
+    eddy_interactions_filter(in, marks, EDDY_KEEP(EDDY_MARK_TRAIN));
+    return 0;
+}
+
+static bool in_order(double low, double high)
+{
+    return low >= 0 && low <= high && high <= 1;
+}
+
+int eddy_select(struct eddy_interactions *interactions,
+                const struct eddy_select_options *options,
+                struct eddy_select_counts *ret, struct eddy_err *err)
+{
+    struct eddy_select_counts counts = {0};
+    int r = 0;
+    if (!in_order(options->min_user_history, options->max_user_history) ||
+        !in_order(options->min_item_count, options->max_item_count))
+        return eddy_fail(err, EDDY_ECONFIG,
+                         "percentiles lie between 0 and 1, the smaller one first");
+    uint8_t *marks = malloc((size_t)interactions->count + 1);
+    if (marks == NULL)
+        return eddy_fail(err, EDDY_ENOMEM, "no memory for the marks of %llu rows",
+                         (unsigned long long)interactions->count);
+    if (options->event_type != NULL || options->has_threshold)
+        r = select_rows(interactions, options, marks, &counts, err);
+    if (r == 0 && (options->min_item_count > 0 || options->max_item_count < 1))
+        r = select_items(interactions, options, marks, &counts);
+    if (r == 0 && (options->min_user_history > 0 || options->max_user_history < 1))
+        r = select_users(interactions, options, marks, &counts);
+    free(marks);
+    if (r == EDDY_ENOMEM)
+        return eddy_fail(err, EDDY_ENOMEM, "no memory to sort users by their rows");
+    if (r == 0)
+        *ret = counts;
+    return r;
+}
+
+int eddy_select_check(const struct eddy_interactions *interactions,
+                      struct eddy_err *err)
+{
+    uint32_t users = eddy_catalog_count(interactions->users), useful = 0;
+    for (uint32_t u = 0; u < users; u++)
+        useful += interactions->user_begin[u + 1] - interactions->user_begin[u] >= 2;
+    if (interactions->count < INTERACTIONS_MIN)
+        return eddy_fail(err, EDDY_EFORMAT,
+                         "Dataset has fewer than 1000 interactions after filtering by "
+                         "event type: %llu. Give more data, or --set allow_small=true",
+                         (unsigned long long)interactions->count);
+    if (useful < USERS_MIN)
+        return eddy_fail(err, EDDY_EFORMAT,
+                         "Dataset has fewer than 25 users with at least 2 interactions "
+                         "each: %u. Give more data, or --set allow_small=true",
+                         useful);
+    return 0;
+}

@@ -1,0 +1,167 @@
+/* Rows that a recipe learns from. */
+#include "core/select.h"
+
+#include <stdio.h>
+
+#include "check.h"
+
+static struct eddy_interactions parse(const char *text)
+{
+    struct eddy_interactions in = {0};
+    struct eddy_err err = {0};
+    CHECK_INT(eddy_interactions_parse(eddy_span_of(text), "t.csv", NULL, &in, &err), 0);
+    return in;
+}
+
+static const struct eddy_select_options all = {.max_user_history = 1,
+                                               .max_item_count = 1};
+
+/* u0 has 1 row, u1 2, ... u9 10; item i<n> is in the n-th row of its user. */
+static struct eddy_interactions staircase(void)
+{
+    char text[4096];
+    size_t at = (size_t)snprintf(text, sizeof text, "USER_ID,ITEM_ID,TIMESTAMP\n");
+    for (int u = 0; u < 10; u++)
+        for (int i = 0; i <= u; i++)
+            at += (size_t)snprintf(text + at, sizeof text - at, "u%d,i%d,%d\n", u, i,
+                                   1600000000 + i);
+    return parse(text);
+}
+
+static void nothing_asked_drops_nothing(void)
+{
+    struct eddy_interactions in = staircase();
+    struct eddy_select_counts counts;
+    CHECK_INT(eddy_select(&in, &all, &counts, NULL), 0);
+    CHECK_INT(in.count, 55);
+    eddy_interactions_fini(&in);
+}
+
+static void percentiles_drop_short_and_long_histories(void)
+{
+    static const struct {
+        double low, high;
+        uint32_t short_users, long_users;
+        uint64_t rows;
+    } cases[] = {
+        {0, 1, 0, 0, 55},        {0, 0.99, 0, 1, 45}, {0, 0.85, 0, 2, 36},
+        {0.12, 1, 1, 0, 54},     {0.5, 1, 4, 0, 45},  {0.5, 0.5, 4, 5, 5},
+        {0.01, 0.999, 0, 1, 45},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        struct eddy_interactions in = staircase();
+        struct eddy_select_options options = all;
+        struct eddy_select_counts counts;
+        options.min_user_history = cases[c].low;
+        options.max_user_history = cases[c].high;
+        CHECK_INT(eddy_select(&in, &options, &counts, NULL), 0);
+        CHECK_INT(counts.short_users, cases[c].short_users);
+        CHECK_INT(counts.long_users, cases[c].long_users);
+        CHECK_INT(in.count, cases[c].rows);
+        CHECK_INT(eddy_catalog_count(in.users), 10);
+        eddy_interactions_fini(&in);
+    }
+}
+
+static void equal_histories_stay_together(void)
+{
+    struct eddy_interactions in = parse("USER_ID,ITEM_ID,TIMESTAMP\n"
+                                        "a,x,1600000000\nb,x,1600000000\n"
+                                        "c,x,1600000000\nd,x,1600000000\n");
+    struct eddy_select_options options = all;
+    struct eddy_select_counts counts;
+    options.min_user_history = 0.9;
+    options.max_user_history = 0.95;
+    CHECK_INT(eddy_select(&in, &options, &counts, NULL), 0);
+    CHECK_INT(in.count, 4);
+    eddy_interactions_fini(&in);
+}
+
+static void percentiles_drop_rare_and_frequent_items(void)
+{
+    struct eddy_interactions in = staircase(); /* i0 has 10 rows, i9 one */
+    struct eddy_select_options options = all;
+    struct eddy_select_counts counts;
+    options.min_item_count = 0.12;
+    options.max_item_count = 0.9;
+    CHECK_INT(eddy_select(&in, &options, &counts, NULL), 0);
+    CHECK_INT(counts.rare_items, 1);
+    CHECK_INT(counts.frequent_items, 1);
+    CHECK_INT(in.count, 44);
+    eddy_interactions_fini(&in);
+}
+
+static void type_and_value_choose_rows(void)
+{
+    const char *text = "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE,EVENT_VALUE\n"
+                       "a,x,1600000000,click,1\na,y,1600000001,buy,5\n"
+                       "a,z,1600000002,buy,\nb,x,1600000000,buy,2.5\n";
+    struct eddy_interactions in = parse(text);
+    struct eddy_select_options options = all;
+    struct eddy_select_counts counts;
+    struct eddy_err err = {0};
+    options.event_type = "rent";
+    CHECK_INT(eddy_select(&in, &options, &counts, &err), EDDY_ECONFIG);
+    CHECK(strstr(err.text, "rent") != NULL && strstr(err.text, "click, buy") != NULL);
+    options.event_type = "buy";
+    options.has_threshold = true;
+    options.threshold = 2.5;
+    CHECK_INT(eddy_select(&in, &options, &counts, &err), 0);
+    CHECK_INT(counts.by_type, 1);
+    CHECK_INT(counts.by_value, 1);
+    CHECK_INT(in.count, 2);
+    CHECK_NEAR(in.rows[0].value, 5, 0);
+    eddy_interactions_fini(&in);
+}
+
+static void percentiles_out_of_order_are_refused(void)
+{
+    struct eddy_interactions in = staircase();
+    struct eddy_select_options options = all;
+    struct eddy_select_counts counts;
+    options.min_user_history = 0.9;
+    options.max_user_history = 0.1;
+    CHECK_INT(eddy_select(&in, &options, &counts, NULL), EDDY_ECONFIG);
+    CHECK_INT(in.count, 55);
+    eddy_interactions_fini(&in);
+}
+
+/* `users` users; the first one has what is missing to `rows`, the others two each. */
+static int check_of(uint32_t rows, uint32_t users, struct eddy_err *err)
+{
+    struct eddy_buf text;
+    eddy_buf_init(&text, 0);
+    eddy_buf_puts(&text, "USER_ID,ITEM_ID,TIMESTAMP\n");
+    for (uint32_t i = 0; i < rows; i++)
+        eddy_buf_printf(&text, "u%u,i%u,%u\n", i < 2 * users ? i / 2 : 0, i % 7,
+                        1600000000 + i);
+    struct eddy_interactions in = parse(text.data);
+    int r = eddy_select_check(&in, err);
+    eddy_interactions_fini(&in);
+    eddy_buf_fini(&text);
+    return r;
+}
+
+static void too_little_data_is_refused_in_amazons_words(void)
+{
+    struct eddy_err err = {0};
+    CHECK_INT(check_of(999, 25, &err), EDDY_EFORMAT);
+    CHECK(strstr(err.text, "Dataset has fewer than 1000 interactions after filtering "
+                           "by event type: 999") != NULL);
+    CHECK_INT(check_of(1000, 24, &err), EDDY_EFORMAT);
+    CHECK(strstr(err.text, "Dataset has fewer than 25 users with at least 2 "
+                           "interactions each: 24") != NULL);
+    CHECK_INT(check_of(1000, 25, &err), 0);
+}
+
+int main(void)
+{
+    RUN(nothing_asked_drops_nothing);
+    RUN(percentiles_drop_short_and_long_histories);
+    RUN(equal_histories_stay_together);
+    RUN(percentiles_drop_rare_and_frequent_items);
+    RUN(type_and_value_choose_rows);
+    RUN(percentiles_out_of_order_are_refused);
+    RUN(too_little_data_is_refused_in_amazons_words);
+    return check_done();
+}
