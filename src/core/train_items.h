@@ -1,0 +1,69 @@
+/* Layer: core.  Items as the network sees them in training: what was learned for the item
+ * itself (e, b: the tensors "item_embedding" and "item_bias" while training) and what its
+ * metadata says (core/params.h):
+ *     E[i] = m_i e_i + F[f_i],  bias[i] = m_i b_i + (1 - m_i) b_cold + w . f_i
+ * m_i is 0 for an item without an event in training, and by chance for any other, drawn
+ * anew for every batch (DropoutNet, Volkovs et al. 2017), on the input and the output side
+ * together: so F, w and b_cold learn to do without e and b. An item without an event is no
+ * candidate of the loss: as a negative that is never right it would only sink.
+ * Private to training. */
+#ifndef EDDY_CORE_TRAIN_ITEMS_H
+#define EDDY_CORE_TRAIN_ITEMS_H
+
+#include "core/features.h"
+#include "core/train_network.h"
+
+struct eddy_train_items {
+    const struct eddy_layout *layout;
+    const struct eddy_features *features; /* V rows; NULL: no metadata */
+    uint32_t items, hidden, threads;
+    double dropout;   /* of item ids; used with features alone */
+    uint8_t *known;   /* (V) has an event in training */
+    uint32_t unknown; /* items that have none */
+    /* With features: E and bias of the present batch. NULL without. */
+    float *table, *bias;
+    uint64_t key; /* of the draws of m */
+    bool drops;   /* m is drawn; false: all known items count as themselves */
+    bool serving; /* items without an event are candidates */
+};
+
+/* layout and features (may be NULL) are borrowed for the struct's life. 0, EDDY_ENOMEM. */
+int eddy_train_items_init(struct eddy_train_items *items,
+                          const struct eddy_layout *layout,
+                          const struct eddy_features *features, double dropout,
+                          uint32_t threads);
+void eddy_train_items_fini(struct eddy_train_items *items);
+
+/* Which items have an event, as input or target, in these sequences; and in params (the
+ * moving block, whose start values are set): e of the others becomes 0, b what keeps them
+ * out of the loss. Called again for other sequences (the last phase), it gives items that
+ * have become known a start. */
+void eddy_train_items_know(struct eddy_train_items *items,
+                           const struct eddy_sequence *sequences, uint32_t count,
+                           uint64_t seed, float *params);
+
+/* E and bias for a batch of training, from params; key: of the batch. Then views of params
+ * see them through eddy_train_items_view. No effect without features. */
+void eddy_train_items_batch(struct eddy_train_items *items, const float *params,
+                            uint64_t key);
+/* The same without drawing, items without an event included: for validation. */
+void eddy_train_items_all(struct eddy_train_items *items, const float *params);
+void eddy_train_items_view(const struct eddy_train_items *items,
+                           struct eddy_net_view *view);
+
+/* After a backward pass with such a view: gradients by E and bias, in the block's
+ * "item_embedding" and "item_bias", become those by e, b, F, w and b_cold. Thread: any, for
+ * blocks of their own. */
+void eddy_train_items_chain(const struct eddy_train_items *items, float *gradients);
+
+/* Params of training -> params of a snapshot: E and bias instead of e and b. Without
+ * features an item without an event gets a zero vector and, as bias, a low score: the
+ * COLD_QUANTILE of what known items score on average, for which mean_query (H) is a mean of
+ * queries. */
+void eddy_train_items_finish(struct eddy_train_items *items, const float *mean_query,
+                             float *params);
+/* And back, for training that goes on from a snapshot: e and b of the items that
+ * eddy_train_items_know was told of; unknown ones get zeros. */
+void eddy_train_items_resume(struct eddy_train_items *items, float *params);
+
+#endif

@@ -1,0 +1,288 @@
+/* Items with metadata in training: the effective table, its gradients against differences,
+ * dropped ids, items without events. */
+#include "core/train_items.h"
+
+#include <stdlib.h>
+
+#include "base/rng.h"
+#include "check.h"
+
+enum {
+    V = 9,
+    M = 6,
+    H = 8,
+    T = 2,
+    SEQUENCES = 3,
+    EVENTS = 6,
+    ROWS = SEQUENCES * EVENTS
+};
+enum { COLD = 7 }; /* never in a history; item 8 neither, and it has no metadata */
+
+/* Rows of 0 to 3 features. */
+static uint64_t begin[V + 1] = {0, 2, 3, 5, 8, 8, 9, 11, 13, 13};
+static uint32_t indices[13] = {0, 3, 1, 0, 4, 1, 2, 5, 3, 2, 4, 0, 5};
+static float weights[13] = {0.7f, 0.7f, 1,    0.6f, 1,    0.5f, 0.5f,
+                            0.8f, 1,    0.3f, 1,    0.7f, 1};
+static const struct eddy_features features = {V, M, begin, indices, weights};
+
+struct world {
+    struct eddy_layout layout;
+    float *params, *grads;
+    struct eddy_net net;
+    struct eddy_pack pack;
+    struct eddy_step steps[ROWS];
+    uint32_t targets[ROWS];
+    struct eddy_sequence sequences[SEQUENCES];
+    const struct eddy_sequence *list[SEQUENCES];
+    struct eddy_train_items items;
+    uint64_t key;
+};
+
+static struct world *world_new(bool with_features, double dropout)
+{
+    struct eddy_shape shape = {.items = V,
+                               .hidden = H,
+                               .layers = 1,
+                               .types = T,
+                               .item_features = with_features ? M : 0};
+    struct world *world = calloc(1, sizeof *world);
+    struct eddy_rng rng;
+    eddy_rng_seed(&rng, 5);
+    CHECK_INT(eddy_layout_init(&world->layout, &shape, NULL), 0);
+    world->params = eddy_params_new(&world->layout);
+    world->grads = eddy_params_new(&world->layout);
+    for (size_t i = 0; i < world->layout.size; i++)
+        world->params[i] = (float)(0.4 * eddy_rng_normal(&rng));
+    CHECK_INT(eddy_net_init(&world->net, &world->layout, ROWS, true, 0), 0);
+    CHECK_INT(eddy_pack_init(&world->pack, ROWS), 0);
+    for (uint32_t i = 0; i < ROWS; i++) {
+        world->steps[i] = (struct eddy_step){.item = eddy_rng_below(&rng, COLD),
+                                             .type = (uint16_t)(i % T),
+                                             .begin = i % EVENTS == 0,
+                                             .first = i % EVENTS == 0};
+        world->targets[i] = eddy_rng_below(&rng, COLD);
+    }
+    for (uint32_t s = 0; s < SEQUENCES; s++) {
+        uint32_t at = s * EVENTS;
+        world->sequences[s] = (struct eddy_sequence){.steps = world->steps + at,
+                                                     .targets = world->targets + at,
+                                                     .count = EVENTS,
+                                                     .user = s};
+        world->list[s] = &world->sequences[s];
+    }
+    eddy_pack_build(&world->pack, EDDY_MODE_FLAT, world->list, SEQUENCES);
+    CHECK_INT(eddy_train_items_init(&world->items, &world->layout,
+                                    with_features ? &features : NULL, dropout, 2),
+              0);
+    eddy_train_items_know(&world->items, world->sequences, SEQUENCES, 1, world->params);
+    return world;
+}
+
+static void world_free(struct world *world)
+{
+    eddy_train_items_fini(&world->items);
+    eddy_net_fini(&world->net);
+    eddy_pack_fini(&world->pack);
+    free(world->params);
+    free(world->grads);
+    free(world);
+}
+
+static double loss_of(struct world *world)
+{
+    eddy_train_items_batch(&world->items, world->params, world->key);
+    eddy_net_view_init(&world->net.params, &world->layout, world->params);
+    eddy_train_items_view(&world->items, &world->net.params);
+    eddy_net_forward(&world->net, &world->pack);
+    return eddy_net_loss(&world->net, &world->pack, 1);
+}
+
+static void gradient_of(struct world *world)
+{
+    memset(world->grads, 0, world->layout.size * sizeof(float));
+    eddy_net_view_init(&world->net.grads, &world->layout, world->grads);
+    loss_of(world);
+    eddy_net_backward(&world->net, &world->pack);
+    eddy_train_items_chain(&world->items, world->grads);
+    world->net.grads = (struct eddy_net_view){0};
+}
+
+/* The slope along a random direction of a tensor against differences; returns the length of
+ * the gradient. */
+static double check_tensor(struct world *world, enum eddy_global_tensor which)
+{
+    const struct eddy_tensor *tensor = &world->layout.tensors[which];
+    size_t n = (size_t)tensor->rows * tensor->cols;
+    float *values = world->params + tensor->offset;
+    double *direction = malloc(n * sizeof *direction), norm = 0, h = 0.01;
+    float *before = malloc(n * sizeof *before);
+    struct eddy_rng rng;
+    eddy_rng_seed(&rng, 3);
+    memcpy(before, values, n * sizeof *before);
+    for (int trial = 0; trial < 3; trial++) {
+        double length = 0, slope = 0, loss[5] = {0};
+        for (size_t i = 0; i < n; i++) {
+            direction[i] = eddy_rng_normal(&rng);
+            length += direction[i] * direction[i];
+        }
+        norm = 0;
+        for (size_t i = 0; i < n; i++) {
+            double gradient = (double)world->grads[tensor->offset + i];
+            direction[i] /= sqrt(length);
+            slope += direction[i] * gradient;
+            norm += gradient * gradient;
+        }
+        for (int k = -2; k <= 2; k++) {
+            for (size_t i = 0; i < n; i++)
+                values[i] = (float)((double)before[i] + k * h * direction[i]);
+            loss[k + 2] = loss_of(world);
+        }
+        memcpy(values, before, n * sizeof *before);
+        double difference = (8 * (loss[3] - loss[1]) - (loss[4] - loss[0])) / (12 * h);
+        if (!CHECK_NEAR(slope, difference, 3e-3 * (1 + sqrt(norm))))
+            fprintf(stderr, "    tensor %s, |gradient| %g\n", tensor->name, sqrt(norm));
+    }
+    free(direction);
+    free(before);
+    return sqrt(norm);
+}
+
+static void gradients_equal_differences_with_and_without_dropped_ids(void)
+{
+    static const double dropouts[] = {0, 0.4, 1};
+    for (size_t i = 0; i < sizeof dropouts / sizeof *dropouts; i++) {
+        struct world *world = world_new(true, dropouts[i]);
+        world->key = 77;
+        gradient_of(world);
+        CHECK(check_tensor(world, EDDY_G_ITEM_FEATURES) > 0.1);
+        CHECK(check_tensor(world, EDDY_G_ITEM_FEATURE_BIAS) > 0.1);
+        /* The cold bias moves nothing when all ids are dropped, or none. */
+        CHECK_INT(check_tensor(world, EDDY_G_ITEM_COLD_BIAS) > 1e-3, i == 1);
+        CHECK_INT(check_tensor(world, EDDY_G_ITEM) > 0, dropouts[i] < 1);
+        CHECK_INT(check_tensor(world, EDDY_G_ITEM_BIAS) > 0, dropouts[i] < 1);
+        check_tensor(world, EDDY_G_TYPE);
+        world_free(world);
+    }
+}
+
+static void ids_are_dropped_as_often_as_asked_and_per_batch(void)
+{
+    struct world *world = world_new(true, 0.3);
+    const float *e = eddy_global(&world->layout, world->params, EDDY_G_ITEM);
+    uint32_t dropped = 0, changed = 0;
+    bool before[V] = {false};
+    for (uint64_t key = 0; key < 2000; key++) {
+        eddy_train_items_batch(&world->items, world->params, key);
+        /* Item 4 has no metadata: dropped, its row is zero. */
+        bool now = world->items.table[4 * H] == 0;
+        CHECK(now || world->items.table[4 * H] == e[4 * H]);
+        dropped += now ? 1 : 0;
+        changed += now != before[4] ? 1 : 0;
+        before[4] = now;
+    }
+    CHECK_NEAR(dropped / 2000.0, 0.3, 0.03);
+    CHECK_NEAR(changed / 2000.0, 0.42, 0.04);
+    world_free(world);
+}
+
+/* No loss pushes it anywhere; afterwards its metadata speaks for it. */
+static void an_item_without_events_is_no_negative(void)
+{
+    struct world *world = world_new(true, 0.4);
+    gradient_of(world);
+    CHECK_INT(world->items.unknown, 2);
+    CHECK(world->items.bias[COLD] < -1000);
+    const float *e = eddy_global(&world->layout, world->params, EDDY_G_ITEM);
+    const float *de = eddy_global(&world->layout, world->grads, EDDY_G_ITEM);
+    for (uint32_t h = 0; h < 2 * H; h++) {
+        CHECK_NEAR((double)e[COLD * H + h], 0, 0);
+        CHECK_NEAR((double)de[COLD * H + h], 0, 0);
+    }
+    double loss = loss_of(world);
+    world->items.known[COLD] = 1; /* as a negative it would cost */
+    CHECK(loss_of(world) > loss + 1e-3);
+    world->items.known[COLD] = 0;
+
+    const float *table =
+        eddy_global(&world->layout, world->params, EDDY_G_ITEM_FEATURES);
+    const float *w =
+        eddy_global(&world->layout, world->params, EDDY_G_ITEM_FEATURE_BIAS);
+    float cold = *eddy_global(&world->layout, world->params, EDDY_G_ITEM_COLD_BIAS);
+    float query[H] = {0};
+    eddy_train_items_finish(&world->items, query, world->params);
+    const float *bias = eddy_global(&world->layout, world->params, EDDY_G_ITEM_BIAS);
+    for (uint32_t h = 0; h < H; h++) {
+        CHECK_NEAR((double)e[COLD * H + h],
+                   (double)(0.7f * table[0 * H + h] + table[5 * H + h]), 1e-5);
+        CHECK_NEAR((double)e[8 * H + h], 0, 0);
+    }
+    CHECK_NEAR((double)bias[COLD], (double)(cold + 0.7f * w[0] + w[5]), 1e-5);
+    CHECK_NEAR((double)bias[8], (double)cold, 0);
+    world_free(world);
+}
+
+static void finish_and_resume_undo_each_other(void)
+{
+    struct world *world = world_new(true, 0.4);
+    size_t bytes = world->layout.size * sizeof(float);
+    float *before = malloc(bytes), query[H] = {0};
+    memcpy(before, world->params, bytes);
+    eddy_train_items_finish(&world->items, query, world->params);
+    eddy_train_items_resume(&world->items, world->params);
+    for (size_t i = 0; i < world->layout.size; i++)
+        if (!CHECK_NEAR((double)world->params[i], (double)before[i], 1e-5))
+            break;
+    free(before);
+    world_free(world);
+}
+
+/* Without metadata the view stays that of the parameters; an item without events ends
+ * with a zero vector and a score below nearly all others. */
+static void without_metadata_an_unknown_item_ends_low(void)
+{
+    struct world *world = world_new(false, 0.4);
+    float query[H] = {1, 0.5f, -1, 0, 0, 0.2f, 0, 1}, least = 1e9f;
+    const float *e = eddy_global(&world->layout, world->params, EDDY_G_ITEM);
+    const float *b = eddy_global(&world->layout, world->params, EDDY_G_ITEM_BIAS);
+    gradient_of(world);
+    CHECK(world->net.params.tensor[EDDY_G_ITEM] == e);
+    CHECK_INT(b[COLD] < -1000, true);
+    for (uint32_t i = 0; i < COLD; i++) {
+        float score = b[i];
+        for (uint32_t h = 0; h < H; h++)
+            score += query[h] * e[i * H + h];
+        least = score < least ? score : least;
+    }
+    eddy_train_items_finish(&world->items, query, world->params);
+    CHECK_NEAR((double)b[COLD], (double)least, 1e-5);
+    CHECK_NEAR((double)e[COLD * H + 3], 0, 0);
+    world_free(world);
+}
+
+/* The last phase sees more: an item that becomes known starts like the others. */
+static void an_item_becomes_known_in_the_last_phase(void)
+{
+    struct world *world = world_new(true, 0.4);
+    const float *e = eddy_global(&world->layout, world->params, EDDY_G_ITEM);
+    double length = 0, kept = (double)e[3];
+    world->steps[4].item = COLD;
+    eddy_train_items_know(&world->items, world->sequences, SEQUENCES, 1, world->params);
+    CHECK_INT(world->items.unknown, 1);
+    CHECK_INT(world->items.known[COLD], 1);
+    for (uint32_t h = 0; h < H; h++)
+        length += fabs((double)e[COLD * H + h]);
+    CHECK(length > 0.01 && length < 1);
+    CHECK_NEAR((double)e[3], kept, 0);
+    world_free(world);
+}
+
+int main(void)
+{
+    RUN(gradients_equal_differences_with_and_without_dropped_ids);
+    RUN(ids_are_dropped_as_often_as_asked_and_per_batch);
+    RUN(an_item_without_events_is_no_negative);
+    RUN(finish_and_resume_undo_each_other);
+    RUN(without_metadata_an_unknown_item_ends_low);
+    RUN(an_item_becomes_known_in_the_last_phase);
+    return check_done();
+}
