@@ -1,20 +1,25 @@
 /* eddy eval: a model on a protocol, by the serving code (full ranking, MODELS 8). */
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "app/app.h"
 #include "app/args.h"
+#include "app/eval.h"
+#include "app/eval_rivals.h"
 #include "app/inputs.h"
 #include "app/progress.h"
-#include "core/evaluate.h"
-#include "core/play.h"
+#include "base/clock.h"
+#include "core/csv.h"
+#include "core/text.h"
 #include "io/files.h"
 
-enum protocol { LOO, SESSIONS, SUCCESSIVE };
-
 struct arguments {
-    const char *model, *interactions;
-    int64_t protocol, threads, from_ms, resamples, seed;
+    const char *model, *interactions, *reward;
+    struct eddy_arg_list against;
+    int64_t protocol, threads, from_ms, resamples, seed, split_seed, refresh_ms,
+        half_life_ms;
     bool keep_seen, exclude_seen, skip_bad, quiet, json;
 };
 
@@ -25,17 +30,33 @@ static const struct eddy_arg rows[] = {
      "FILE", .help = "CSV with USER_ID, ITEM_ID, TIMESTAMP, answers included",
      .required = true},
     {"protocol", 0, EDDY_ARG_CHOICE, offsetof(struct arguments, protocol), "P",
-     .help =
-         "loo: each user's last event (seen items excluded); sessions: every event after the "
-         "first of each user (seen kept); successive: every event at or after --from, states "
-         "moving on (seen kept)",
-     .required = true, .choices = "loo|sessions|successive"},
+     .help = "what is asked, see above.", .required = true,
+     .choices = EDDY_PROTOCOL_CHOICES},
     {"from", 0, EDDY_ARG_TIME, offsetof(struct arguments, from_ms), "TIME",
-     .help = "first time of successive"},
+     .help = "the first time that successive and prequential ask about"},
     {"keep-seen", 0, EDDY_ARG_FLAG, offsetof(struct arguments, keep_seen), NULL,
      .help = "rank items that the user has had, too"},
     {"exclude-seen", 0, EDDY_ARG_FLAG, offsetof(struct arguments, exclude_seen), NULL,
      .help = "do not rank items that the user has had"},
+    {"against", 0, EDDY_ARG_LIST, offsetof(struct arguments, against), "FOLDER",
+     .help = "another model to ask the same."},
+    {"reward", 0, EDDY_ARG_TEXT, offsetof(struct arguments, reward), "COLUMN",
+     .help = "average rewards of this: EVENT_VALUE, or a numeric column of the items"},
+    {"refresh", 0, EDDY_ARG_DURATION, offsetof(struct arguments, refresh_ms), "SECONDS",
+     .help = "with prequential: refresh the tables every so much event time (default: "
+             "never)",
+     .min = 1000, .max = 1e12},
+    {"half-life", 0, EDDY_ARG_DURATION, offsetof(struct arguments, half_life_ms),
+     "SECONDS",
+     .help =
+         "with --refresh: age at which an event counts half in the popularity table "
+         "(default 7d)",
+     .min = 1000, .max = 1e12},
+    {"split-seed", 0, EDDY_ARG_INT, offsetof(struct arguments, split_seed), "N",
+     .help =
+         "which users (solution-metrics) or items (cold-items) are drawn (default 42, "
+         "as in AWS' workshop)",
+     .max = UINT32_MAX},
     {"resamples", 0, EDDY_ARG_INT, offsetof(struct arguments, resamples), "N",
      .help =
          "bootstrap resamples of users for the 95 % intervals (default 1000; 0: none)",
@@ -48,7 +69,7 @@ static const struct eddy_arg rows[] = {
     {"skip-bad", 0, EDDY_ARG_FLAG, offsetof(struct arguments, skip_bad), NULL,
      .help = "leave bad rows out and count them instead of stopping at the first"},
     {"json", 0, EDDY_ARG_FLAG, offsetof(struct arguments, json), NULL,
-     .help = "JSON on standard output"},
+     .help = "JSON on standard output: all measures, curves and comparisons"},
     {"quiet", 'q', EDDY_ARG_FLAG, offsetof(struct arguments, quiet), NULL,
      .help = "no progress"},
 };
@@ -57,214 +78,266 @@ static const struct eddy_args command_line = {
     .command = "eval",
     .usage = "-m MODEL -i INTERACTIONS --protocol P [OPTIONS]",
     .about =
-        "HR, NDCG and MRR at 1, 5, 10, 20, 25. The whole catalogue is ranked; ties count\n"
-        "against the model; answers unknown to the model are misses.",
+        "Asks a model what users did next and counts how often it knew. The whole\n"
+        "catalogue is ranked, ties count against the model, answers that it does not\n"
+        "know are misses. Train with the same --hold-out P on the same file, so that the\n"
+        "model has not seen the answers:\n"
+        "\n"
+        "  protocol          asked                                          seen items\n"
+        "  loo               each user's last event                         excluded\n"
+        "  aws-workshop      each user's newest tenth, one list per user    kept\n"
+        "  solution-metrics  the newest tenth of a tenth of the users       kept\n"
+        "  cold-items        events on half of the items, never trained on  excluded\n"
+        "  successive        every event from --from on (default: the last  kept\n"
+        "                    tenth of the time), states moving on\n"
+        "  prequential       the file as a stream: asked, then learned      kept\n"
+        "                    from; tables refreshed every --refresh\n"
+        "  sessions          a file of its own: every event after a user's  kept\n"
+        "                    first\n"
+        "\n"
+        "Measures: HR (a hit in the list), NDCG, MRR; with several answers per list also\n"
+        "recall, precision, and NDCG as Amazon's GetSolutionMetrics and its workshop\n"
+        "count it: their ideal is the hits of the list, not the answers, so that it is\n"
+        "higher. Intervals are 95 %, over users. Coverage: items in any list of 25.",
     .rows = rows,
     .row_count = sizeof rows / sizeof *rows,
-    .examples = "  eddy eval -m model -i interactions.csv --protocol loo\n"
-                "  eddy eval -m model -i log.csv --protocol successive --from "
-                "2021-07-01 --json\n",
+    .examples =
+        "  eddy train -i log.csv -o model --hold-out loo\n"
+        "  eddy eval -m model -i log.csv --protocol loo\n"
+        "  eddy eval -m model -i log.csv --protocol successive --from "
+        "2021-07-01 --json\n"
+        "  eddy eval -m model -i test.csv --protocol sessions --against older\n",
 };
 
+/* Everything that one run holds. */
 struct job {
     const struct arguments *arguments;
-    const struct eddy_snapshot *snapshot;
-    const struct eddy_interactions *interactions;
-    bool exclude_seen;
-    struct eddy_user_score *scores; /* (users) */
-    uint32_t *unknown, *repeated;   /* (users) answers that no list could hold */
+    struct eddy_snapshot *snapshot;
+    struct eddy_inputs inputs;
+    uint8_t *marks;
+    struct eddy_split_options split;
+    float *item_rewards;
+    struct eddy_exam exam;
+    struct eddy_eval eval;
 };
 
-static bool wants(void *context, uint32_t user, uint64_t row)
+static struct eddy_exam_options exam_options(const struct job *job)
 {
-    const struct job *job = context;
-    const struct eddy_interactions *in = job->interactions;
-    if (row == EDDY_PLAY_END || row == in->user_begin[user])
-        return false;
-    switch (job->arguments->protocol) {
-    case LOO: return row + 1 == in->user_begin[user + 1];
-    case SUCCESSIVE: return in->rows[row].ts_ms >= job->arguments->from_ms;
-    default: return true;
-    }
-}
-
-static bool had_before(const struct eddy_interactions *in, uint64_t row)
-{
-    const struct eddy_interaction *answer = &in->rows[row];
-    for (uint64_t i = in->user_begin[answer->user]; i < row; i++)
-        if (in->rows[i].item == answer->item)
-            return true;
-    return false;
-}
-
-static void judge(void *context, uint32_t user, uint64_t row,
-                  const struct eddy_scored *list, uint32_t count)
-{
-    struct job *job = context;
-    uint32_t answer = job->interactions->rows[row].item;
-    eddy_user_score_add(&job->scores[user], eddy_rank_of(list, count, answer));
-    if (answer >= job->snapshot->layout.shape.items)
-        job->unknown[user]++;
-    else if (job->exclude_seen && had_before(job->interactions, row))
-        job->repeated[user]++;
-}
-
-static const char *const measure_names[EDDY_MEASURES] = {"HR", "NDCG", "MRR"};
-static const char *const measure_keys[EDDY_MEASURES] = {"hr", "ndcg", "mrr"};
-static const char *const protocol_names[] = {"loo", "sessions", "successive"};
-
-struct counts {
-    uint64_t unknown, repeated;
-};
-
-static void print_json(const struct job *job, const struct eddy_evaluation *evaluation,
-                       struct counts counts)
-{
-    (void)printf(
-        "{\"model\":\"%s\",\"protocol\":\"%s\",\"seen\":\"%s\",\"items\":%u,"
-        "\"users\":%llu,\"queries\":%llu,\"unknown_answers\":%llu,"
-        "\"repeated_answers\":%llu",
-        job->snapshot->manifest.version, protocol_names[job->arguments->protocol],
-        job->exclude_seen ? "excluded" : "kept", job->snapshot->layout.shape.items,
-        (unsigned long long)evaluation->users, (unsigned long long)evaluation->queries,
-        (unsigned long long)counts.unknown, (unsigned long long)counts.repeated);
-    for (int m = 0; m < EDDY_MEASURES; m++)
-        for (int c = 0; c < EDDY_CUTOFFS; c++) {
-            struct eddy_estimate e = evaluation->estimates[m][c];
-            (void)printf(",\"%s@%u\":{\"mean\":%.6f,\"low\":%.6f,\"high\":%.6f}",
-                         measure_keys[m], eddy_cutoffs[c], e.mean, e.low, e.high);
-        }
-    (void)printf("}\n");
-}
-
-static void print_table(const struct job *job, const struct eddy_evaluation *evaluation,
-                        struct counts counts)
-{
-    (void)printf("model %s, protocol %s, seen items %s\n",
-                 job->snapshot->manifest.version,
-                 protocol_names[job->arguments->protocol],
-                 job->exclude_seen ? "excluded" : "kept");
-    (void)printf("%llu queries of %llu users over %u items; misses for certain: %llu "
-                 "answers unknown to the model, %llu seen before\n",
-                 (unsigned long long)evaluation->queries,
-                 (unsigned long long)evaluation->users,
-                 job->snapshot->layout.shape.items, (unsigned long long)counts.unknown,
-                 (unsigned long long)counts.repeated);
-    for (int m = 0; m < EDDY_MEASURES; m++)
-        for (int c = 0; c < EDDY_CUTOFFS; c++) {
-            struct eddy_estimate e = evaluation->estimates[m][c];
-            (void)printf("  %-4s @%-2u  %.4f  [%.4f, %.4f]\n", measure_names[m],
-                         eddy_cutoffs[c], e.mean, e.low, e.high);
-        }
-}
-
-/* Users in groups, for the progress line. */
-static int play(struct job *job, struct eddy_err *err)
-{
-    const struct eddy_interactions *in = job->interactions;
     const struct arguments *arguments = job->arguments;
-    uint32_t users = eddy_catalog_count(in->users), group = 1024;
-    struct eddy_progress progress;
-    struct eddy_play play = {
-        .snapshot = job->snapshot,
-        .interactions = in,
-        .k = EDDY_EVALUATE_LIST,
+    struct eddy_eval_headline headline = eddy_eval_headline(job->split.protocol);
+    return (struct eddy_exam_options){
+        .protocol = job->split.protocol,
+        .exclude_seen = job->eval.exclude_seen,
+        .rewards = arguments->reward != NULL,
+        .item_rewards = job->item_rewards,
         .threads = (uint32_t)arguments->threads,
-        .exclude_seen = job->exclude_seen,
-        .popularity = job->snapshot->popularity,
-        .wants = wants,
-        .list = judge,
-        .context = job,
+        .refresh_ms = arguments->refresh_ms,
+        .half_life_s = (double)arguments->half_life_ms / 1000,
+        .measure = headline.measure,
+        .cutoff = headline.cutoff,
     };
-    int r = 0;
-    eddy_progress_init(&progress, "evaluating", "events", in->count, arguments->quiet);
-    for (uint32_t first = 0; r == 0 && first < users; first += group) {
-        uint32_t count = users - first < group ? users - first : group;
-        r = eddy_play_users(&play, first, count, err);
-        eddy_progress_update(&progress, in->user_begin[first + count], "");
-    }
-    eddy_progress_clear(&progress);
-    return r;
 }
 
-static int report(const struct job *job, struct eddy_err *err)
+/* Rewards per item from a numeric column of the model's catalogue. */
+static int read_rewards(struct job *job, struct eddy_err *err)
 {
-    uint32_t users = eddy_catalog_count(job->interactions->users);
-    struct eddy_evaluation evaluation;
-    struct counts counts = {0};
-    if (eddy_evaluate(job->scores, users, (uint32_t)job->arguments->resamples,
-                      (uint64_t)job->arguments->seed, &evaluation) < 0)
-        return eddy_fail(err, EDDY_ENOMEM, "no memory for %lld resamples",
-                         (long long)job->arguments->resamples);
-    if (evaluation.queries == 0)
-        return eddy_fail(err, EDDY_EFORMAT,
-                         "%s: no query: no user has an event with one before it%s",
-                         job->arguments->interactions,
-                         job->arguments->protocol == SUCCESSIVE ? " and after --from"
-                                                                : "");
-    for (uint32_t u = 0; u < users; u++) {
-        counts.unknown += job->unknown[u];
-        counts.repeated += job->repeated[u];
+    const struct eddy_catalog *items = job->snapshot->catalog;
+    const char *name = job->arguments->reward;
+    uint32_t column = 0, columns = eddy_catalog_column_count(items);
+    if (name == NULL || strcmp(name, "EVENT_VALUE") == 0)
+        return 0;
+    while (column < columns &&
+           !eddy_span_eq(eddy_catalog_column_name(items, column), eddy_span_of(name)))
+        column++;
+    if (column == columns)
+        return eddy_fail(
+            err, EDDY_ECONFIG,
+            "--reward %s: the items of the model have no such column (train "
+            "with -I ITEMS, or name EVENT_VALUE)",
+            name);
+    job->item_rewards =
+        calloc((size_t)eddy_catalog_count(job->inputs.interactions.items) + 1,
+               sizeof *job->item_rewards);
+    if (job->item_rewards == NULL)
+        return eddy_fail(err, EDDY_ENOMEM, "no memory for the rewards");
+    for (uint32_t i = 0; i < eddy_catalog_count(items); i++) {
+        struct eddy_span text = eddy_catalog_get(items, i, column);
+        double number;
+        if (text.size == 0)
+            continue;
+        if (!eddy_number_parse(text, &number))
+            return eddy_fail(err, EDDY_EFORMAT,
+                             "--reward %s: item %.*s has '%.*s', no number", name,
+                             (int)eddy_catalog_id(items, i).size,
+                             eddy_catalog_id(items, i).data,
+                             (int)(text.size < 40 ? text.size : 40), text.data);
+        job->item_rewards[i] = (float)number;
     }
-    if (job->arguments->json)
-        print_json(job, &evaluation, counts);
-    else
-        print_table(job, &evaluation, counts);
     return 0;
 }
 
-static int eval(const struct arguments *arguments, struct eddy_err *err)
+/* A model that was trained on this very file and kept other events, or none, back. */
+static void warn_of_leaks(struct job *job)
 {
-    struct eddy_snapshot *snapshot = NULL;
-    struct eddy_inputs inputs = {0};
-    struct job job = {.arguments = arguments};
-    int r = eddy_snapshot_open(arguments->model, eddy_kernels_get(), &snapshot, err);
+    struct eddy_eval *eval = &job->eval;
+    const struct eddy_manifest *manifest = &job->snapshot->manifest;
+    json_t *data =
+        manifest->data_json ? json_loads(manifest->data_json, 0, NULL) : NULL;
+    json_t *hyper =
+        manifest->hyper_json ? json_loads(manifest->hyper_json, 0, NULL) : NULL;
+    const char *sha256 = json_string_value(json_object_get(data, "sha256"));
+    const char *held = json_string_value(json_object_get(data, "hold_out"));
+    const char *name = eddy_protocol_name(job->split.protocol);
+    bool one_by_one = job->split.protocol == EDDY_PROTOCOL_LOO &&
+                      json_number_value(json_object_get(hyper, "holdout")) >= 1;
+    if (sha256 != NULL && strcmp(sha256, eval->sha256) == 0 && !one_by_one &&
+        (held == NULL || strcmp(held, name) != 0))
+        (void)snprintf(eval->warning, sizeof eval->warning,
+                       "the model was trained on this file with %s%s, so it has seen "
+                       "answers; train with --hold-out %s",
+                       held ? "--hold-out " : "nothing held out", held ? held : "",
+                       name);
+    json_decref(data);
+    json_decref(hyper);
+    if (eval->warning[0] != 0)
+        (void)fprintf(stderr, "eddy eval: warning: %s\n", eval->warning);
+}
+
+static int open_all(struct job *job, struct eddy_err *err)
+{
+    const struct arguments *arguments = job->arguments;
+    struct eddy_input_options input = {.interactions = arguments->interactions,
+                                       .skip_bad = arguments->skip_bad};
+    int r =
+        eddy_snapshot_open(arguments->model, eddy_kernels_get(), &job->snapshot, err);
     if (r < 0)
         return r;
-    struct eddy_input_options input = {.interactions = arguments->interactions,
-                                       .known = snapshot->catalog,
-                                       .skip_bad = arguments->skip_bad};
-    if ((r = eddy_inputs_open(&inputs, &input, err)) < 0) {
-        eddy_snapshot_release(snapshot);
+    input.known = job->snapshot->catalog;
+    if ((r = eddy_inputs_open(&job->inputs, &input, err)) < 0 ||
+        (r = eddy_split(&job->inputs.interactions, &job->split, &job->marks,
+                        &job->eval.from_ms, err)) < 0 ||
+        (r = read_rewards(job, err)) < 0)
         return r;
-    }
-    size_t users = (size_t)eddy_catalog_count(inputs.interactions.users) + 1;
-    job.snapshot = snapshot;
-    job.interactions = &inputs.interactions;
-    job.exclude_seen =
-        arguments->protocol == LOO ? !arguments->keep_seen : arguments->exclude_seen;
-    job.scores = calloc(users, sizeof *job.scores);
-    job.unknown = calloc(users, sizeof *job.unknown);
-    job.repeated = calloc(users, sizeof *job.repeated);
-    if (job.scores == NULL || job.unknown == NULL || job.repeated == NULL)
-        r = eddy_fail(err, EDDY_ENOMEM, "no memory for the scores of %zu users", users);
-    if (r == 0)
-        r = play(&job, err);
-    if (r == 0)
-        r = report(&job, err);
-    free(job.scores);
-    free(job.unknown);
-    free(job.repeated);
-    eddy_inputs_close(&inputs);
-    eddy_snapshot_release(snapshot);
+    struct eddy_exam_options options = exam_options(job);
+    if ((r = eddy_exam_init(&job->exam, &job->inputs.interactions, job->marks, &options,
+                            err)) < 0)
+        return r;
+    job->eval.exam = &job->exam;
+    job->eval.manifest = &job->snapshot->manifest;
+    memcpy(job->eval.sha256, job->inputs.interactions.sha256, sizeof job->eval.sha256);
+    warn_of_leaks(job);
+    return 0;
+}
+
+static int ask_model(struct job *job, struct eddy_err *err)
+{
+    struct eddy_eval_contender *model = &job->eval.contenders[0];
+    int r;
+    (void)snprintf(model->name, sizeof model->name, "model");
+    job->eval.contender_count = 1;
+    r = eddy_eval_sit(&job->exam, job->snapshot, model, job->arguments->quiet, err);
+    job->eval.training_items = job->exam.training_items > 0 ? job->exam.training_items
+                                                            : model->result.known_items;
     return r;
+}
+
+static int ask_others(struct job *job, struct eddy_err *err)
+{
+    const struct arguments *arguments = job->arguments;
+    struct eddy_eval_rivals rivals = {.eval = &job->eval,
+                                      .split = &job->split,
+                                      .marks = job->marks,
+                                      .skip_bad = arguments->skip_bad,
+                                      .quiet = arguments->quiet,
+                                      .threads = (uint32_t)arguments->threads};
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < arguments->against.count; i++)
+        r = eddy_eval_ask_model(&rivals, arguments->against.values[i], err);
+    return r;
+}
+
+static int write_results(const struct job *job, struct eddy_err *err)
+{
+    const struct arguments *arguments = job->arguments;
+    struct eddy_buf buf;
+    int r = 0;
+    eddy_buf_init(&buf, 0);
+    if (arguments->json) {
+        eddy_eval_json(&job->eval, &buf);
+        if (buf.failed || fwrite(buf.data, 1, buf.size, stdout) != buf.size)
+            r = eddy_fail(err, EDDY_EIO, "JSON could not be written");
+    } else {
+        eddy_eval_print(&job->eval);
+    }
+    eddy_buf_fini(&buf);
+    return r;
+}
+
+static int eval(struct job *job, struct eddy_err *err)
+{
+    int r;
+    if ((r = open_all(job, err)) == 0 && (r = ask_model(job, err)) == 0 &&
+        (r = ask_others(job, err)) == 0 &&
+        (r = eddy_eval_estimate(&job->eval, err)) == 0)
+        r = write_results(job, err);
+    for (uint32_t k = 0; k < job->eval.contender_count; k++)
+        eddy_exam_result_fini(&job->eval.contenders[k].result);
+    eddy_exam_fini(&job->exam);
+    free(job->item_rewards);
+    free(job->marks);
+    eddy_inputs_close(&job->inputs);
+    if (job->snapshot != NULL)
+        eddy_snapshot_release(job->snapshot);
+    return r;
+}
+
+/* NULL, or what does not go together. */
+static const char *contradiction(const struct arguments *arguments)
+{
+    bool timed = arguments->protocol == EDDY_PROTOCOL_SUCCESSIVE ||
+                 arguments->protocol == EDDY_PROTOCOL_PREQUENTIAL;
+    if (!timed && arguments->from_ms != INT64_MIN)
+        return "--from TIME goes with --protocol successive or prequential";
+    if (arguments->keep_seen && arguments->exclude_seen)
+        return "--keep-seen and --exclude-seen together";
+    if (arguments->refresh_ms != 0 && arguments->protocol != EDDY_PROTOCOL_PREQUENTIAL)
+        return "--refresh goes with --protocol prequential";
+    if (arguments->against.count + 7 > EDDY_EVAL_CONTENDERS)
+        return "at most 9 models --against";
+    return NULL;
 }
 
 int eddy_cmd_eval(int argc, char **argv)
 {
-    struct arguments arguments = {
-        .threads = 2, .from_ms = INT64_MIN, .resamples = 1000, .seed = 1};
+    struct arguments arguments = {.threads = 2,
+                                  .from_ms = INT64_MIN,
+                                  .resamples = 1000,
+                                  .seed = 1,
+                                  .split_seed = 42,
+                                  .half_life_ms = 7 * INT64_C(86400000)};
     struct eddy_err err = {0};
     int code;
     if (!eddy_args_parse(&command_line, argc, argv, &arguments, NULL, &code))
         return code;
-    if ((arguments.protocol == SUCCESSIVE) != (arguments.from_ms != INT64_MIN))
-        return eddy_args_fail(
-            "eval", "--from TIME goes with --protocol successive, and it with "
-                    "--from");
-    if (arguments.keep_seen && arguments.exclude_seen)
-        return eddy_args_fail("eval", "--keep-seen and --exclude-seen together");
-    if (eval(&arguments, &err) < 0)
-        return eddy_app_fail("eval", &err);
-    return EDDY_EXIT_OK;
+    if (contradiction(&arguments) != NULL)
+        return eddy_args_fail("eval", "%s", contradiction(&arguments));
+    enum eddy_protocol protocol = (enum eddy_protocol)arguments.protocol;
+    struct job *job = calloc(1, sizeof *job);
+    if (job == NULL)
+        return EDDY_EXIT_SOFTWARE;
+    job->arguments = &arguments;
+    job->split = eddy_split_defaults(protocol);
+    job->split.from_ms = arguments.from_ms;
+    job->split.seed = (uint64_t)arguments.split_seed;
+    job->eval.protocol = protocol;
+    job->eval.interactions = arguments.interactions;
+    job->eval.resamples = (uint32_t)arguments.resamples;
+    job->eval.seed = (uint64_t)arguments.seed;
+    job->eval.from_ms = INT64_MIN;
+    bool excludes =
+        protocol == EDDY_PROTOCOL_LOO || protocol == EDDY_PROTOCOL_COLD_ITEMS;
+    job->eval.exclude_seen = excludes ? !arguments.keep_seen : arguments.exclude_seen;
+    code = eval(job, &err) < 0 ? eddy_app_fail("eval", &err) : EDDY_EXIT_OK;
+    free(job);
+    return code;
 }

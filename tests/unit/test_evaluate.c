@@ -52,14 +52,105 @@ static void measures_follow_their_definitions(void)
     CHECK_NEAR(eddy_measure_of(EDDY_MRR, 6, 5), 0, 0);
 }
 
+/* Amazon's worked example: five recommended, the second and the fifth were chosen. */
+static void amazons_worked_example_gives_amazons_numbers(void)
+{
+    static const struct eddy_scored five[] = {
+        {10, 9}, {11, 8}, {12, 7}, {13, 6}, {14, 5}};
+    static const uint32_t chosen[] = {11, 14, 99};
+    struct eddy_answers answers = {chosen, NULL, 3};
+    struct eddy_hits hits;
+    eddy_hits_of(five, 5, EDDY_EVALUATE_LIST, &answers, &hits);
+    CHECK_INT(hits.count, 2);
+    CHECK_INT(hits.ranks[0], 2);
+    CHECK_INT(hits.ranks[1], 5);
+    CHECK_NEAR(eddy_measure_hits(EDDY_MRR, &hits, 25), 0.5, 1e-12);
+    CHECK_NEAR(eddy_measure_hits(EDDY_PRECISION, &hits, 5), 0.4, 1e-12);
+    CHECK_NEAR(eddy_measure_hits(EDDY_NDCG_AWS, &hits, 5), 0.6241, 5e-5);
+    /* Textbook: three were asked, so the ideal has three in front. */
+    CHECK_NEAR(eddy_measure_hits(EDDY_NDCG, &hits, 5), 1.017783 / 2.130930, 1e-5);
+    /* metrics.py: (1 + 1 / log2(5)) / (1 + 1). */
+    CHECK_NEAR(eddy_measure_hits(EDDY_NDCG_WORKSHOP, &hits, 5), 0.715338, 1e-5);
+    CHECK_NEAR(eddy_measure_hits(EDDY_RECALL, &hits, 5), 2.0 / 3, 1e-12);
+    CHECK_NEAR(eddy_measure_hits(EDDY_HR, &hits, 1), 0, 0);
+    CHECK_NEAR(eddy_measure_hits(EDDY_HR, &hits, 5), 1, 0);
+}
+
+/* Hits at 2 and 20: what the ideal of a short list knows of hits behind it. */
+static void amazons_ideal_counts_hits_of_the_whole_list(void)
+{
+    struct eddy_hits hits = {.answers = 7, .count = 2, .ranks = {2, 20}};
+    CHECK_NEAR(eddy_measure_hits(EDDY_NDCG_AWS, &hits, 5), 0.630930 / 1.630930, 1e-5);
+    CHECK_NEAR(eddy_measure_hits(EDDY_NDCG_WORKSHOP, &hits, 5), 0.5, 1e-12);
+    CHECK_NEAR(eddy_measure_hits(EDDY_NDCG_AWS, &hits, 1), 0, 0);
+    hits.ranks[1] = 26; /* behind the list of 25 */
+    CHECK_NEAR(eddy_measure_hits(EDDY_NDCG_WORKSHOP, &hits, 5), 1, 1e-12);
+}
+
+static void of_equal_scores_the_hits_stand_last(void)
+{
+    static const uint32_t two[] = {3, 9}, all[] = {1, 3, 7, 8, 9};
+    struct eddy_answers answers = {two, NULL, 2};
+    struct eddy_hits hits;
+    eddy_hits_of(list, COUNT, EDDY_EVALUATE_LIST, &answers, &hits);
+    CHECK_INT(hits.count, 2);
+    CHECK_INT(hits.ranks[0], 3);
+    CHECK_INT(hits.ranks[1], 4);
+    answers = (struct eddy_answers){all, NULL, 5};
+    eddy_hits_of(list, COUNT, EDDY_EVALUATE_LIST, &answers, &hits);
+    CHECK_INT(hits.count, 5);
+    for (uint32_t i = 0; i < 5; i++)
+        CHECK_INT(hits.ranks[i], i + 1);
+    /* The list was cut at 4: its last score may go on. */
+    eddy_hits_of(list, 4, 4, &answers, &hits);
+    CHECK_INT(hits.count, 1);
+    CHECK_INT(hits.ranks[0], 1);
+}
+
+static void one_answer_is_ranked_as_before(void)
+{
+    for (uint32_t answer = 0; answer < 12; answer++) {
+        struct eddy_answers answers = {&answer, NULL, 1};
+        struct eddy_hits hits;
+        uint32_t rank = eddy_rank_of(list, COUNT, answer);
+        eddy_hits_of(list, COUNT, EDDY_EVALUATE_LIST, &answers, &hits);
+        CHECK_INT(hits.count, rank > 0);
+        for (int m = 0; m < EDDY_MEASURES; m++)
+            for (int c = 0; c < EDDY_CUTOFFS; c++)
+                CHECK_NEAR(
+                    eddy_measure_hits((enum eddy_measure)m, &hits, eddy_cutoffs[c]),
+                    eddy_measure_of((enum eddy_measure)m, rank, eddy_cutoffs[c]), 0);
+    }
+}
+
+static void the_average_reward_is_the_share_that_lists_caught(void)
+{
+    static const uint32_t asked[] = {3, 8, 40};
+    static const float rewards[] = {1, 3, 4};
+    struct eddy_answers answers = {asked, rewards, 3};
+    struct eddy_hits hits;
+    eddy_hits_of(list, COUNT, EDDY_EVALUATE_LIST, &answers, &hits);
+    CHECK_NEAR(eddy_measure_hits(EDDY_REWARD, &hits, 1), 0, 0);
+    CHECK_NEAR(eddy_measure_hits(EDDY_REWARD, &hits, 5), 0.5, 1e-12);
+    answers.rewards = NULL;
+    eddy_hits_of(list, COUNT, EDDY_EVALUATE_LIST, &answers, &hits);
+    CHECK_NEAR(eddy_measure_hits(EDDY_REWARD, &hits, 5), 0, 0);
+}
+
+static void score_rank(struct eddy_user_score *score, uint32_t rank)
+{
+    struct eddy_hits hits = {.answers = 1, .count = rank > 0, .ranks = {rank}};
+    eddy_user_score_add(score, &hits);
+}
+
 /* Two users: ranks 1 and a miss; rank 3. Three queries. */
 static void means_are_over_queries(void)
 {
     struct eddy_user_score scores[3] = {0};
     struct eddy_evaluation evaluation;
-    eddy_user_score_add(&scores[0], 1);
-    eddy_user_score_add(&scores[0], 0);
-    eddy_user_score_add(&scores[2], 3);
+    score_rank(&scores[0], 1);
+    score_rank(&scores[0], 0);
+    score_rank(&scores[2], 3);
     CHECK_INT(eddy_evaluate(scores, 3, 200, 1, &evaluation), 0);
     CHECK_INT(evaluation.users, 2);
     CHECK_INT(evaluation.queries, 3);
@@ -76,7 +167,7 @@ static void the_interval_covers_the_mean_with_the_right_width(void)
     struct eddy_user_score *scores = calloc(USERS, sizeof *scores);
     struct eddy_evaluation one, again;
     for (uint32_t u = 0; u < USERS; u++)
-        eddy_user_score_add(&scores[u], u % 10 < 3 ? 1 : 0);
+        score_rank(&scores[u], u % 10 < 3 ? 1 : 0);
     CHECK_INT(eddy_evaluate(scores, USERS, 2000, 1, &one), 0);
     struct eddy_estimate e = one.estimates[EDDY_HR][0];
     CHECK_NEAR(e.mean, 0.3, 1e-12);
@@ -89,8 +180,72 @@ static void the_interval_covers_the_mean_with_the_right_width(void)
     free(scores);
 }
 
+/* b misses where a hits in 5 % of the users, both agree elsewhere: the paired interval is
+ * +- 1.96 sqrt(.05 .95 / 400) = .021, that of independent samples three times as wide. */
+static void a_paired_difference_is_sharper_than_two_intervals(void)
+{
+    enum { USERS = 400 };
+    struct eddy_user_score *a = calloc(USERS, sizeof *a), *b = calloc(USERS, sizeof *b);
+    struct eddy_evaluation difference;
+    for (uint32_t u = 0; u < USERS; u++) {
+        score_rank(&a[u], u % 2);
+        score_rank(&b[u], u % 20 == 1 ? 0 : u % 2);
+    }
+    CHECK_INT(eddy_evaluate_difference(a, b, USERS, 2000, 1, &difference), 0);
+    struct eddy_estimate e = difference.estimates[EDDY_HR][0];
+    CHECK_NEAR(e.mean, 0.05, 1e-12);
+    CHECK_NEAR(e.high - e.mean, 0.021, 0.004);
+    CHECK_NEAR(e.mean - e.low, 0.021, 0.004);
+    CHECK_INT(eddy_evaluate_difference(a, a, USERS, 100, 1, &difference), 0);
+    CHECK_NEAR(difference.estimates[EDDY_HR][0].high, 0, 0);
+    free(a);
+    free(b);
+}
+
+/* 100,000 users are drawn in groups; the interval stays that of 100,000. */
+static void many_users_are_drawn_in_groups(void)
+{
+    enum { USERS = 100000 };
+    struct eddy_user_score *scores = calloc(USERS, sizeof *scores);
+    struct eddy_evaluation evaluation;
+    for (uint32_t u = 0; u < USERS; u++)
+        score_rank(&scores[u], (u * 7919) % 10 < 3 ? 1 : 0);
+    CHECK_INT(eddy_evaluate(scores, USERS, 100, 1, &evaluation), 0);
+    CHECK_INT(evaluation.users, USERS);
+    struct eddy_estimate e = evaluation.estimates[EDDY_HR][0];
+    CHECK_NEAR(e.mean, 0.3, 1e-3);
+    CHECK(e.high - e.low > 0.001 && e.high - e.low < 0.009); /* .0057 */
+    free(scores);
+}
+
+static void groups_of_queries_have_means_and_clustered_intervals(void)
+{
+    /* User 0: 1 1 in group 0; user 1: 0 in 0, .5 in 1; user 2: a NaN, one outside. */
+    static const float values[] = {1, 1, 0, 0.5f, NAN, 1};
+    static const uint32_t user[] = {0, 0, 1, 1, 2, 2};
+    static const uint8_t group[] = {0, 0, 0, 1, 0, 9};
+    struct eddy_group groups[3];
+    eddy_evaluate_groups(values, user, group, 6, 3, groups);
+    CHECK_INT(groups[0].queries, 3);
+    CHECK_INT(groups[0].users, 2);
+    CHECK_NEAR(groups[0].estimate.mean, 2.0 / 3, 1e-6);
+    /* residues 2 - 4/3 and 0 - 2/3: 1.96 sqrt(8/9) / 3 */
+    CHECK_NEAR(groups[0].estimate.high - groups[0].estimate.mean, 0.61597, 1e-4);
+    CHECK_INT(groups[1].queries, 1);
+    CHECK_NEAR(groups[1].estimate.mean, 0.5, 1e-6);
+    CHECK_INT(groups[2].queries, 0);
+}
+
 int main(void)
 {
+    RUN(amazons_worked_example_gives_amazons_numbers);
+    RUN(amazons_ideal_counts_hits_of_the_whole_list);
+    RUN(of_equal_scores_the_hits_stand_last);
+    RUN(one_answer_is_ranked_as_before);
+    RUN(the_average_reward_is_the_share_that_lists_caught);
+    RUN(a_paired_difference_is_sharper_than_two_intervals);
+    RUN(many_users_are_drawn_in_groups);
+    RUN(groups_of_queries_have_means_and_clustered_intervals);
     RUN(a_rank_counts_ties_against_the_answer);
     RUN(what_is_missing_or_no_number_is_a_miss);
     RUN(constant_scores_win_nothing);

@@ -1,0 +1,68 @@
+/* Layer: app.  What `eddy eval` has found: contenders (the model, other models, baselines)
+ * that were asked the same questions, and curves over them; printed as a table, as JSON, and
+ * as a page. */
+#ifndef EDDY_APP_EVAL_H
+#define EDDY_APP_EVAL_H
+
+#include "base/buf.h"
+#include "core/exam.h"
+
+enum { EDDY_EVAL_CONTENDERS = 16, EDDY_EVAL_POINTS = 64 };
+
+struct eddy_eval_contender {
+    char name[80]; /* "model", "popularity", a folder */
+    struct eddy_exam_result result;
+    struct eddy_evaluation evaluation;
+    struct eddy_evaluation difference; /* the model minus this one, paired */
+    double seconds;                    /* of fitting (baselines) and answering */
+};
+
+/* One curve per contender over the same groups of questions. */
+struct eddy_eval_curve {
+    const char *key; /* "history_length" */
+    uint32_t points; /* 0: there is none */
+    char labels[EDDY_EVAL_POINTS][24];
+    uint32_t contenders; /* the first so many */
+    struct eddy_group groups[EDDY_EVAL_CONTENDERS][EDDY_EVAL_POINTS];
+};
+
+struct eddy_eval {
+    enum eddy_protocol protocol;
+    const char *interactions; /* path */
+    char sha256[65];
+    const struct eddy_manifest *manifest; /* of the model; borrowed */
+    bool exclude_seen;
+    int64_t from_ms; /* INT64_MIN: none */
+    uint32_t resamples;
+    uint64_t seed;
+    const struct eddy_exam *exam;
+    uint32_t training_items; /* that coverage is a share of */
+    char warning[200];       /* "" or why the figures may flatter */
+    char missing[200];       /* baselines that could not be fitted, and why; "" */
+    struct eddy_eval_contender contenders[EDDY_EVAL_CONTENDERS]; /* [0]: the model */
+    uint32_t contender_count;
+    struct eddy_eval_curve by_history, by_age, by_week;
+};
+
+/* The protocol's headline (what curves are made of). */
+struct eddy_eval_headline {
+    enum eddy_measure measure;
+    uint32_t cutoff;
+};
+struct eddy_eval_headline eddy_eval_headline(enum eddy_protocol protocol);
+/* "NDCG@10 (workshop)" */
+const char *eddy_measure_title(enum eddy_measure measure);
+
+/* Estimates, differences and curves of all contenders from their results. EDDY_ENOMEM. */
+int eddy_eval_estimate(struct eddy_eval *eval, struct eddy_err *err);
+
+/* The table on standard output, and all of it as JSON. Thread: the caller's. */
+void eddy_eval_print(const struct eddy_eval *eval);
+void eddy_eval_json(const struct eddy_eval *eval, struct eddy_buf *out);
+
+/* Whether a row of the measure says anything in this protocol that others do not. */
+bool eddy_eval_shows(const struct eddy_eval *eval, enum eddy_measure measure);
+/* "each user's last event", one line. */
+const char *eddy_protocol_about(enum eddy_protocol protocol);
+
+#endif

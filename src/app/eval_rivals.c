@@ -1,0 +1,59 @@
+/* Sitting an exam, and other models asked what the model was asked. */
+#include "app/eval_rivals.h"
+
+#include <stdio.h>
+
+#include "app/inputs.h"
+#include "app/progress.h"
+#include "base/clock.h"
+#include "io/files.h"
+
+static void show_progress(void *context, uint64_t events_done)
+{
+    eddy_progress_update(context, events_done, "");
+}
+
+int eddy_eval_sit(const struct eddy_exam *exam, const struct eddy_snapshot *snapshot,
+                  struct eddy_eval_contender *contender, bool quiet,
+                  struct eddy_err *err)
+{
+    struct eddy_progress progress;
+    char label[100];
+    int64_t start_ns = (int64_t)eddy_monotonic_ns();
+    (void)snprintf(label, sizeof label, "asking %s", contender->name);
+    eddy_progress_init(&progress, label, "events", exam->played.count, quiet);
+    int r = eddy_exam_sit(exam, snapshot, show_progress, &progress, &contender->result,
+                          err);
+    eddy_progress_clear(&progress);
+    contender->seconds += (double)((int64_t)eddy_monotonic_ns() - start_ns) / 1e9;
+    return r;
+}
+
+int eddy_eval_ask_model(const struct eddy_eval_rivals *rivals, const char *folder,
+                        struct eddy_err *err)
+{
+    struct eddy_eval *eval = rivals->eval;
+    struct eddy_eval_contender *contender = &eval->contenders[eval->contender_count++];
+    struct eddy_inputs inputs = {0};
+    struct eddy_snapshot *snapshot;
+    struct eddy_exam exam = {0};
+    int r = eddy_snapshot_open(folder, eddy_kernels_get(), &snapshot, err);
+    (void)snprintf(contender->name, sizeof contender->name, "%s", folder);
+    if (r < 0)
+        return r;
+    struct eddy_input_options options = {.interactions = eval->interactions,
+                                         .known = snapshot->catalog,
+                                         .skip_bad = rivals->skip_bad,
+                                         .no_hash = true};
+    r = eddy_inputs_open(&inputs, &options, err);
+    if (r ==
+        0) /* marks depend on the file alone, questions stand in the order of rows */
+        r = eddy_exam_init(&exam, &inputs.interactions, rivals->marks,
+                           &eval->exam->options, err);
+    if (r == 0)
+        r = eddy_eval_sit(&exam, snapshot, contender, rivals->quiet, err);
+    eddy_exam_fini(&exam);
+    eddy_inputs_close(&inputs);
+    eddy_snapshot_release(snapshot);
+    return r;
+}
