@@ -4,10 +4,12 @@
  * a core instead of 190). */
 #include "app/blas_core.h"
 
+#include <cblas.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "core/train.h"
 
 static const char variable[] = "OPENBLAS_CORETYPE";
@@ -79,4 +81,51 @@ void eddy_blas_core_report(const char *command, bool quiet)
     else if (!quiet)
         (void)fprintf(stderr, "eddy %s: OpenBLAS runs its %s kernels\n", command,
                       eddy_blas_core());
+}
+
+enum { SLICES = 9, SLICE_NS = 20000000 };
+
+static int by_value(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+/* FLOP/s of one slice. */
+static double run_slice(uint32_t rows, uint32_t outputs, uint32_t inputs,
+                        const float *x, const float *w, float *y)
+{
+    uint64_t start = eddy_thread_cpu_ns(), spent;
+    double flops = 0;
+    do {
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)outputs,
+                    (int)inputs, 1.0f, x, (int)inputs, w, (int)inputs, 0.0f, y,
+                    (int)outputs);
+        flops += 2.0 * rows * outputs * inputs;
+        spent = eddy_thread_cpu_ns() - start;
+    } while (spent < SLICE_NS);
+    return flops / ((double)spent / 1e9);
+}
+
+double eddy_blas_core_rate(uint32_t rows, uint32_t outputs, uint32_t inputs)
+{
+    size_t x_size = (size_t)rows * inputs, w_size = (size_t)outputs * inputs;
+    float *x = malloc(x_size * sizeof *x), *w = malloc(w_size * sizeof *w);
+    float *y = malloc((size_t)rows * outputs * sizeof *y);
+    double rates[SLICES] = {0};
+
+    openblas_set_num_threads(1);
+    if (x != NULL && w != NULL && y != NULL) {
+        for (size_t i = 0; i < x_size; i++)
+            x[i] = (float)(i % 7) - 3.0f;
+        for (size_t i = 0; i < w_size; i++)
+            w[i] = (float)(i % 5) - 2.0f;
+        for (int s = 0; s < SLICES; s++)
+            rates[s] = run_slice(rows, outputs, inputs, x, w, y);
+    }
+    free(x);
+    free(w);
+    free(y);
+    qsort(rates, SLICES, sizeof *rates, by_value);
+    return rates[SLICES / 2];
 }

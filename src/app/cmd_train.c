@@ -174,6 +174,7 @@ static int train(struct job *job, struct eddy_err *err)
             .result = &result,
             .dropped = job->dropped,
             .held_out = job->held_out,
+            .network_cpu_seconds = eddy_train_report_network(&report),
         };
         eddy_train_summary_print(&summary, arguments->json);
     }

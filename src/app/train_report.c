@@ -21,6 +21,11 @@ void eddy_train_report_stop(struct eddy_train_report *report, double *ret_second
     *ret_cpu_seconds = (double)(eddy_process_cpu_ns() - report->start_cpu_ns) / 1e9;
 }
 
+double eddy_train_report_network(const struct eddy_train_report *report)
+{
+    return (double)report->network_cpu_ns / 1e9;
+}
+
 static void say_epoch(struct eddy_train_report *report,
                       const struct eddy_train_progress *now)
 {
@@ -40,6 +45,7 @@ static void say_epoch(struct eddy_train_report *report,
                       cpu_seconds);
     report->epoch_ns = wall;
     report->epoch_cpu_ns = cpu;
+    report->network_cpu_ns = cpu - report->start_cpu_ns;
     report->epoch_events = now->events;
 }
 
@@ -70,6 +76,21 @@ static double megabytes(void)
     return (double)eddy_peak_resident_bytes() / 1048576;
 }
 
+/* FLOP/s per core of the network's epochs, and of cblas_sgemm for a product like the
+ * largest of them: rows of queries by items. */
+static void measure(const struct eddy_train_summary *summary, double *ret_reached,
+                    double *ret_sgemm)
+{
+    enum { ROWS = 512, ITEMS_MAX = 4096 };
+    const struct eddy_train_result *network = &summary->result->network;
+    const struct eddy_shape *shape = &network->layout.shape;
+    uint32_t items = shape->items < ITEMS_MAX ? shape->items : ITEMS_MAX;
+    *ret_reached = summary->network_cpu_seconds > 0
+                       ? network->flops / summary->network_cpu_seconds
+                       : 0;
+    *ret_sgemm = eddy_blas_core_rate(ROWS, items, shape->hidden);
+}
+
 static void print_json(const struct eddy_train_summary *summary)
 {
     const struct eddy_model_source *source = summary->source;
@@ -87,15 +108,19 @@ static void print_json(const struct eddy_train_summary *summary)
                  (unsigned long long)dropped->by_type,
                  (unsigned long long)dropped->by_value, dropped->short_users,
                  dropped->long_users);
-    if (network->epochs > 0)
+    double reached = 0, sgemm = 0;
+    if (network->epochs > 0) {
+        measure(summary, &reached, &sgemm);
         (void)printf(
             "\"epochs\":%u,\"best_epoch\":%u,\"loss\":%.6f,\"validation_events\":%llu,"
             "\"validation_ndcg_at_10\":%.6f,\"validation_hr_at_10\":%.6f,"
-            "\"cpu_seconds_per_epoch\":%.2f,\"gflops\":%.1f,\"blas_core\":\"%s\",",
+            "\"cpu_seconds_per_epoch\":%.2f,\"gflops\":%.1f,\"sgemm_gflops\":%.1f,"
+            "\"share_of_sgemm\":%.3f,\"blas_core\":\"%s\",",
             network->epochs, network->best_epoch, network->loss,
             (unsigned long long)network->validation_events, network->best_ndcg,
-            network->best_hr, source->cpu_seconds / network->epochs,
-            network->flops / source->cpu_seconds / 1e9, eddy_blas_core());
+            network->best_hr, source->cpu_seconds / network->epochs, reached / 1e9,
+            sgemm / 1e9, sgemm > 0 ? reached / sgemm : 0, eddy_blas_core());
+    }
     if (summary->result->head_ndcg > 0)
         (void)printf("\"head_off_ndcg_at_10\":%.6f,\"head_on_ndcg_at_10\":%.6f,"
                      "\"head_off_mrr_at_20\":%.6f,\"head_on_mrr_at_20\":%.6f,",
@@ -156,10 +181,15 @@ static void print_text(const struct eddy_train_summary *summary)
             summary->result->plain_ndcg, summary->result->head_ndcg,
             summary->result->plain_mrr, summary->result->head_mrr);
     (void)printf("  %.1f s", source->seconds);
-    if (network->epochs > 0)
-        (void)printf(", %.2f CPU-s per epoch, %.0f GFLOP/s per core (%s)",
-                     source->cpu_seconds / network->epochs,
-                     network->flops / source->cpu_seconds / 1e9, eddy_blas_core());
+    if (network->epochs > 0) {
+        double reached, sgemm;
+        measure(summary, &reached, &sgemm);
+        (void)printf(", %.2f CPU-s per epoch, %.0f GFLOP/s per core, %.0f %% of "
+                     "cblas_sgemm's %.0f (%s)",
+                     source->cpu_seconds / network->epochs, reached / 1e9,
+                     sgemm > 0 ? 100 * reached / sgemm : 0, sgemm / 1e9,
+                     eddy_blas_core());
+    }
     (void)printf(", peak memory %.0f MiB\n", megabytes());
 }
 

@@ -491,6 +491,8 @@ void eddy_hrnn_step_asked(const struct eddy_hrnn *hrnn,
                           const struct eddy_step *steps, float *const *hidden,
                           const bool *asked)
 {
+    if (hrnn->layout.shape.hidden == 0)
+        return; /* there is nothing to move */
     for (uint32_t from = 0; from < n; from += scratch->rows_max) {
         uint32_t rows = n - from < scratch->rows_max ? n - from : scratch->rows_max;
         step_slice(hrnn, scratch, rows, steps + from, hidden + from,

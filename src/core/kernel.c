@@ -31,24 +31,38 @@ float *eddy_floats_new(size_t count)
     return floats;
 }
 
-int eddy_packed_init(struct eddy_packed *packed, const float *from, const float *bias,
-                     uint32_t outputs, uint32_t inputs)
+int eddy_packed_zero(struct eddy_packed *packed, uint32_t outputs, uint32_t inputs)
 {
     uint32_t panels = outputs / PANEL + (outputs % PANEL != 0);
     *packed =
         (struct eddy_packed){.outputs = outputs, .inputs = inputs, .panels = panels};
     packed->data = eddy_floats_new((size_t)panels * inputs * PANEL);
     packed->bias = eddy_floats_new((size_t)panels * PANEL);
-    if (!packed->data || !packed->bias) {
-        eddy_packed_fini(packed);
-        return EDDY_ENOMEM;
-    }
-    for (uint32_t o = 0; o < outputs; o++) {
-        float *to = packed->data + (size_t)(o / PANEL) * inputs * PANEL + o % PANEL;
-        const float *row = from + (size_t)o * inputs;
-        for (uint32_t k = 0; k < inputs; k++)
+    if (packed->data && packed->bias)
+        return 0;
+    eddy_packed_fini(packed);
+    return EDDY_ENOMEM;
+}
+
+void eddy_packed_set(struct eddy_packed *packed, uint32_t first, uint32_t count,
+                     const float *from)
+{
+    for (uint32_t o = 0; o < packed->outputs; o++) {
+        size_t panel = (size_t)(o / PANEL) * packed->inputs + first;
+        float *to = packed->data + panel * PANEL + o % PANEL;
+        const float *row = from + (size_t)o * count;
+        for (uint32_t k = 0; k < count; k++)
             to[(size_t)k * PANEL] = row[k];
     }
+}
+
+int eddy_packed_init(struct eddy_packed *packed, const float *from, const float *bias,
+                     uint32_t outputs, uint32_t inputs)
+{
+    if (eddy_packed_zero(packed, outputs, inputs) < 0)
+        return EDDY_ENOMEM;
+    if (inputs > 0)
+        eddy_packed_set(packed, 0, inputs, from);
     if (bias)
         memcpy(packed->bias, bias, (size_t)outputs * sizeof(*bias));
     return 0;

@@ -19,6 +19,11 @@ struct eddy_packed {
 /* from: row-major (outputs, inputs); bias may be NULL. 0 or EDDY_ENOMEM. */
 int eddy_packed_init(struct eddy_packed *packed, const float *from, const float *bias,
                      uint32_t outputs, uint32_t inputs);
+/* All zeros. 0 or EDDY_ENOMEM. */
+int eddy_packed_zero(struct eddy_packed *packed, uint32_t outputs, uint32_t inputs);
+/* Inputs [first, first + count) of all outputs; from: row-major (outputs, count). */
+void eddy_packed_set(struct eddy_packed *packed, uint32_t first, uint32_t count,
+                     const float *from);
 void eddy_packed_fini(struct eddy_packed *packed);
 
 /* Zeroed, 64-byte aligned floats; free with free(). NULL: memory. */

@@ -22,8 +22,11 @@ static int check_range(const char *what, uint32_t value, uint32_t max,
 static int check_shape(const struct eddy_shape *shape, struct eddy_err *err)
 {
     int r = check_range("items", shape->items, ITEMS_MAX, err);
-    r = r ? r : check_range("hidden dimension", shape->hidden, EDDY_HIDDEN_MAX, err);
-    r = r ? r : check_range("layers", shape->layers, EDDY_LAYERS_MAX, err);
+    if (shape->hidden > 0 || shape->layers > 0) { /* both 0: no network */
+        r = r ? r
+              : check_range("hidden dimension", shape->hidden, EDDY_HIDDEN_MAX, err);
+        r = r ? r : check_range("layers", shape->layers, EDDY_LAYERS_MAX, err);
+    }
     r = r ? r : check_range("event types", shape->types, EDDY_TYPES_MAX, err);
     if (r)
         return r;
@@ -53,7 +56,7 @@ static void add_tensor(struct eddy_layout *layout, int layer, const char *name,
         (void)snprintf(tensor->name, sizeof(tensor->name), "%s", name);
     else
         (void)snprintf(tensor->name, sizeof(tensor->name), "layers.%d.%s", layer, name);
-    if (!present)
+    if (!present || rows == 0 || cols == 0)
         return;
     tensor->rows = rows;
     tensor->cols = cols;

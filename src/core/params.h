@@ -48,7 +48,7 @@ enum {
 struct eddy_shape {
     uint32_t items;  /* V >= 1 */
     uint32_t hidden; /* H, 32..256 in recipes; tests use less */
-    uint32_t layers; /* L, 1..8 */
+    uint32_t layers; /* L, 1..8; H = L = 0: no network, the item biases alone */
     uint32_t types;  /* T >= 1; type 0 is every unknown type */
     enum eddy_cell cell;
     enum eddy_mode mode;

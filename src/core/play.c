@@ -15,6 +15,7 @@
 
 #include "base/hash.h"
 #include "core/play_user.h"
+#include "core/rank.h"
 #include "core/team.h"
 
 enum { SLOTS = 64, SEEN_UNSORTED = 64 };
@@ -31,12 +32,13 @@ struct player {
     struct slot parked[SLOTS]; /* at their ends, waiting for a list */
     uint32_t parked_count;
     struct eddy_hrnn_scratch *hrnn;
-    struct eddy_score_scratch *score;
+    struct eddy_ranker *ranker;
     struct eddy_scored *lists; /* (SLOTS, k) */
 };
 
 struct run {
     const struct eddy_play *play;
+    struct eddy_rank_model model;
     struct player *players; /* one per thread */
     uint16_t *types;        /* type of the file -> of the snapshot */
     struct eddy_scored *popular;
@@ -150,12 +152,13 @@ static void player_fini(struct player *player)
         free(player->parked[s].state.seen);
     }
     eddy_hrnn_scratch_free(player->hrnn);
-    eddy_score_scratch_free(player->score);
+    eddy_ranker_free(player->ranker);
     free(player->lists);
 }
 
-static int player_init(struct player *player, const struct eddy_play *play)
+static int player_init(struct player *player, const struct run *run)
 {
+    const struct eddy_play *play = run->play;
     const struct eddy_shape *shape = &play->snapshot->layout.shape;
     size_t floats = eddy_hrnn_state_floats(shape);
     bool complete = true;
@@ -166,9 +169,10 @@ static int player_init(struct player *player, const struct eddy_play *play)
                    player->parked[s].state.hidden != NULL;
     }
     player->hrnn = eddy_hrnn_scratch_new(shape, SLOTS);
-    player->score = eddy_score_scratch_new(SLOTS, play->k);
+    player->ranker = eddy_ranker_new(&run->model, SLOTS, play->k);
     player->lists = malloc(SLOTS * (size_t)play->k * sizeof *player->lists);
-    return complete && player->hrnn && player->score && player->lists ? 0 : EDDY_ENOMEM;
+    return complete && player->hrnn && player->ranker && player->lists ? 0
+                                                                       : EDDY_ENOMEM;
 }
 
 /* The row that a query before the slot's next row is known by. */
@@ -177,27 +181,69 @@ static uint64_t query_row(const struct slot *slot)
     return slot->row < slot->end ? slot->row : EDDY_PLAY_END;
 }
 
-/* Lists for n slots (<= SLOTS) that have stepped. */
-static void score(const struct run *run, struct player *player, uint32_t n,
-                  struct slot *const *asked)
+/* What is known of the slot's user before his next row. recent: room for EDDY_RECENT_MAX
+ * items. A worker keeps his newest events in a ring, known items or not; here they are rows. */
+static struct eddy_rank_user user_of(const struct run *run, const struct slot *slot,
+                                     uint32_t *recent)
 {
     const struct eddy_play *play = run->play;
-    uint32_t offset = eddy_hrnn_query_offset(&play->snapshot->layout.shape);
-    const float *queries[SLOTS];
-    const uint32_t *excluded[SLOTS];
-    uint32_t excluded_count[SLOTS], counts[SLOTS];
-
-    for (uint32_t i = 0; i < n; i++) {
-        eddy_play_user_settle(&asked[i]->state);
-        queries[i] = asked[i]->state.hidden + offset;
-        excluded[i] = asked[i]->state.seen;
-        excluded_count[i] = play->exclude_seen ? asked[i]->state.seen_count : 0;
+    const struct eddy_interactions *in = play->interactions;
+    const struct eddy_shape *shape = &play->snapshot->layout.shape;
+    uint64_t begin = in->user_begin[slot->user];
+    uint64_t ring = play->snapshot->manifest.recent_events;
+    uint32_t count = 0;
+    for (uint64_t row = slot->row - begin > ring ? slot->row - ring : begin;
+         row < slot->row; row++) {
+        if (in->rows[row].item < shape->items)
+            recent[count++] = in->rows[row].item;
     }
-    eddy_score_topk(play->snapshot->hrnn, player->score, n, queries, play->k, excluded,
-                    excluded_count, player->lists, counts);
+    return (struct eddy_rank_user){
+        .recent = {recent, count},
+        .query = slot->state.stepped
+                     ? slot->state.hidden + eddy_hrnn_query_offset(shape)
+                     : NULL,
+        .excluded = slot->state.seen,
+        .excluded_count = play->exclude_seen ? slot->state.seen_count : 0,
+    };
+}
+
+/* Lists of the slots that the ranker holds, asked[0..count). */
+static void run_ranker(const struct run *run, struct player *player,
+                       struct slot *const *asked)
+{
+    const struct eddy_play *play = run->play;
+    uint32_t counts[SLOTS];
+    uint32_t n = eddy_ranker_run(player->ranker, play->k, player->lists, counts);
     for (uint32_t i = 0; i < n; i++)
         play->list(play->context, asked[i]->user, query_row(asked[i]),
                    player->lists + (size_t)i * play->k, counts[i]);
+}
+
+/* Lists for n slots (<= SLOTS) whose users the model knows something of. */
+static void score(const struct run *run, struct player *player, uint32_t n,
+                  struct slot *const *asked)
+{
+    uint32_t recent[EDDY_RECENT_MAX], first = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        eddy_play_user_settle(&asked[i]->state);
+        struct eddy_rank_user user = user_of(run, asked[i], recent);
+        if (eddy_ranker_add(player->ranker, &user))
+            continue;
+        run_ranker(run, player, asked + first);
+        first = i;
+        (void)eddy_ranker_add(player->ranker, &user); /* an empty one has room */
+    }
+    run_ranker(run, player, asked + first);
+}
+
+/* Is the list of this user a matter of the model, or what is popular? */
+static bool is_known(const struct run *run, const struct slot *slot)
+{
+    uint32_t recent[EDDY_RECENT_MAX];
+    if (slot->state.stepped)
+        return true;
+    struct eddy_rank_user user = user_of(run, slot, recent);
+    return eddy_rank_knows(&run->model, &user);
 }
 
 static void answer_parked(const struct run *run, struct player *player)
@@ -236,7 +282,7 @@ static void answer(const struct run *run, struct player *player)
             continue;
         bool wanted = play->wants(play->context, slot->user, row);
         slot->active = slot->row < slot->end;
-        if (wanted && !slot->state.stepped)
+        if (wanted && !is_known(run, slot))
             play->list(play->context, slot->user, row, run->popular,
                        run->popular_count);
         else if (wanted && slot->active)
@@ -367,7 +413,8 @@ int eddy_play_users(const struct eddy_play *play, uint32_t first, uint32_t count
                     struct eddy_err *err)
 {
     uint32_t threads = play->threads < 1 ? 1 : play->threads;
-    struct run run = {.play = play, .count = count};
+    struct run run = {
+        .play = play, .model = eddy_rank_model_of(play->snapshot), .count = count};
     int r = 0;
 
     run.players = calloc(threads, sizeof *run.players);
@@ -376,7 +423,7 @@ int eddy_play_users(const struct eddy_play *play, uint32_t first, uint32_t count
     run.order = order_of(play->interactions, first, count);
     bool complete = run.players && run.types && run.popular && run.order;
     for (uint32_t t = 0; complete && t < threads; t++)
-        complete = player_init(&run.players[t], play) == 0;
+        complete = player_init(&run.players[t], &run) == 0;
     if (complete) {
         run.popular_count =
             eddy_play_popular(play->popularity, play->snapshot->layout.shape.items,

@@ -2,6 +2,7 @@
 #ifndef EDDY_CORE_SCORE_H
 #define EDDY_CORE_SCORE_H
 
+#include "core/head.h"
 #include "core/hrnn.h"
 #include "core/topk.h"
 
@@ -20,6 +21,23 @@ void eddy_score_scratch_free(struct eddy_score_scratch *scratch);
 void eddy_score_topk(const struct eddy_hrnn *hrnn, struct eddy_score_scratch *scratch,
                      uint32_t n, const float *const *query, uint32_t k,
                      const uint32_t *const *excluded, const uint32_t *excluded_count,
+                     struct eddy_scored *ret, uint32_t *ret_count);
+
+/* One user's part of a call. The matrix of items has hidden inputs (the query), or more: the
+ * dense part of a head (core/rank.h). */
+struct eddy_score_row {
+    const float *query;                    /* hidden floats; NULL: zeros */
+    float dense[1 + EDDY_HALF_LIVES_MAX];  /* the further inputs */
+    const uint32_t *excluded;              /* rising; may be NULL when there are none */
+    const struct eddy_addition *additions; /* by rising item; NULL: none */
+    uint32_t excluded_count, addition_count;
+};
+/* As eddy_score_topk; to the score of an item comes what a row adds to it. items: (V,
+ * hidden + at most 1 + EDDY_HALF_LIVES_MAX). */
+void eddy_score_rows(const struct eddy_packed *items, uint32_t hidden,
+                     const struct eddy_kernels *kernels,
+                     struct eddy_score_scratch *scratch, uint32_t n,
+                     const struct eddy_score_row *rows, uint32_t k,
                      struct eddy_scored *ret, uint32_t *ret_count);
 
 /* All V scores of one user into ret (V floats rounded up to 16): evaluation, tests. */

@@ -1,8 +1,7 @@
 /* Histories -> sequences -> packs.
  *
- * A user's events that nobody holds out are cut at one point of the data set's time: what
- * is newer is for validation and is never a target of training. Within a user order is
- * (time, row), so validation events are a suffix of his history. Steps come from
+ * Validation events (core/selection.h) are a suffix of a user's history and never a target
+ * of training. Steps come from
  * eddy_step_make, the function that serving calls; the first event of a window counts as
  * the user's first, as it does when a state is encoded again from its recent events.
  *
@@ -16,62 +15,6 @@
 
 #include "base/hash.h"
 #include "base/log.h"
-
-/* (time, row) of the first validation event. */
-struct cut {
-    int64_t ts_ms;
-    uint32_t row;
-};
-
-static int compare_cut(const void *a, const void *b)
-{
-    const struct cut *x = a, *y = b;
-    if (x->ts_ms != y->ts_ms)
-        return x->ts_ms < y->ts_ms ? -1 : 1;
-    return x->row < y->row ? -1 : x->row > y->row;
-}
-
-static bool is_validation(const struct eddy_interaction *row, const struct cut *cut)
-{
-    return row->ts_ms > cut->ts_ms ||
-           (row->ts_ms == cut->ts_ms && row->row >= cut->row);
-}
-
-/* Rows [begin, end) of a user without what is held out. */
-static void user_range(const struct eddy_interactions *in, uint32_t user,
-                       uint32_t holdout, uint64_t *ret_begin, uint64_t *ret_end)
-{
-    uint64_t begin = in->user_begin[user], end = in->user_begin[user + 1];
-    *ret_begin = begin;
-    *ret_end = end - begin > holdout ? end - holdout : begin;
-}
-
-static int find_cut(const struct eddy_interactions *in,
-                    const struct eddy_history_options *options, uint64_t events,
-                    struct cut *ret)
-{
-    double wanted = options->validation_fraction * (double)events;
-    uint64_t count = wanted > 0 ? (uint64_t)wanted : 0, filled = 0;
-
-    *ret = (struct cut){INT64_MAX, UINT32_MAX};
-    if (count > options->validation_max)
-        count = options->validation_max;
-    if (count == 0)
-        return 0;
-    struct cut *all = malloc(events * sizeof *all);
-    if (all == NULL)
-        return EDDY_ENOMEM;
-    for (uint32_t user = 0; user < eddy_catalog_count(in->users); user++) {
-        uint64_t begin, end;
-        user_range(in, user, options->holdout, &begin, &end);
-        for (uint64_t i = begin; i < end; i++)
-            all[filled++] = (struct cut){in->rows[i].ts_ms, in->rows[i].row};
-    }
-    qsort(all, filled, sizeof *all, compare_cut);
-    *ret = all[filled - count];
-    free(all);
-    return 0;
-}
 
 static int64_t seconds(int64_t ts_ms)
 {
@@ -93,44 +36,53 @@ static void make_steps(const struct eddy_interactions *in, uint64_t first, uint6
 
 struct fill {
     const struct eddy_interactions *in;
+    const struct eddy_selection *selection;
     const struct eddy_history_options *options;
-    struct cut cut;
     struct eddy_histories *histories;
     uint64_t at; /* of the backing memory in use */
 };
 
-/* A sequence over input rows [first, last), the targets being rows first+1 .. last from
- * row `from` on. */
+/* A sequence over input rows [first, last), the targets being those of rows first+1 .. last
+ * from row `from` on that have a weight. */
 static struct eddy_sequence make_sequence(struct fill *fill, uint32_t user,
                                           uint64_t first, uint64_t last, uint64_t from,
                                           uint64_t *ret_targets)
 {
-    struct eddy_step *steps = fill->histories->steps + fill->at;
-    uint32_t *targets = fill->histories->targets + fill->at;
+    const struct eddy_histories *histories = fill->histories;
+    struct eddy_step *steps = histories->steps + fill->at;
+    uint32_t *targets = histories->targets + fill->at;
+    uint32_t *times = histories->times + fill->at;
+    float *weights = histories->weights + fill->at;
+
     make_steps(fill->in, first, last, fill->options->session_gap_s, steps);
     for (uint64_t i = first; i < last; i++) {
-        bool wanted = i + 1 >= from;
-        targets[i - first] = wanted ? fill->in->rows[i + 1].item : EDDY_ITEM_NONE;
+        const struct eddy_interaction *next = &fill->in->rows[i + 1];
+        float weight = eddy_selection_weight(fill->selection, next);
+        bool wanted = i + 1 >= from && weight > 0;
+        targets[i - first] = wanted ? next->item : EDDY_ITEM_NONE;
+        weights[i - first] = wanted ? weight : 0;
+        times[i - first] = (uint32_t)((next->ts_ms - histories->first_ms) / 1000);
         *ret_targets += wanted ? 1 : 0;
     }
     fill->at += last - first;
-    return (struct eddy_sequence){steps, targets, (uint32_t)(last - first), user};
+    return (struct eddy_sequence){
+        steps, targets, weights, times, (uint32_t)(last - first), user};
 }
 
 static void fill_user(struct fill *fill, uint32_t user)
 {
     struct eddy_histories *histories = fill->histories;
     uint32_t window = fill->options->window;
-    uint64_t begin, end, cut;
+    uint64_t begin, end, cut, before;
 
-    user_range(fill->in, user, fill->options->holdout, &begin, &end);
-    for (cut = end; cut > begin && is_validation(&fill->in->rows[cut - 1], &fill->cut);)
-        cut--;
+    eddy_selection_user(fill->selection, fill->in, user, &begin, &cut, &end);
     if (cut - begin >= 2) {
         uint64_t last = cut - 1; /* the last target */
         uint64_t first = last - begin > window ? last - window : begin;
-        histories->train[histories->train_count++] =
+        before = histories->train_targets;
+        histories->train[histories->train_count] =
             make_sequence(fill, user, first, last, first, &histories->train_targets);
+        histories->train_count += histories->train_targets > before ? 1 : 0;
     }
     uint64_t from = cut > begin ? cut : begin + 1; /* first validation target */
     if (from < end) {
@@ -138,43 +90,70 @@ static void fill_user(struct fill *fill, uint32_t user)
         uint64_t first = from - begin > window ? from - window : begin;
         if (last - first > fill->options->rows_max)
             first = last - fill->options->rows_max;
+        before = histories->validation_targets;
         histories->validation_row[histories->validation_count] = first;
-        histories->validation[histories->validation_count++] =
+        histories->validation[histories->validation_count] =
             make_sequence(fill, user, first, last, from,
                           &histories->validation_targets);
+        histories->validation_count += histories->validation_targets > before ? 1 : 0;
     }
 }
 
-int eddy_histories_init(struct eddy_histories *histories,
-                        const struct eddy_interactions *interactions,
-                        const struct eddy_history_options *options,
-                        struct eddy_err *err)
+/* Mean weight of a training target: 1, so that learning rates keep their meaning. */
+static void scale_weights(struct eddy_histories *histories)
 {
-    uint32_t users = eddy_catalog_count(interactions->users);
-    struct fill fill = {interactions, options, {0, 0}, histories, 0};
-    size_t room = (size_t)interactions->count * 2 + 1;
-
-    *histories = (struct eddy_histories){0};
-    for (uint32_t user = 0; user < users; user++) {
-        uint64_t begin, end;
-        user_range(interactions, user, options->holdout, &begin, &end);
-        histories->events += end - begin;
+    double sum = 0;
+    for (uint32_t s = 0; s < histories->train_count; s++)
+        for (uint32_t i = 0; i < histories->train[s].count; i++)
+            sum += (double)histories->train[s].weights[i];
+    if (sum == 0 || sum == (double)histories->train_targets)
+        return;
+    float factor = (float)((double)histories->train_targets / sum);
+    for (uint32_t s = 0; s < histories->train_count; s++) {
+        const struct eddy_sequence *sequence = &histories->train[s];
+        float *weights = histories->weights + (sequence->weights - histories->weights);
+        for (uint32_t i = 0; i < sequence->count; i++)
+            weights[i] *= factor;
     }
+}
+
+static bool make_room(struct eddy_histories *histories, uint32_t users, size_t room)
+{
     histories->train = calloc((size_t)users + 1, sizeof *histories->train);
     histories->validation = calloc((size_t)users + 1, sizeof *histories->validation);
     histories->validation_row =
         calloc((size_t)users + 1, sizeof *histories->validation_row);
     histories->steps = malloc(room * sizeof *histories->steps);
     histories->targets = malloc(room * sizeof *histories->targets);
-    if (!histories->train || !histories->validation || !histories->validation_row ||
-        !histories->steps || !histories->targets ||
-        find_cut(interactions, options, histories->events, &fill.cut) < 0) {
+    histories->weights = malloc(room * sizeof *histories->weights);
+    histories->times = malloc(room * sizeof *histories->times);
+    return histories->train && histories->validation && histories->validation_row &&
+           histories->steps && histories->targets && histories->weights &&
+           histories->times;
+}
+
+int eddy_histories_init(struct eddy_histories *histories,
+                        const struct eddy_interactions *interactions,
+                        const struct eddy_selection *selection,
+                        const struct eddy_history_options *options,
+                        struct eddy_err *err)
+{
+    uint32_t users = eddy_catalog_count(interactions->users);
+    struct fill fill = {interactions, selection, options, histories, 0};
+
+    *histories = (struct eddy_histories){0};
+    if (!make_room(histories, users, (size_t)interactions->count * 2 + 1)) {
         eddy_histories_fini(histories);
         return eddy_fail(err, EDDY_ENOMEM, "no memory for the histories of %u users",
                          users);
     }
+    histories->first_ms = interactions->count > 0 ? interactions->rows[0].ts_ms : 0;
+    for (uint64_t i = 0; i < interactions->count; i++)
+        if (interactions->rows[i].ts_ms < histories->first_ms)
+            histories->first_ms = interactions->rows[i].ts_ms;
     for (uint32_t user = 0; user < users; user++)
         fill_user(&fill, user);
+    scale_weights(histories);
     return 0;
 }
 
@@ -185,6 +164,8 @@ void eddy_histories_fini(struct eddy_histories *histories)
     free(histories->validation_row);
     free(histories->steps);
     free(histories->targets);
+    free(histories->weights);
+    free(histories->times);
     *histories = (struct eddy_histories){0};
 }
 
@@ -196,11 +177,14 @@ int eddy_pack_init(struct eddy_pack *pack, uint32_t rows_max)
     pack->segments = malloc(n * sizeof *pack->segments);
     pack->steps = malloc(n * sizeof *pack->steps);
     pack->targets = malloc(n * sizeof *pack->targets);
+    pack->weights = malloc(n * sizeof *pack->weights);
+    pack->times = malloc(n * sizeof *pack->times);
     pack->positions = malloc(n * sizeof *pack->positions);
     pack->sequences = malloc(n * sizeof *pack->sequences);
     pack->keys = malloc(n * sizeof *pack->keys);
     if (pack->wave_segment && pack->segments && pack->steps && pack->targets &&
-        pack->positions && pack->sequences && pack->keys)
+        pack->weights && pack->times && pack->positions && pack->sequences &&
+        pack->keys)
         return 0;
     eddy_pack_fini(pack);
     return EDDY_ENOMEM;
@@ -212,6 +196,8 @@ void eddy_pack_fini(struct eddy_pack *pack)
     free(pack->segments);
     free(pack->steps);
     free(pack->targets);
+    free(pack->weights);
+    free(pack->times);
     free(pack->positions);
     free(pack->sequences);
     free(pack->keys);
@@ -239,6 +225,8 @@ static void copy_rows(struct eddy_pack *pack, const struct eddy_sequence *sequen
             sequence->targets ? sequence->targets[position] : EDDY_ITEM_NONE;
         pack->steps[row] = sequence->steps[position];
         pack->targets[row] = target;
+        pack->weights[row] = sequence->weights ? sequence->weights[position] : 1.0f;
+        pack->times[row] = sequence->times ? sequence->times[position] : UINT32_MAX;
         pack->positions[row] = position;
         pack->sequences[row] = index;
         pack->keys[row] = eddy_mix64(sequence->user, position);

@@ -5,6 +5,7 @@
 #include "core/catalog.h"
 #include "core/interactions.h"
 #include "core/params.h"
+#include "core/selection.h"
 #include "core/step.h"
 
 /* One run of events of a user; the network starts from a new user's state. */
@@ -12,6 +13,9 @@ struct eddy_sequence {
     const struct eddy_step *steps;
     const uint32_t
         *targets; /* item to be predicted after each step, EDDY_ITEM_NONE: none */
+    const float *weights;  /* of the targets; NULL: 1 */
+    const uint32_t *times; /* of the targets, seconds since the first event; NULL:
+                              after everything */
     uint32_t count;
     uint32_t user;
 };
@@ -19,11 +23,7 @@ struct eddy_sequence {
 struct eddy_history_options {
     uint32_t window; /* events per user that the network sees, the newest */
     uint32_t session_gap_s;
-    uint32_t holdout; /* newest events of every user that nobody sees */
-    double
-        validation_fraction; /* newest events by (time, row) that are never targets */
-    uint64_t validation_max; /* of them, at most */
-    uint32_t rows_max;       /* longest validation sequence, >= 2 */
+    uint32_t rows_max; /* longest validation sequence, >= 2 */
 };
 
 /* Sequences to train on and to validate on. A validation sequence begins up to a window
@@ -34,14 +34,17 @@ struct eddy_histories {
     uint32_t train_count, validation_count;
     uint64_t *validation_row; /* interaction row of the first step of each */
     uint64_t train_targets, validation_targets;
-    uint64_t events;         /* not held out */
+    int64_t first_ms;        /* of all events: where times count from */
     struct eddy_step *steps; /* backing memory of both */
-    uint32_t *targets;
+    uint32_t *targets, *times;
+    float *weights;
 };
 
-/* 0 or EDDY_ENOMEM. interactions are borrowed during the call only. */
+/* 0 or EDDY_ENOMEM. interactions are borrowed during the call only. Weights of training
+ * targets are scaled to a mean of 1. */
 int eddy_histories_init(struct eddy_histories *histories,
                         const struct eddy_interactions *interactions,
+                        const struct eddy_selection *selection,
                         const struct eddy_history_options *options,
                         struct eddy_err *err);
 void eddy_histories_fini(struct eddy_histories *histories);
@@ -64,6 +67,8 @@ struct eddy_pack {
     struct eddy_segment *segments;
     struct eddy_step *steps; /* (rows) */
     uint32_t *targets;       /* (rows) */
+    float *weights;          /* (rows) of the targets */
+    uint32_t *times;         /* (rows) of the targets */
     uint32_t *positions;     /* (rows) index in the sequence */
     uint32_t *sequences;     /* (rows) index among the sequences packed */
     uint64_t *keys;          /* (rows) key of the row's draws: (user, position) */

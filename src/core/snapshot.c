@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "core/head_store.h"
 #include "core/manifest.h"
+#include "core/rank.h"
 #include "core/safetensors.h"
 
 static const uint64_t TYPE_KEY = UINT64_C(1) << 32; /* a map's key is never 0 */
@@ -239,6 +240,7 @@ static void destroy(struct eddy_snapshot *snapshot)
     eddy_catalog_free(snapshot->catalog);
     eddy_tables_fini(&snapshot->tables);
     eddy_hrnn_free(snapshot->hrnn);
+    eddy_packed_fini(&snapshot->matrix);
     eddy_map_fini(&snapshot->type_index);
     free(snapshot);
 }
@@ -274,6 +276,12 @@ static int read_files(struct eddy_snapshot *snapshot,
         return code;
     }
     snapshot->hrnn = eddy_hrnn_new(&snapshot->layout, snapshot->params, kernels);
+    if (snapshot->hrnn && eddy_rank_is_dense(&snapshot->head) &&
+        eddy_rank_pack(&snapshot->matrix, &snapshot->layout, snapshot->params,
+                       snapshot->layout.shape.items, 0, &snapshot->tables,
+                       &snapshot->head) < 0) {
+        return eddy_fail(err, EDDY_ENOMEM, "no memory for the model");
+    }
     return snapshot->hrnn ? 0 : eddy_fail(err, EDDY_ENOMEM, "no memory for the model");
 }
 

@@ -64,6 +64,8 @@ struct eddy_snapshot {
     uint32_t popular_count;
     struct eddy_catalog *catalog;
     struct eddy_hrnn *hrnn;
+    struct eddy_packed
+        matrix; /* of a head with a dense part (core/rank.h), else empty */
     struct eddy_map type_index; /* type_hash -> index */
     _Atomic uint32_t references;
 };

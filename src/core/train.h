@@ -9,17 +9,25 @@
 #include "base/conf.h"
 #include "core/interactions.h"
 #include "core/params.h"
+#include "core/selection.h"
 #include "core/step.h"
 
 struct eddy_train_options { /* all but seed and threads: names of --set */
     int64_t hidden_dimension, layers, bptt, epochs, patience, history_events;
     int64_t batch_users; /* 0: as many as make some 3,500 events, 32 to 256 */
     int64_t negatives;   /* 0: full softmax; -1: full up to 20,000 items, else 2,048 */
-    int64_t cell;        /* enum eddy_cell */
-    int64_t mode;        /* enum eddy_mode */
+    int64_t loss;        /* 0 softmax, 1 bpr_max */
+    double bpreg, elu_param;
+    int64_t cell; /* enum eddy_cell */
+    int64_t mode; /* enum eddy_mode */
     double learning_rate, dropout, validation_fraction, clip_norm, average;
+    double min_user_history_length_percentile, max_user_history_length_percentile;
+    double event_value_threshold;
     int64_t session_gap_s, recent_events, holdout;
-    bool allow_small;
+    bool allow_small, recency_mask, refit;
+    /* Not of --set: */
+    const struct eddy_event_weight *event_weights; /* borrowed; NULL: all types alike */
+    uint32_t event_weight_count;
     int64_t threads; /* 1..64 */
     uint64_t seed;
 };
@@ -42,13 +50,18 @@ struct eddy_train_progress {
     double best_ndcg;                      /* -1: none */
     uint32_t best_epoch;
     bool epoch_done;
+    bool finishing; /* in the last phase: epochs is now its end */
 };
 typedef bool (*eddy_train_progress_fn)(void *context,
                                        const struct eddy_train_progress *progress);
 
 struct eddy_train_result {
     struct eddy_layout layout;
-    float *params;     /* best epoch by validation NDCG@10; freed by _fini */
+    float *params; /* after the last phase; without one the best epoch by validation
+                      NDCG@10; freed by _fini */
+    float *fitted; /* best epoch, before the last phase: it has never seen a validation
+                      event; NULL: params are that; freed by _fini */
+    struct eddy_selection selection; /* which rows were for what */
     float *popularity; /* (V) share of users who have the item; freed by _fini */
     uint32_t epochs, best_epoch; /* run; kept */
     double best_ndcg, best_hr;   /* -1: nothing to validate on */

@@ -131,8 +131,9 @@ int eddy_net_init(struct eddy_net *net, const struct eddy_layout *layout,
     carve_all(net, &carve, for_training);
     carve.memory = aligned_alloc(64, carve.used * sizeof(float));
     net->sample_items = malloc((negatives + 1) * sizeof *net->sample_items);
+    net->sample_births = malloc((negatives + 1) * sizeof *net->sample_births);
     net->memory = carve.memory;
-    if (carve.memory == NULL || net->sample_items == NULL) {
+    if (!carve.memory || !net->sample_items || !net->sample_births) {
         eddy_net_fini(net);
         return EDDY_ENOMEM;
     }
@@ -145,6 +146,7 @@ void eddy_net_fini(struct eddy_net *net)
 {
     free(net->memory);
     free(net->sample_items);
+    free(net->sample_births);
     *net = (struct eddy_net){0};
 }
 
@@ -217,7 +219,9 @@ static double chunk_softmax(struct eddy_net *net, const struct eddy_pack *pack,
             memset(logits, 0, net->items * sizeof *logits);
             continue;
         }
-        loss += net->vector->softmax(net->items, bias, target, scale, logits);
+        float weight = pack->weights[row + i];
+        loss += (double)weight *
+                net->vector->softmax(net->items, bias, target, scale * weight, logits);
         if (dbias != NULL)
             net->vector->add(net->items, logits, dbias);
     }

@@ -38,6 +38,8 @@ struct eddy_sampler {
     double *probability; /* (V) */
     double *accept;      /* (V) Walker's alias table */
     uint32_t *alias;
+    uint32_t *births; /* (V) seconds since the first event of all at which the item was
+                         first seen; zeros until the caller fills them */
 };
 /* support: how often each item is a target. 0 or EDDY_ENOMEM. */
 int eddy_sampler_init(struct eddy_sampler *sampler, const uint64_t *support,
@@ -46,6 +48,8 @@ void eddy_sampler_fini(struct eddy_sampler *sampler);
 /* count items, with replacement; a function of key. */
 void eddy_sampler_draw(const struct eddy_sampler *sampler, uint64_t key, uint32_t count,
                        uint32_t *ret_items);
+
+enum eddy_loss { EDDY_LOSS_SOFTMAX, EDDY_LOSS_BPR_MAX };
 
 struct eddy_net {
     struct eddy_layout layout;
@@ -61,6 +65,8 @@ struct eddy_net {
     uint64_t key;   /* of the dropout masks, with the keys of the rows */
     const struct eddy_sampler *sampler; /* NULL: full softmax */
     uint64_t sample_key;                /* of the negatives of this pack */
+    enum eddy_loss loss;                /* bpr_max needs a sampler */
+    float bpreg, elu;                   /* of bpr_max */
 
     /* Saved by forward. */
     float *xhat0, *rsd0; /* (rows, H), (rows) input norm */
@@ -80,6 +86,7 @@ struct eddy_net {
     float *logits;               /* (chunk, V) */
     uint32_t negatives;          /* S; 0: full softmax only */
     uint32_t *sample_items;      /* (S) */
+    uint32_t *sample_births;     /* (S) */
     float *sample_embedding;     /* (S, H) */
     float *sample_gradient;      /* (S, H) */
     float *sample_correction;    /* (S) bias - log(S probability) */
@@ -100,7 +107,7 @@ void eddy_net_fini(struct eddy_net *net);
 
 /* Queries after every row of the pack into net->x[L]. */
 void eddy_net_forward(struct eddy_net *net, const struct eddy_pack *pack);
-/* The sum of -log softmax(target) over the pack's targets; with `scale` the
+/* The weighted sum of -log softmax(target) over the pack's targets; with `scale` the
  * gradients of scale * loss by the queries (into net->dx) and, added to net->grads, by item
  * embedding and bias. After forward. With a sampler the loss is over the target and the
  * drawn items. */

@@ -52,4 +52,38 @@ struct eddy_validation {
 };
 int eddy_train_validate(struct eddy_validation *validation); /* 0 or EDDY_ENOMEM */
 
+/* All of a training run. Histories, layout, workers and Adam are made by train.c, epochs
+ * run in train_epochs.c. */
+struct eddy_trainer {
+    const struct eddy_interactions *interactions;
+    const struct eddy_train_options *options;
+    struct eddy_selection selection;
+    struct eddy_histories histories;
+    struct eddy_layout layout;
+    float *params; /* moving */
+    float *best;   /* of the best epoch; after the last phase: before it */
+    struct eddy_adam adam;
+    struct eddy_train_worker *workers;
+    uint32_t *order;                    /* train sequences, shuffled */
+    uint32_t batch_users, batch_events; /* a batch ends at either */
+    uint32_t negatives;
+    struct eddy_sampler sampler;
+    /* of the present batch */
+    const struct eddy_sequence *shard[EDDY_TRAIN_SHARDS][EDDY_PACK_SEQUENCES];
+    uint32_t shard_count[EDDY_TRAIN_SHARDS];
+    double shard_loss[EDDY_TRAIN_SHARDS];
+    uint64_t key;
+    float scale;
+    struct eddy_train_progress progress;
+    double best_hr;
+    bool finished; /* the last phase ran: params are the result */
+};
+
+/* Histories of a selection for this run's options. 0 or EDDY_ENOMEM. */
+int eddy_train_histories(struct eddy_trainer *trainer,
+                         const struct eddy_selection *selection, struct eddy_err *err);
+/* Epochs until validation does not improve, then the last phase. */
+int eddy_train_epochs(struct eddy_trainer *trainer, eddy_train_progress_fn progress,
+                      void *context, struct eddy_err *err);
+
 #endif

@@ -1,9 +1,11 @@
-/* Sampled softmax for large catalogues (Bengio, Senecal 2008; Jean et al. 2015).
+/* Losses over drawn items: sampled softmax for large catalogues (Bengio, Senecal 2008; Jean
+ * et al. 2015), BPR-max (Hidasi, Karatzoglou 2018).
  *
  * S items are drawn once for a pack, with replacement, from a mixture q: half uniform, so
  * that every item is pushed down now and then, half by support^0.75. The sum over all items
  * is estimated by exp(target) + sum over the drawn j of exp(logit_j - log(S q_j)), which is
- * right on average; draws that hit the row's target are left out. The target itself carries
+ * right on average; draws that hit the row's target, and items that nobody had seen yet at
+ * the row's time, are left out. The target itself carries
  * no correction, it is always there. Cost per row falls from V to S products; what grows
  * with V is Adam, which walks over all embeddings at every step. */
 #include <math.h>
@@ -49,7 +51,9 @@ int eddy_sampler_init(struct eddy_sampler *sampler, const uint64_t *support,
     sampler->probability = malloc(items * sizeof *sampler->probability);
     sampler->accept = malloc(items * sizeof *sampler->accept);
     sampler->alias = malloc(items * sizeof *sampler->alias);
-    if (!work || !sampler->probability || !sampler->accept || !sampler->alias) {
+    sampler->births = calloc(items, sizeof *sampler->births);
+    if (!work || !sampler->births || !sampler->probability || !sampler->accept ||
+        !sampler->alias) {
         free(work);
         eddy_sampler_fini(sampler);
         return EDDY_ENOMEM;
@@ -72,6 +76,7 @@ void eddy_sampler_fini(struct eddy_sampler *sampler)
     free(sampler->probability);
     free(sampler->accept);
     free(sampler->alias);
+    free(sampler->births);
     *sampler = (struct eddy_sampler){0};
 }
 
@@ -98,8 +103,11 @@ static void gather_samples(struct eddy_net *net)
         uint32_t item = net->sample_items[s];
         memcpy(net->sample_embedding + s * hidden, embedding + item * hidden,
                hidden * sizeof *embedding);
-        net->sample_correction[s] =
-            bias[item] - (float)log(net->negatives * net->sampler->probability[item]);
+        net->sample_births[s] = net->sampler->births[item];
+        net->sample_correction[s] = bias[item];
+        if (net->loss == EDDY_LOSS_SOFTMAX)
+            net->sample_correction[s] -=
+                (float)log(net->negatives * net->sampler->probability[item]);
     }
     memset(net->sample_gradient, 0, floats * sizeof(float));
     memset(net->sample_bias_gradient, 0, net->negatives * sizeof(float));
@@ -120,24 +128,32 @@ static void scatter_samples(struct eddy_net *net)
 
 /* Loss of one row; its logits become gradients; the target's part goes straight to its
  * embedding and bias, and its gradient is returned for the query. */
-static double row_loss(struct eddy_net *net, uint32_t target, const float *query,
-                       float scale, float *logits, float *ret_target_gradient)
+static double row_loss(struct eddy_net *net, const struct eddy_pack *pack, uint32_t row,
+                       const float *query, float scale, float *logits,
+                       float *ret_target_gradient)
 {
+    uint32_t target = pack->targets[row];
+    float weight = pack->weights[row];
+    struct eddy_drawn drawn = {
+        net->sample_correction, net->sample_items, net->sample_births, target,
+        pack->times[row],       net->elu,          net->bpreg};
     const float *embedding = net->params.tensor[EDDY_G_ITEM];
     const float *bias = net->params.tensor[EDDY_G_ITEM_BIAS];
     float *gradient = net->grads.tensor[EDDY_G_ITEM];
     size_t at = (size_t)target * net->hidden;
     float mine = net->vector->dot(net->hidden, query, embedding + at) + bias[target];
-    double loss =
-        net->vector->softmax_sampled(net->negatives, net->sample_correction,
-                                     net->sample_items, target, scale, logits, &mine);
+    double loss = net->loss == EDDY_LOSS_BPR_MAX
+                      ? net->vector->bpr_max(net->negatives, &drawn, scale * weight,
+                                             logits, &mine)
+                      : net->vector->softmax_sampled(net->negatives, &drawn,
+                                                     scale * weight, logits, &mine);
     if (gradient != NULL) {
         net->vector->axpy(net->hidden, mine, query, gradient + at);
         net->grads.tensor[EDDY_G_ITEM_BIAS][target] += mine;
         net->vector->add(net->negatives, logits, net->sample_bias_gradient);
     }
     *ret_target_gradient = mine;
-    return loss;
+    return (double)weight * loss;
 }
 
 static double chunk_loss(struct eddy_net *net, const struct eddy_pack *pack,
@@ -158,8 +174,8 @@ static double chunk_loss(struct eddy_net *net, const struct eddy_pack *pack,
         if (target == EDDY_ITEM_NONE)
             memset(logits, 0, net->negatives * sizeof *logits);
         else
-            loss +=
-                row_loss(net, target, queries + i * hidden, scale, logits, &mine[i]);
+            loss += row_loss(net, pack, row + i, queries + i * hidden, scale, logits,
+                             &mine[i]);
     }
     if (net->grads.tensor[EDDY_G_ITEM] == NULL)
         return loss;

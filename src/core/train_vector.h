@@ -13,6 +13,14 @@ struct eddy_dropout {
     float scale;
 };
 
+/* Items drawn as negatives, against one target. */
+struct eddy_drawn {
+    const float *correction; /* added to the logits */
+    const uint32_t *items, *births;
+    uint32_t target, now;      /* items with a birth after now did not exist */
+    float elu, regularisation; /* of bpr_max */
+};
+
 struct eddy_train_vector {
     const char *name;
 
@@ -65,11 +73,14 @@ struct eddy_train_vector {
      * loss -log softmax(target), unscaled. */
     double (*softmax)(uint32_t n, const float *bias, uint32_t target, float scale,
                       float *logits);
-    /* As softmax, over n sampled items and the target: logits += correction, samples that
-     * are the target are left out. target_logit becomes its gradient. */
-    double (*softmax_sampled)(uint32_t n, const float *correction,
-                              const uint32_t *items, uint32_t target, float scale,
+    /* As softmax, over n drawn items and the target: logits += correction, drawn items
+     * that are the target or too young are left out. target_logit becomes its gradient. */
+    double (*softmax_sampled)(uint32_t n, const struct eddy_drawn *drawn, float scale,
                               float *logits, float *target_logit);
+    /* BPR-max (Hidasi, Karatzoglou 2018) with the target over the drawn items, the same
+     * way. */
+    double (*bpr_max)(uint32_t n, const struct eddy_drawn *drawn, float scale,
+                      float *logits, float *target_logit);
     float (*dot)(uint32_t n, const float *x, const float *y);
     /* How many of n are greater than x, and how many equal. */
     void (*count)(uint32_t n, const float *values, float x, uint32_t *ret_greater,

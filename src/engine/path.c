@@ -62,7 +62,6 @@ static const struct stage {
 enum {
     ARENA_BYTES = 1 << 20,
     ARENA_MAX = 1 << 30, /* 512 records of the largest size fit */
-    SCORE_ROWS = 64
 };
 
 struct eddy_path *eddy_path_new(const struct eddy_path_options *options,
@@ -90,9 +89,8 @@ struct eddy_path *eddy_path_new(const struct eddy_path_options *options,
     }
     path->json = eddy_json_new();
     path->arena = eddy_arena_new(ARENA_BYTES, ARENA_MAX);
-    path->score = eddy_score_scratch_new(SCORE_ROWS, EDDY_LIST_MAX);
     path->publisher = sink ? eddy_publisher_new(sink, metrics) : NULL;
-    if (!path->json || !path->arena || !path->score || (sink && !path->publisher) ||
+    if (!path->json || !path->arena || (sink && !path->publisher) ||
         eddy_cache_init(&path->cache, cache_users) < 0) {
         (void)eddy_fail(err, EDDY_ENOMEM,
                         "no memory for a cache of %u users: lower cache_users",
@@ -118,7 +116,6 @@ void eddy_path_free(struct eddy_path *path)
     free(path->fenced);
     eddy_publisher_free(path->publisher);
     eddy_cache_fini(&path->cache);
-    eddy_score_scratch_free(path->score);
     eddy_arena_free(path->arena);
     eddy_json_free(path->json);
     eddy_buf_fini(&path->lists);

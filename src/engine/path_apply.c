@@ -8,8 +8,6 @@
  * score and list then work once per user that moved, however many events he had. */
 #include "engine/path_internal.h"
 
-enum { SCORE_ROWS = 64 };
-
 static bool is_of(const struct path_row *row, const struct path_model *model)
 {
     return row->part->owned && row->part->model == model;
@@ -195,23 +193,18 @@ static int collect_excluded(struct eddy_path *path, const struct path_row *row,
 struct group {
     const struct path_model *model;
     uint32_t k, count;
-    uint32_t rows[SCORE_ROWS];
-    const float *query[SCORE_ROWS];
-    const uint32_t *excluded[SCORE_ROWS];
-    uint32_t excluded_count[SCORE_ROWS];
+    uint32_t rows[EDDY_SCORE_ROWS];
 };
 
 static int score_group(struct eddy_path *path, struct group *group)
 {
     struct eddy_scored *scored =
         eddy_arena_take(path->arena, (size_t)group->count * group->k * sizeof *scored);
-    uint32_t counts[SCORE_ROWS];
+    uint32_t counts[EDDY_SCORE_ROWS];
     if (!scored) {
         return EDDY_ENOMEM;
     }
-    eddy_score_topk(group->model->snapshot->hrnn, path->score, group->count,
-                    group->query, group->k, group->excluded, group->excluded_count,
-                    scored, counts);
+    (void)eddy_ranker_run(group->model->ranker, group->k, scored, counts);
     for (uint32_t i = 0; i < group->count; i++) {
         struct path_row *row = &path->rows[group->rows[i]];
         row->scored = scored + (size_t)i * group->k;
@@ -221,23 +214,40 @@ static int score_group(struct eddy_path *path, struct group *group)
     return 0;
 }
 
-static int add_to_group(struct eddy_path *path, struct group *group, uint32_t at)
+static int add_to_group(struct eddy_path *path, struct group *group, uint32_t at,
+                        struct eddy_rank_user *user)
 {
     struct path_row *row = &path->rows[at];
-    const struct eddy_state *state = eddy_path_state(path, row);
-    const struct eddy_shape *shape = &row->part->model->snapshot->manifest.shape;
-    uint32_t i = group->count;
-    group->rows[i] = at;
-    group->query[i] = state->hidden + eddy_hrnn_query_offset(shape);
-    group->excluded[i] = NULL;
-    group->excluded_count[i] = 0;
     if (row->part->wave.policy.exclude_recent &&
-        collect_excluded(path, row, &group->excluded[i], &group->excluded_count[i]) <
-            0) {
+        collect_excluded(path, row, &user->excluded, &user->excluded_count) < 0) {
         return EDDY_ENOMEM;
     }
-    group->count++;
-    return group->count == SCORE_ROWS ? score_group(path, group) : 0;
+    if (!eddy_ranker_add(group->model->ranker, user)) {
+        int r = score_group(path, group);
+        if (r < 0) {
+            return r;
+        }
+        bool room = eddy_ranker_add(group->model->ranker, user);
+        EDDY_ASSERT(room); /* an empty one has */
+    }
+    group->rows[group->count++] = at;
+    return 0;
+}
+
+/* What the head and the network know of a user; recent has room for EDDY_RECENT_MAX. */
+static struct eddy_rank_user user_of(struct eddy_path *path, const struct path_row *row,
+                                     uint32_t *recent)
+{
+    const struct eddy_state *state = eddy_path_state(path, row);
+    const struct eddy_snapshot *snapshot = row->part->model->snapshot;
+    struct eddy_rank_user user = {.recent = {recent, 0}};
+    if (!eddy_head_is_plain(&snapshot->head)) { /* else nobody looks at them */
+        user.recent.count = eddy_rank_recent(state, snapshot->catalog, recent);
+    }
+    if (state->step_count_low > 0) {
+        user.query = state->hidden + eddy_hrnn_query_offset(&snapshot->manifest.shape);
+    }
+    return user;
 }
 
 /* Rows of one model and list size, from `first` on. */
@@ -246,6 +256,7 @@ static int score_like(struct eddy_path *path, uint32_t first)
     struct group group = {.model = path->rows[first].part->model,
                           .k = path->rows[first].part->wave.policy.list_size};
     int r = 0;
+    eddy_ranker_clear(group.model->ranker); /* of a turn that failed */
     for (uint32_t at = first; r == 0 && at < path->row_count; at++) {
         struct path_row *row = &path->rows[at];
         if (!is_of(row, group.model) || row->moved == 0 || row->has_list ||
@@ -253,14 +264,16 @@ static int score_like(struct eddy_path *path, uint32_t first)
             continue;
         }
         row->has_list = true;
-        if (eddy_path_state(path, row)->step_count_low == 0) {
-            /* No step so far: what is popular. */
+        uint32_t recent[EDDY_RECENT_MAX];
+        struct eddy_rank_user user = user_of(path, row, recent);
+        struct eddy_rank_model model = eddy_rank_model_of(group.model->snapshot);
+        if (!eddy_rank_knows(&model, &user)) { /* then what is popular */
             row->scored = group.model->popular;
             row->scored_count = group.k < group.model->popular_count
                                     ? group.k
                                     : group.model->popular_count;
         } else {
-            r = add_to_group(path, &group, at);
+            r = add_to_group(path, &group, at, &user);
         }
     }
     return r == 0 && group.count > 0 ? score_group(path, &group) : r;

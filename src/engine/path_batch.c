@@ -34,11 +34,14 @@ static int open_model(struct eddy_path *path, const char *version,
     }
     const struct eddy_shape *shape = &model->snapshot->manifest.shape;
     model->scratch = eddy_hrnn_scratch_new(shape, MODEL_ROWS);
+    const struct eddy_rank_model rank = eddy_rank_model_of(model->snapshot);
+    model->ranker = eddy_ranker_new(&rank, EDDY_SCORE_ROWS, EDDY_LIST_MAX);
     model->popular = calloc(EDDY_LIST_MAX, sizeof *model->popular);
-    if (!model->scratch || !model->popular ||
+    if (!model->scratch || !model->ranker || !model->popular ||
         eddy_cache_fit(&path->cache, eddy_hrnn_state_floats(shape),
                        model->snapshot->manifest.recent_events) < 0) {
         eddy_hrnn_scratch_free(model->scratch);
+        eddy_ranker_free(model->ranker);
         free(model->popular);
         eddy_snapshot_release(model->snapshot);
         free(model);
@@ -86,6 +89,7 @@ void eddy_path_model_drop(struct eddy_path *path, struct path_model *model)
     EDDY_ASSERT(*at == model);
     *at = model->next;
     eddy_hrnn_scratch_free(model->scratch);
+    eddy_ranker_free(model->ranker);
     free(model->popular);
     eddy_snapshot_release(model->snapshot);
     free(model);

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "core/list.h"
+#include "core/rank.h"
 #include "engine/cache.h"
 #include "engine/path.h"
 #include "engine/publish.h"
@@ -13,6 +14,7 @@ enum {
     EDDY_TURN_RECORDS = 512, /* pushed records; bounds every array below */
     EDDY_LIST_MAX = 500,     /* largest list_size of a policy */
     EDDY_ROWS_MAX = EDDY_TURN_RECORDS,
+    EDDY_SCORE_ROWS = 64,   /* users of one call of the scorer */
     EDDY_SETTLE_MS = 10000, /* for dead letters to be confirmed: guess, not measured */
 };
 #define EDDY_NO_EVENT UINT32_MAX
@@ -22,6 +24,7 @@ struct path_model {
     struct path_model *next;
     struct eddy_snapshot *snapshot; /* one reference */
     struct eddy_hrnn_scratch *scratch;
+    struct eddy_ranker *ranker;
     struct eddy_scored *popular; /* the EDDY_LIST_MAX most popular */
     uint32_t popular_count;
     uint32_t uses; /* partitions */
@@ -99,7 +102,6 @@ struct eddy_path {
     uint32_t active[EDDY_ROWS_MAX];
     struct eddy_step steps[EDDY_ROWS_MAX];
     float *hidden[EDDY_ROWS_MAX];
-    struct eddy_score_scratch *score;
     struct eddy_buf lists, blobs, outboxes;
 
     uint32_t *fenced; /* of the last turn */

@@ -195,6 +195,7 @@ static void training_learns_the_walks(void)
         options.epochs = 60;
         options.patience = 60;
         options.dropout = 0;
+        options.refit = false;
         CHECK_INT(eddy_train(&in, &options, follow, &curve, &result, NULL), 0);
         CHECK(curve.first_loss > 3.0); /* log 40 = 3.7 */
         CHECK(curve.last_loss < 0.5);
@@ -235,11 +236,46 @@ static void training_stops_when_validation_does_not_improve(void)
     options.epochs = 1000;
     options.patience = 2;
     options.learning_rate = 0.03;
+    options.refit = false;
     CHECK_INT(eddy_train(&in, &options, follow, &curve, &result, NULL), 0);
     CHECK(result.epochs < 1000);
     CHECK_INT(result.epochs, result.best_epoch + 2);
     CHECK_INT(curve.epochs, result.epochs);
     eddy_train_result_fini(&result);
+    eddy_interactions_fini(&in);
+}
+
+static double largest_difference(const float *a, const float *b, size_t n)
+{
+    double largest = 0;
+    for (size_t i = 0; i < n; i++)
+        if (fabs((double)a[i] - (double)b[i]) > largest)
+            largest = fabs((double)a[i] - (double)b[i]);
+    return largest;
+}
+
+/* The last phase starts from what the search found, and only its result differs. */
+static void the_last_phase_goes_on_from_the_best_epoch(void)
+{
+    struct eddy_interactions in = interactions_new(USERS, EVENTS);
+    struct eddy_train_options options = options_of(EDDY_CELL_MINGRU, EDDY_MODE_FLAT);
+    struct eddy_train_result searched, finished;
+    options.epochs = 20;
+    options.patience = 2;
+    options.refit = false;
+    CHECK_INT(eddy_train(&in, &options, NULL, NULL, &searched, NULL), 0);
+    CHECK(searched.fitted == NULL);
+    options.refit = true;
+    CHECK_INT(eddy_train(&in, &options, NULL, NULL, &finished, NULL), 0);
+    size_t n = finished.layout.size;
+    CHECK_INT(finished.best_epoch, searched.best_epoch);
+    CHECK(finished.epochs > searched.epochs);
+    CHECK(finished.epochs <= searched.epochs + 1 + searched.best_epoch / 4);
+    CHECK_NEAR(largest_difference(finished.fitted, searched.params, n), 0, 0);
+    CHECK(largest_difference(finished.params, searched.params, n) > 1e-3);
+    CHECK_INT(finished.validation_events, searched.validation_events);
+    eddy_train_result_fini(&searched);
+    eddy_train_result_fini(&finished);
     eddy_interactions_fini(&in);
 }
 
@@ -322,15 +358,15 @@ static void options_out_of_range_are_refused(void)
 static void histories_are_cut_by_time(void)
 {
     struct eddy_interactions in = interactions_new(30, 40);
-    struct eddy_history_options options = {.window = 10,
-                                           .session_gap_s = 1800,
-                                           .holdout = 2,
-                                           .validation_fraction = 0.1,
-                                           .validation_max = 1000,
-                                           .rows_max = 100};
+    struct eddy_selection_options wanted = {
+        .holdout = 2, .validation_fraction = 0.1, .validation_max = 1000};
+    struct eddy_history_options options = {
+        .window = 10, .session_gap_s = 1800, .rows_max = 100};
+    struct eddy_selection selection;
     struct eddy_histories histories;
-    CHECK_INT(eddy_histories_init(&histories, &in, &options, NULL), 0);
-    CHECK_INT(histories.events, 30 * 38);
+    CHECK_INT(eddy_selection_init(&selection, &in, &wanted, NULL), 0);
+    CHECK_INT(eddy_histories_init(&histories, &in, &selection, &options, NULL), 0);
+    CHECK_INT(selection.events, 30 * 38);
     CHECK_INT(histories.validation_targets, 30 * 38 / 10);
     /* All users begin close together, so the newest events are the last of all. */
     int64_t newest_target = 0, oldest_validation = INT64_MAX;
@@ -398,6 +434,7 @@ int main(void)
     RUN(training_learns_the_walks);
     RUN(training_learns_from_sampled_items);
     RUN(training_stops_when_validation_does_not_improve);
+    RUN(the_last_phase_goes_on_from_the_best_epoch);
     RUN(the_caller_can_stop_training);
     RUN(a_loss_that_is_no_number_stops_training);
     RUN(too_little_data_is_refused_in_amazons_words);

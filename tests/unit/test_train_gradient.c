@@ -26,7 +26,8 @@ struct world {
     struct eddy_net net;
     struct eddy_pack pack;
     struct eddy_step steps[ROWS];
-    uint32_t targets[ROWS];
+    uint32_t targets[ROWS], times[ROWS];
+    float weights[ROWS];
     struct eddy_sequence sequences[SEQUENCES];
     const struct eddy_sequence *list[SEQUENCES];
 };
@@ -64,10 +65,15 @@ static void fill_histories(struct world *world)
             };
             world->targets[at + i] =
                 eddy_rng_below(&rng, 8) == 0 ? EDDY_ITEM_NONE : eddy_rng_below(&rng, V);
+            world->weights[at + i] = i % 3 == 1 ? 0.25f : 1.5f;
+            world->times[at + i] = i;
         }
-        world->sequences[s] =
-            (struct eddy_sequence){world->steps + at, world->targets + at, lengths[s],
-                                   100 + s};
+        world->sequences[s] = (struct eddy_sequence){.steps = world->steps + at,
+                                                     .targets = world->targets + at,
+                                                     .weights = world->weights + at,
+                                                     .times = world->times + at,
+                                                     .count = lengths[s],
+                                                     .user = 100 + s};
         world->list[s] = &world->sequences[s];
         at += lengths[s];
     }
@@ -208,19 +214,80 @@ static void gradients_equal_differences_under_dropout(void)
 
 static const uint64_t support[V] = {50, 3, 0, 7, 1, 9, 30, 2, 2, 4, 12};
 
-static void gradients_equal_differences_for_sampled_softmax(void)
+/* Items that are born late are no negatives of early targets. */
+static void check_drawn(enum eddy_loss loss, float elu, const char *where)
 {
     struct world *world = world_new(EDDY_CELL_MINGRU, EDDY_MODE_FLAT, 8, 2);
     struct eddy_sampler sampler;
     CHECK_INT(eddy_sampler_init(&sampler, support, V), 0);
+    for (uint32_t i = 0; i < V; i++)
+        sampler.births[i] = i / 2;
     world->net.sampler = &sampler;
     world->net.sample_key = 4;
+    world->net.loss = loss;
+    world->net.elu = elu;
+    world->net.bpreg = 0.7f;
     gradient_of(world);
     for (uint32_t t = 0; t < world->layout.count; t++)
         if (world->layout.tensors[t].rows > 0)
-            check_tensor(world, &world->layout.tensors[t], "sampled");
+            check_tensor(world, &world->layout.tensors[t], where);
     eddy_sampler_fini(&sampler);
     world_free(world);
+}
+
+static void gradients_equal_differences_for_sampled_softmax(void)
+{
+    check_drawn(EDDY_LOSS_SOFTMAX, 0, "sampled");
+}
+
+static void gradients_equal_differences_for_bpr_max(void)
+{
+    check_drawn(EDDY_LOSS_BPR_MAX, 0, "bpr-max");
+    check_drawn(EDDY_LOSS_BPR_MAX, 1, "bpr-max, elu 1");
+}
+
+/* Against the formula of the paper, in double, for one target. */
+static void bpr_max_is_the_papers_formula(void)
+{
+    enum { N = 5 };
+    static const float raw[N] = {0.3f, -1.2f, 2.0f, 0.1f, -0.4f};
+    static const float none[N] = {0, 0, 0, 0, 0};
+    static const uint32_t items[N] = {4, 5, 6, 7, 8}, births[N] = {0, 0, 0, 9, 0};
+    struct eddy_drawn drawn = {none, items, births, 5, 3, 0.5f, 0.8f};
+    float logits[N], target = 0.6f;
+    double sum = 0, wins = 0, squares = 0;
+    for (int j = 0; j < N; j++) {
+        double r =
+            (double)raw[j] >= 0 ? (double)raw[j] : 0.5 * (exp((double)raw[j]) - 1);
+        if (j == 1 || j == 3) /* the target itself; not born */
+            continue;
+        sum += exp(r);
+        wins += exp(r) / (1 + exp(-((double)target - r)));
+        squares += exp(r) * r * r;
+    }
+    memcpy(logits, raw, sizeof raw);
+    double loss = eddy_train_vector_get()->bpr_max(N, &drawn, 1, logits, &target);
+    CHECK_NEAR(loss, -log(wins / sum) + 0.8 * squares / sum, 1e-5);
+    CHECK_NEAR((double)logits[1], 0, 0);
+    CHECK_NEAR((double)logits[3], 0, 0);
+    CHECK(target < 0);
+}
+
+/* Every item that was drawn is the target or of the future: no loss, no gradient. */
+static void no_negatives_are_no_gradient(void)
+{
+    static const float none[2] = {0, 0};
+    static const uint32_t items[2] = {4, 5}, births[2] = {0, 9};
+    struct eddy_drawn drawn = {none, items, births, 4, 3, 0.5f, 1};
+    float logits[2] = {1, 2}, target = 0.5f;
+    CHECK_NEAR(eddy_train_vector_get()->bpr_max(2, &drawn, 1, logits, &target), 0, 0);
+    CHECK(logits[0] == 0 && logits[1] == 0 && target == 0);
+    logits[0] = 1;
+    logits[1] = 2;
+    target = 0.5f;
+    CHECK_NEAR(eddy_train_vector_get()->softmax_sampled(2, &drawn, 1, logits, &target),
+               0, 1e-6);
+    CHECK_NEAR((double)target, 0, 1e-6);
 }
 
 static void samples_follow_their_probabilities(void)
@@ -362,6 +429,9 @@ int main(void)
     RUN(gradients_equal_differences_for_gru);
     RUN(gradients_equal_differences_under_dropout);
     RUN(gradients_equal_differences_for_sampled_softmax);
+    RUN(gradients_equal_differences_for_bpr_max);
+    RUN(bpr_max_is_the_papers_formula);
+    RUN(no_negatives_are_no_gradient);
     RUN(samples_follow_their_probabilities);
     RUN(the_sampled_loss_estimates_the_full_one);
     RUN(a_tenth_of_the_values_is_dropped_at_dropout_a_tenth);

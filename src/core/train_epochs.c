@@ -1,0 +1,287 @@
+/* Epochs: batches of users, early stopping by validation, the last phase.
+ *
+ * A batch is dealt to EDDY_TRAIN_SHARDS shards, longest history to the lightest shard; each
+ * shard is a pack with gradients of its own; threads take shards, sums are made in shard
+ * order. So the result is a function of data, options and seed, not of the thread count.
+ *
+ * Search: a constant rate, the running average of the weights is validated after every
+ * epoch, the best is kept. Last phase (`refit`): from the best weights on, all events are
+ * targets, validation events included, for a fifth as many epochs more, while the rate
+ * falls to zero in a straight line (the decay of a warm-up-stable-decay schedule, Hu et al.
+ * 2024). So what the newest events say is in the model, and when to stop was still decided
+ * by events that the weights had not seen. */
+#include <math.h>
+
+#include "base/hash.h"
+#include "base/rng.h"
+#include "core/team.h"
+#include "core/train_parts.h"
+
+static const double last_phase_share = 0.22; /* of the best epoch's number */
+
+static void run_shard(void *context, uint32_t shard, uint32_t worker_at)
+{
+    struct eddy_trainer *trainer = context;
+    struct eddy_train_worker *worker = &trainer->workers[worker_at];
+    float *gradients = trainer->adam.gradients[shard];
+    struct eddy_net *net = &worker->net;
+
+    memset(gradients, 0, trainer->layout.size * sizeof *gradients);
+    trainer->shard_loss[shard] = 0;
+    if (trainer->shard_count[shard] == 0)
+        return;
+    eddy_pack_build(&worker->pack, trainer->layout.shape.mode, trainer->shard[shard],
+                    trainer->shard_count[shard]);
+    eddy_net_view_init(&net->params, &trainer->layout, trainer->params);
+    eddy_net_view_init(&net->grads, &trainer->layout, gradients);
+    net->bptt = (uint32_t)trainer->options->bptt;
+    net->dropout = trainer->options->dropout;
+    net->key = trainer->key;
+    net->sampler = trainer->negatives > 0 ? &trainer->sampler : NULL;
+    net->sample_key = eddy_mix64(trainer->key, shard + 1);
+    net->loss = (enum eddy_loss)trainer->options->loss;
+    net->bpreg = (float)trainer->options->bpreg;
+    net->elu = (float)trainer->options->elu_param;
+    eddy_net_forward(net, &worker->pack);
+    trainer->shard_loss[shard] = eddy_net_loss(net, &worker->pack, trainer->scale);
+    eddy_net_backward(net, &worker->pack);
+}
+
+/* Longest first onto the lightest shard; returns the batch's targets. */
+static uint64_t deal(struct eddy_trainer *trainer, const uint32_t *users,
+                     uint32_t count)
+{
+    const struct eddy_sequence *sorted[EDDY_PACK_SEQUENCES];
+    uint64_t load[EDDY_TRAIN_SHARDS] = {0}, targets = 0;
+
+    memset(trainer->shard_count, 0, sizeof trainer->shard_count);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct eddy_sequence *sequence = &trainer->histories.train[users[i]];
+        uint32_t at = i;
+        for (; at > 0 && sorted[at - 1]->count < sequence->count; at--)
+            sorted[at] = sorted[at - 1];
+        sorted[at] = sequence;
+        for (uint32_t j = 0; j < sequence->count; j++)
+            targets += sequence->targets[j] != EDDY_ITEM_NONE ? 1 : 0;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        int lightest = 0;
+        for (int s = 1; s < EDDY_TRAIN_SHARDS; s++)
+            if (load[s] < load[lightest])
+                lightest = s;
+        trainer->shard[lightest][trainer->shard_count[lightest]++] = sorted[i];
+        load[lightest] += sorted[i]->count;
+    }
+    return targets;
+}
+
+/* Adds the batch's loss and targets. */
+static int run_batch(struct eddy_trainer *trainer, const uint32_t *users,
+                     uint32_t count, double *loss, uint64_t *targets,
+                     struct eddy_err *err)
+{
+    uint64_t batch_targets = deal(trainer, users, count);
+    double batch_loss = 0;
+
+    trainer->scale = (float)(1.0 / (double)batch_targets);
+    trainer->key = eddy_mix64(trainer->options->seed, trainer->adam.steps);
+    eddy_team_run((uint32_t)trainer->options->threads, EDDY_TRAIN_SHARDS, run_shard,
+                  trainer);
+    for (int s = 0; s < EDDY_TRAIN_SHARDS; s++)
+        batch_loss += trainer->shard_loss[s];
+    double norm = eddy_adam_step(&trainer->adam, trainer->params);
+    if (!isfinite(batch_loss) || !isfinite(norm))
+        return eddy_fail(
+            err, EDDY_EFATAL,
+            "%s is not a number in epoch %u: lower learning_rate (now %g) or "
+            "clip_norm (now %g)",
+            isfinite(batch_loss) ? "a gradient" : "the loss", trainer->progress.epoch,
+            trainer->options->learning_rate, trainer->options->clip_norm);
+    *loss += batch_loss;
+    *targets += batch_targets;
+    return 0;
+}
+
+static void shuffle(struct eddy_trainer *trainer, uint32_t epoch)
+{
+    struct eddy_rng rng;
+    uint32_t n = trainer->histories.train_count;
+    eddy_rng_seed(&rng, eddy_mix64(trainer->options->seed, epoch));
+    for (uint32_t i = 0; i < n; i++)
+        trainer->order[i] = i;
+    for (uint32_t i = n; i > 1; i--) {
+        uint32_t other = eddy_rng_below(&rng, i), swapped = trainer->order[i - 1];
+        trainer->order[i - 1] = trainer->order[other];
+        trainer->order[other] = swapped;
+    }
+}
+
+/* How many users of the order from `at` on make the next batch. */
+static uint32_t next_batch(const struct eddy_trainer *trainer, uint32_t at)
+{
+    uint32_t count = 0, events = 0;
+    while (at + count < trainer->histories.train_count &&
+           count < trainer->batch_users) {
+        events += trainer->histories.train[trainer->order[at + count]].count;
+        if (count > 0 && events > trainer->batch_events)
+            break;
+        count++;
+    }
+    return count;
+}
+
+/* Where the last phase stands: its first epoch (0: searching) and its length. */
+struct phase {
+    uint32_t first, epochs;
+};
+
+/* The rate at a point of the epoch. */
+static double rate_at(const struct eddy_trainer *trainer, struct phase phase,
+                      double fraction)
+{
+    double rate = trainer->options->learning_rate;
+    if (phase.first == 0)
+        return rate;
+    double done = trainer->progress.epoch - phase.first + fraction;
+    return rate * (1 - done / phase.epochs);
+}
+
+/* *ret_stop: the callback asked for it. */
+static int run_epoch(struct eddy_trainer *trainer, struct phase phase,
+                     eddy_train_progress_fn progress, void *context, bool *ret_stop,
+                     struct eddy_err *err)
+{
+    struct eddy_train_progress *now = &trainer->progress;
+    uint32_t n = trainer->histories.train_count;
+    uint32_t count;
+    uint64_t targets = 0, before = now->events;
+    double loss = 0;
+
+    shuffle(trainer, now->epoch);
+    for (uint32_t at = 0; at < n && !*ret_stop; at += count) {
+        count = next_batch(trainer, at);
+        trainer->adam.learning_rate = rate_at(trainer, phase, (double)at / n);
+        int r = run_batch(trainer, trainer->order + at, count, &loss, &targets, err);
+        if (r < 0)
+            return r;
+        now->loss = loss / (double)targets;
+        now->events = before + targets;
+        now->fraction = (double)(at + count) / (double)n;
+        *ret_stop = progress != NULL && !progress(context, now);
+    }
+    return 0;
+}
+
+static float *weights(struct eddy_trainer *trainer)
+{
+    return trainer->adam.average ? trainer->adam.average : trainer->params;
+}
+
+static void keep(struct eddy_trainer *trainer)
+{
+    memcpy(trainer->best, weights(trainer), trainer->layout.size * sizeof(float));
+    trainer->progress.best_epoch = trainer->progress.epoch;
+}
+
+static int validate(struct eddy_trainer *trainer, struct eddy_err *err)
+{
+    struct eddy_train_progress *now = &trainer->progress;
+    struct eddy_validation validation = {
+        .interactions = trainer->interactions,
+        .histories = &trainer->histories,
+        .workers = trainer->workers,
+        .threads = (uint32_t)trainer->options->threads,
+    };
+    if (trainer->histories.validation_targets == 0) {
+        keep(trainer);
+        return 0;
+    }
+    eddy_net_view_init(&validation.params, &trainer->layout, weights(trainer));
+    if (eddy_train_validate(&validation) < 0)
+        return eddy_fail(err, EDDY_ENOMEM,
+                         "no memory for the validation of %llu events",
+                         (unsigned long long)trainer->histories.validation_targets);
+    now->validation_ndcg = validation.ndcg;
+    now->validation_hr = validation.hr;
+    if (validation.ndcg > now->best_ndcg) {
+        now->best_ndcg = validation.ndcg;
+        trainer->best_hr = validation.hr;
+        keep(trainer);
+    }
+    return 0;
+}
+
+static int search(struct eddy_trainer *trainer, eddy_train_progress_fn progress,
+                  void *context, bool *ret_stop, struct eddy_err *err)
+{
+    struct eddy_train_progress *now = &trainer->progress;
+    uint32_t patience = (uint32_t)trainer->options->patience;
+    int r;
+
+    while (!*ret_stop && now->epoch < now->epochs) {
+        now->epoch++;
+        now->epoch_done = false;
+        r = run_epoch(trainer, (struct phase){0, 0}, progress, context, ret_stop, err);
+        if (r < 0)
+            return r;
+        if (*ret_stop)
+            break;
+        if ((r = validate(trainer, err)) < 0)
+            return r;
+        now->epoch_done = true;
+        *ret_stop = progress != NULL && !progress(context, now);
+        if (patience > 0 && now->epoch - now->best_epoch >= patience)
+            break;
+    }
+    if (now->best_epoch == 0)
+        keep(trainer); /* stopped in the first epoch */
+    return 0;
+}
+
+/* From the best weights, on all targets, with a rate that falls to zero. Adam's moments go
+ * on from the last epoch: they remember hundreds of steps, not which. */
+static int finish(struct eddy_trainer *trainer, eddy_train_progress_fn progress,
+                  void *context, struct eddy_err *err)
+{
+    struct eddy_train_progress *now = &trainer->progress;
+    struct eddy_selection all = eddy_selection_all(&trainer->selection);
+    struct phase phase = {now->epoch + 1, 0};
+    bool stop = false;
+    int r;
+
+    phase.epochs = (uint32_t)ceil(last_phase_share * now->best_epoch);
+    eddy_histories_fini(&trainer->histories);
+    if ((r = eddy_train_histories(trainer, &all, err)) < 0)
+        return r;
+    memcpy(trainer->params, trainer->best, trainer->layout.size * sizeof(float));
+    now->finishing = true;
+    now->epochs = now->epoch + phase.epochs;
+    while (!stop && now->epoch < now->epochs) {
+        now->epoch++;
+        now->epoch_done = false;
+        if ((r = run_epoch(trainer, phase, progress, context, &stop, err)) < 0)
+            return r;
+        now->epoch_done = true;
+        stop = stop || (progress != NULL && !progress(context, now));
+    }
+    trainer->finished = true;
+    return 0;
+}
+
+int eddy_train_epochs(struct eddy_trainer *trainer, eddy_train_progress_fn progress,
+                      void *context, struct eddy_err *err)
+{
+    bool stop = false;
+    int r;
+
+    trainer->best_hr = -1;
+    trainer->progress =
+        (struct eddy_train_progress){.epochs = (uint32_t)trainer->options->epochs,
+                                     .validation_ndcg = -1,
+                                     .validation_hr = -1,
+                                     .best_ndcg = -1};
+    r = search(trainer, progress, context, &stop, err);
+    if (r == 0 && !stop && trainer->options->refit)
+        r = finish(trainer, progress, context, err);
+    return r;
+}
