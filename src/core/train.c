@@ -130,6 +130,16 @@ static int prepare_histories(struct eddy_trainer *trainer, struct eddy_err *err)
     return r < 0 ? r : check_amounts(trainer, err);
 }
 
+void eddy_train_know(struct eddy_trainer *trainer)
+{
+    eddy_train_items_know(&trainer->items, trainer->histories.train,
+                          trainer->histories.train_count, trainer->options->seed,
+                          trainer->params);
+    for (uint32_t i = 0; trainer->negatives > 0 && i < trainer->items.items; i++)
+        if (!trainer->items.known[i])
+            trainer->sampler.births[i] = UINT32_MAX;
+}
+
 /* How often each item is a target, and when it was first seen. */
 static int prepare_sampler(struct eddy_trainer *trainer, uint32_t items)
 {
@@ -190,6 +200,7 @@ static int prepare(struct eddy_trainer *trainer, struct eddy_err *err)
         .types = trainer->interactions->type_count,
         .cell = (enum eddy_cell)options->cell,
         .mode = (enum eddy_mode)options->mode,
+        .item_features = options->item_features ? options->item_features->size : 0,
     };
     uint32_t users = eddy_catalog_count(trainer->interactions->users);
     bool complete;
@@ -204,9 +215,15 @@ static int prepare(struct eddy_trainer *trainer, struct eddy_err *err)
                prepare_batches(trainer, shape.items) == 0;
     if (complete) {
         eddy_train_start_values(&trainer->layout, options->seed, trainer->params);
-        complete = eddy_adam_init(&trainer->adam, &trainer->layout, trainer->params,
-                                  options) == 0;
+        complete =
+            eddy_train_items_init(&trainer->items, &trainer->layout,
+                                  options->item_features, options->item_id_dropout,
+                                  (uint32_t)options->threads) == 0 &&
+            eddy_adam_init(&trainer->adam, &trainer->layout, trainer->params,
+                           options) == 0;
     }
+    if (complete)
+        eddy_train_know(trainer);
     for (int64_t t = 0; complete && t < options->threads; t++)
         complete = eddy_train_worker_init(&trainer->workers[t], &trainer->layout,
                                           rows_max(options), trainer->negatives) == 0;
@@ -223,6 +240,7 @@ static void dispose(struct eddy_trainer *trainer)
     eddy_histories_fini(&trainer->histories);
     eddy_adam_fini(&trainer->adam);
     eddy_sampler_fini(&trainer->sampler);
+    eddy_train_items_fini(&trainer->items);
     for (int64_t t = 0; trainer->workers && t < trainer->options->threads; t++)
         eddy_train_worker_fini(&trainer->workers[t]);
     free(trainer->workers);

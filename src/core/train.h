@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "base/conf.h"
+#include "core/features.h"
 #include "core/interactions.h"
 #include "core/params.h"
 #include "core/selection.h"
@@ -23,12 +24,16 @@ struct eddy_train_options { /* all but seed and threads: names of --set */
     double learning_rate, dropout, validation_fraction, clip_norm, average;
     double min_user_history_length_percentile, max_user_history_length_percentile;
     double event_value_threshold;
+    double item_id_dropout; /* used with item_features */
     int64_t session_gap_s, recent_events, holdout;
     bool allow_small, recency_mask, refit;
     /* Not of --set: */
     const struct eddy_event_weight *event_weights; /* borrowed; NULL: all types alike */
     uint32_t event_weight_count;
-    int64_t threads; /* 1..64 */
+    const struct eddy_features *item_features; /* V rows, borrowed; NULL: none */
+    const struct eddy_features
+        *user_features; /* a row per user, borrowed; NULL: none */
+    int64_t threads;    /* 1..64 */
     uint64_t seed;
 };
 

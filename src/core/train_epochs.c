@@ -11,9 +11,11 @@
  * 2024). So what the newest events say is in the model, and when to stop was still decided
  * by events that the weights had not seen. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "base/hash.h"
 #include "base/rng.h"
+#include "core/kernel.h"
 #include "core/team.h"
 #include "core/train_parts.h"
 
@@ -34,6 +36,7 @@ static void run_shard(void *context, uint32_t shard, uint32_t worker_at)
                     trainer->shard_count[shard]);
     eddy_net_view_init(&net->params, &trainer->layout, trainer->params);
     eddy_net_view_init(&net->grads, &trainer->layout, gradients);
+    eddy_train_items_view(&trainer->items, &net->params);
     net->bptt = (uint32_t)trainer->options->bptt;
     net->dropout = trainer->options->dropout;
     net->key = trainer->key;
@@ -45,6 +48,7 @@ static void run_shard(void *context, uint32_t shard, uint32_t worker_at)
     eddy_net_forward(net, &worker->pack);
     trainer->shard_loss[shard] = eddy_net_loss(net, &worker->pack, trainer->scale);
     eddy_net_backward(net, &worker->pack);
+    eddy_train_items_chain(&trainer->items, gradients);
 }
 
 /* Longest first onto the lightest shard; returns the batch's targets. */
@@ -85,6 +89,7 @@ static int run_batch(struct eddy_trainer *trainer, const uint32_t *users,
 
     trainer->scale = (float)(1.0 / (double)batch_targets);
     trainer->key = eddy_mix64(trainer->options->seed, trainer->adam.steps);
+    eddy_train_items_batch(&trainer->items, trainer->params, trainer->key);
     eddy_team_run((uint32_t)trainer->options->threads, EDDY_TRAIN_SHARDS, run_shard,
                   trainer);
     for (int s = 0; s < EDDY_TRAIN_SHARDS; s++)
@@ -197,6 +202,8 @@ static int validate(struct eddy_trainer *trainer, struct eddy_err *err)
         return 0;
     }
     eddy_net_view_init(&validation.params, &trainer->layout, weights(trainer));
+    eddy_train_items_all(&trainer->items, weights(trainer));
+    eddy_train_items_view(&trainer->items, &validation.params);
     if (eddy_train_validate(&validation) < 0)
         return eddy_fail(err, EDDY_ENOMEM,
                          "no memory for the validation of %llu events",
@@ -238,6 +245,41 @@ static int search(struct eddy_trainer *trainer, eddy_train_progress_fn progress,
     return 0;
 }
 
+/* Mean query over the first histories: what an average moment asks for. */
+static void mean_query(struct eddy_trainer *trainer, float *params, float *ret)
+{
+    struct eddy_train_worker *worker = &trainer->workers[0];
+    struct eddy_net *net = &worker->net;
+    const struct eddy_sequence *list[EDDY_PACK_SEQUENCES] = {NULL};
+    uint32_t count = 0, rows = 0, n = trainer->histories.train_count;
+    while (count < n && count < EDDY_PACK_SEQUENCES &&
+           rows + trainer->histories.train[count].count <= net->rows_max) {
+        list[count] = &trainer->histories.train[count];
+        rows += list[count++]->count;
+    }
+    eddy_pack_build(&worker->pack, trainer->layout.shape.mode, list, count);
+    eddy_net_view_init(&net->params, &trainer->layout, params);
+    net->dropout = 0;
+    eddy_net_forward(net, &worker->pack);
+    for (uint32_t r = 0; r < rows; r++)
+        net->vector->axpy(net->hidden, 1.0f / (float)rows,
+                          net->x[net->layers] + (size_t)r * net->hidden, ret);
+}
+
+/* Params of training -> params that serve. */
+static int complete_items(struct eddy_trainer *trainer, float *params,
+                          struct eddy_err *err)
+{
+    float *query = eddy_floats_new(trainer->layout.shape.hidden);
+    if (query == NULL)
+        return eddy_fail(err, EDDY_ENOMEM, "no memory for the items' vectors");
+    if (trainer->items.features == NULL && trainer->items.unknown > 0)
+        mean_query(trainer, params, query);
+    eddy_train_items_finish(&trainer->items, query, params);
+    free(query);
+    return 0;
+}
+
 /* From the best weights, on all targets, with a rate that falls to zero. Adam's moments go
  * on from the last epoch: they remember hundreds of steps, not which. */
 static int finish(struct eddy_trainer *trainer, eddy_train_progress_fn progress,
@@ -254,6 +296,9 @@ static int finish(struct eddy_trainer *trainer, eddy_train_progress_fn progress,
     if ((r = eddy_train_histories(trainer, &all, err)) < 0)
         return r;
     memcpy(trainer->params, trainer->best, trainer->layout.size * sizeof(float));
+    if ((r = complete_items(trainer, trainer->best, err)) < 0)
+        return r;
+    eddy_train_know(trainer);
     now->finishing = true;
     now->epochs = now->epoch + phase.epochs;
     while (!stop && now->epoch < now->epochs) {
@@ -283,5 +328,8 @@ int eddy_train_epochs(struct eddy_trainer *trainer, eddy_train_progress_fn progr
     r = search(trainer, progress, context, &stop, err);
     if (r == 0 && !stop && trainer->options->refit)
         r = finish(trainer, progress, context, err);
+    if (r == 0)
+        r = complete_items(trainer, trainer->finished ? trainer->params : trainer->best,
+                           err);
     return r;
 }

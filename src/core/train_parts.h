@@ -3,6 +3,7 @@
 #define EDDY_CORE_TRAIN_PARTS_H
 
 #include "core/train.h"
+#include "core/train_items.h"
 #include "core/train_network.h"
 
 /* Fixed, so that sums of gradients have one order whatever the thread count. */
@@ -68,6 +69,7 @@ struct eddy_trainer {
     uint32_t batch_users, batch_events; /* a batch ends at either */
     uint32_t negatives;
     struct eddy_sampler sampler;
+    struct eddy_train_items items; /* what the network reads of them */
     /* of the present batch */
     const struct eddy_sequence *shard[EDDY_TRAIN_SHARDS][EDDY_PACK_SEQUENCES];
     uint32_t shard_count[EDDY_TRAIN_SHARDS];
@@ -82,6 +84,8 @@ struct eddy_trainer {
 /* Histories of a selection for this run's options. 0 or EDDY_ENOMEM. */
 int eddy_train_histories(struct eddy_trainer *trainer,
                          const struct eddy_selection *selection, struct eddy_err *err);
+/* After histories have been made: which items have events in them. */
+void eddy_train_know(struct eddy_trainer *trainer);
 /* Epochs until validation does not improve, then the last phase. */
 int eddy_train_epochs(struct eddy_trainer *trainer, eddy_train_progress_fn progress,
                       void *context, struct eddy_err *err);

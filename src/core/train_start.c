@@ -48,6 +48,9 @@ static void global_tensor(struct eddy_rng *rng, int id,
     case EDDY_G_TYPE:
     case EDDY_G_GAP:
     case EDDY_G_BOS:
+    case EDDY_G_ITEM_FEATURES:
+    case EDDY_G_USER_FEATURES:
+    case EDDY_G_USER_START:
     case EDDY_G_VALUE: normal(rng, tensor, values); break;
     case EDDY_G_IN_GAIN: ones(tensor, values); break;
     case EDDY_G_USER_WI:
