@@ -33,6 +33,7 @@ int eddy_app_fail(const char *command, const struct eddy_err *err);
 /* clang-format off */
 #define EDDY_COMMANDS(XX) \
     XX(demo,      "Start",   "see lists follow clicks, on this machine, in half a minute")  \
+    XX(stats,     "Models",  "what a log is like, and what to do about it")            \
     XX(train,     "Models",  "learn a model from interactions")                         \
     XX(recipes,   "Models",  "what can be trained, and its hyper-parameters")           \
     XX(recommend, "Models",  "lists for histories, from a model")                       \
