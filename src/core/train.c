@@ -108,9 +108,10 @@ int eddy_train_histories(struct eddy_trainer *trainer,
                                &history, err);
 }
 
-static int prepare_histories(struct eddy_trainer *trainer, struct eddy_err *err)
+int eddy_train_select(const struct eddy_interactions *interactions,
+                      const struct eddy_train_options *options,
+                      struct eddy_selection *ret, struct eddy_err *err)
 {
-    const struct eddy_train_options *options = trainer->options;
     struct eddy_selection_options selection = {
         .holdout = (uint32_t)options->holdout,
         .validation_fraction = options->validation_fraction,
@@ -123,8 +124,13 @@ static int prepare_histories(struct eddy_trainer *trainer, struct eddy_err *err)
         .recency = options->recency_mask,
         .seed = options->seed,
     };
-    int r = eddy_selection_init(&trainer->selection, trainer->interactions, &selection,
-                                err);
+    return eddy_selection_init(ret, interactions, &selection, err);
+}
+
+static int prepare_histories(struct eddy_trainer *trainer, struct eddy_err *err)
+{
+    int r = eddy_train_select(trainer->interactions, trainer->options,
+                              &trainer->selection, err);
     if (r == 0)
         r = eddy_train_histories(trainer, &trainer->selection, err);
     return r < 0 ? r : check_amounts(trainer, err);
@@ -250,9 +256,9 @@ static void dispose(struct eddy_trainer *trainer)
 }
 
 /* Share of users who have had the item, held-out events and ignored users aside. */
-static float *popularity_of(const struct eddy_trainer *trainer)
+float *eddy_train_popularity(const struct eddy_interactions *in,
+                             const struct eddy_selection *selection)
 {
-    const struct eddy_interactions *in = trainer->interactions;
     uint32_t items = eddy_catalog_count(in->items);
     float *popularity = calloc(items, sizeof *popularity);
     uint32_t *last_user = calloc(items, sizeof *last_user);
@@ -264,7 +270,7 @@ static float *popularity_of(const struct eddy_trainer *trainer)
     }
     for (uint32_t u = 0; u < eddy_catalog_count(in->users); u++) {
         uint64_t begin, cut, end;
-        eddy_selection_user(&trainer->selection, in, u, &begin, &cut, &end);
+        eddy_selection_user(selection, in, u, &begin, &cut, &end);
         for (uint64_t i = begin; i < end; i++) {
             uint32_t item = in->rows[i].item;
             popularity[item] += last_user[item] == u + 1 ? 0.0f : 1.0f;
@@ -272,7 +278,7 @@ static float *popularity_of(const struct eddy_trainer *trainer)
         }
     }
     for (uint32_t i = 0; i < items; i++)
-        popularity[i] /= (float)trainer->selection.users;
+        popularity[i] /= (float)selection->users;
     free(last_user);
     return popularity;
 }
@@ -323,7 +329,7 @@ int eddy_train(const struct eddy_interactions *interactions,
     validation_events = trainer->histories.validation_targets;
     if ((r = eddy_train_epochs(trainer, progress, context, err)) < 0)
         goto out;
-    float *popularity = popularity_of(trainer);
+    float *popularity = eddy_train_popularity(interactions, &trainer->selection);
     if (popularity == NULL) {
         r = eddy_fail(err, EDDY_ENOMEM, "no memory for the popularity table");
         goto out;

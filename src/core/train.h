@@ -87,6 +87,15 @@ int eddy_train(const struct eddy_interactions *interactions,
                struct eddy_train_result *ret, struct eddy_err *err);
 void eddy_train_result_fini(struct eddy_train_result *result);
 
+/* The rows that eddy_train with these options takes for what. Errors: those of
+ * eddy_selection_init. */
+int eddy_train_select(const struct eddy_interactions *interactions,
+                      const struct eddy_train_options *options,
+                      struct eddy_selection *ret, struct eddy_err *err);
+/* Share of the users selected who have each item: (V), free(). NULL: memory. */
+float *eddy_train_popularity(const struct eddy_interactions *in,
+                             const struct eddy_selection *selection);
+
 /* Encode one history by the training code (tests: streaming equals training): queries
  * after every event, (n, H). */
 int eddy_train_encode(const struct eddy_layout *layout, const float *params,
