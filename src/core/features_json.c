@@ -55,6 +55,21 @@ void eddy_vocabulary_encode(const struct eddy_vocabulary *vocabulary,
     eddy_buf_puts(out, "]}");
 }
 
+void eddy_vocabularies_encode(const struct eddy_vocabulary *items,
+                              const struct eddy_vocabulary *users, struct eddy_buf *out)
+{
+    eddy_buf_putc(out, '{');
+    if (items != NULL) {
+        eddy_buf_puts(out, "\"items\":");
+        eddy_vocabulary_encode(items, out);
+    }
+    if (users != NULL) {
+        eddy_buf_puts(out, items != NULL ? ",\"users\":" : "\"users\":");
+        eddy_vocabulary_encode(users, out);
+    }
+    eddy_buf_putc(out, '}');
+}
+
 /* ---- decode ------------------------------------------------------------------------- */
 
 static int read_values(struct eddy_column *column, const json_t *values)
@@ -154,24 +169,58 @@ static int read_columns(struct eddy_vocabulary *vocabulary, const json_t *column
     return r < 0 ? eddy_fail(err, r, "features: no memory") : 0;
 }
 
-int eddy_vocabulary_decode(struct eddy_span json, struct eddy_vocabulary **ret,
+static int read_vocabulary(const json_t *json, struct eddy_vocabulary **ret,
                            struct eddy_err *err)
 {
-    json_error_t error = {.text = "not an object"};
-    json_t *root = json_loadb(json.data, json.size, JSON_REJECT_DUPLICATES, &error);
     struct eddy_vocabulary *vocabulary = calloc(1, sizeof *vocabulary);
-    int r;
-    if (vocabulary == NULL)
-        r = eddy_fail(err, EDDY_ENOMEM, "features: no memory");
-    else if (!json_is_object(root))
-        r = eddy_fail(err, EDDY_EFORMAT, "features: %s", error.text);
-    else
-        r = read_columns(vocabulary, json_object_get(root, "columns"), err);
-    json_decref(root);
+    int r = vocabulary ? read_columns(vocabulary, json_object_get(json, "columns"), err)
+                       : eddy_fail(err, EDDY_ENOMEM, "features: no memory");
     if (r < 0) {
         eddy_vocabulary_free(vocabulary);
         return r;
     }
     *ret = vocabulary;
     return 0;
+}
+
+/* An object, to be released; NULL and *err when it is none. */
+static json_t *load(struct eddy_span json, struct eddy_err *err)
+{
+    json_error_t error = {.text = "not an object"};
+    json_t *root = json_loadb(json.data, json.size, JSON_REJECT_DUPLICATES, &error);
+    if (json_is_object(root))
+        return root;
+    (void)eddy_fail(err, EDDY_EFORMAT, "features: %s", error.text);
+    json_decref(root);
+    return NULL;
+}
+
+int eddy_vocabulary_decode(struct eddy_span json, struct eddy_vocabulary **ret,
+                           struct eddy_err *err)
+{
+    json_t *root = load(json, err);
+    int r = root ? read_vocabulary(root, ret, err) : EDDY_EFORMAT;
+    json_decref(root);
+    return r;
+}
+
+int eddy_vocabularies_decode(struct eddy_span json, struct eddy_vocabulary **ret_items,
+                             struct eddy_vocabulary **ret_users, struct eddy_err *err)
+{
+    json_t *root = load(json, err);
+    const json_t *items = json_object_get(root, "items");
+    const json_t *users = json_object_get(root, "users");
+    int r = root ? 0 : EDDY_EFORMAT;
+
+    *ret_items = *ret_users = NULL;
+    if (r == 0 && items != NULL)
+        r = read_vocabulary(items, ret_items, err);
+    if (r == 0 && users != NULL)
+        r = read_vocabulary(users, ret_users, err);
+    json_decref(root);
+    if (r < 0) {
+        eddy_vocabulary_free(*ret_items);
+        *ret_items = NULL;
+    }
+    return r;
 }

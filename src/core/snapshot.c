@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "core/features.h"
 #include "core/head_store.h"
 #include "core/manifest.h"
 #include "core/rank.h"
@@ -238,11 +239,41 @@ static void destroy(struct eddy_snapshot *snapshot)
     free(snapshot->popularity);
     free(snapshot->popular);
     eddy_catalog_free(snapshot->catalog);
+    eddy_vocabulary_free(snapshot->item_vocabulary);
+    eddy_vocabulary_free(snapshot->user_vocabulary);
     eddy_tables_fini(&snapshot->tables);
     eddy_hrnn_free(snapshot->hrnn);
     eddy_packed_fini(&snapshot->matrix);
     eddy_map_fini(&snapshot->type_index);
     free(snapshot);
+}
+
+/* The vocabularies that the shape's features need. */
+static int read_features(struct eddy_snapshot *snapshot, struct eddy_err *err)
+{
+    const struct eddy_shape *shape = &snapshot->layout.shape;
+    const char *json = snapshot->manifest.features_json;
+    uint32_t items = 0, users = 0;
+    if (json) {
+        int code =
+            eddy_vocabularies_decode(eddy_span_of(json), &snapshot->item_vocabulary,
+                                     &snapshot->user_vocabulary, err);
+        if (code < 0) {
+            return code;
+        }
+    }
+    if (snapshot->item_vocabulary) {
+        items = eddy_vocabulary_size(snapshot->item_vocabulary);
+    }
+    if (snapshot->user_vocabulary) {
+        users = eddy_vocabulary_size(snapshot->user_vocabulary);
+    }
+    return items == shape->item_features && users == shape->user_features
+               ? 0
+               : eddy_fail(err, EDDY_EFORMAT,
+                           "features: %u of items and %u of users, the shape says %u "
+                           "and %u",
+                           items, users, shape->item_features, shape->user_features);
 }
 
 static int read_files(struct eddy_snapshot *snapshot,
@@ -264,6 +295,7 @@ static int read_files(struct eddy_snapshot *snapshot,
     }
     code = eddy_head_decode(snapshot->manifest.head_json, &snapshot->tables,
                             &snapshot->head, &why);
+    code = code ? code : read_features(snapshot, &why);
     if (code < 0) {
         return eddy_fail(err, code, EDDY_MANIFEST_FILE ": %.200s", why.text);
     }

@@ -63,6 +63,8 @@ struct eddy_snapshot {
     uint32_t *popular; /* the min(V, EDDY_POPULAR_MAX) most popular items, best first */
     uint32_t popular_count;
     struct eddy_catalog *catalog;
+    struct eddy_vocabulary *item_vocabulary, *user_vocabulary; /* core/features.h; NULL:
+                                                                  no metadata */
     struct eddy_hrnn *hrnn;
     struct eddy_packed
         matrix; /* of a head with a dense part (core/rank.h), else empty */

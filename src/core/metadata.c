@@ -1,0 +1,115 @@
+/* Vocabularies and rows for a training run; queries of users for serving. */
+#include "core/metadata.h"
+
+#include <stdlib.h>
+
+static int learn(const struct eddy_catalog *catalog, const char *kinds,
+                 const struct eddy_catalog *ids, struct eddy_vocabulary **ret,
+                 struct eddy_features *ret_features, struct eddy_err *err)
+{
+    int r;
+    if (catalog == NULL || eddy_catalog_column_count(catalog) == 0)
+        return 0;
+    r = eddy_vocabulary_learn(catalog, kinds, ret, err);
+    if (r == 0 && eddy_vocabulary_size(*ret) > EDDY_SHAPE_FEATURES_MAX)
+        r = eddy_fail(err, EDDY_ECONFIG,
+                      "metadata has %u different values and parts of texts, at most %d "
+                      "can be learned: leave columns out",
+                      eddy_vocabulary_size(*ret), EDDY_SHAPE_FEATURES_MAX);
+    if (r == 0 && eddy_vocabulary_size(*ret) == 0) {
+        eddy_vocabulary_free(*ret); /* nothing repeats: nothing to learn from */
+        *ret = NULL;
+    }
+    if (r == 0 && *ret != NULL &&
+        eddy_features_align(*ret, catalog, ids, ret_features) < 0)
+        r = eddy_fail(err, EDDY_ENOMEM, "no memory for the metadata of %u rows",
+                      eddy_catalog_count(ids));
+    return r;
+}
+
+int eddy_metadata_init(struct eddy_metadata *metadata,
+                       const struct eddy_interactions *interactions,
+                       const struct eddy_catalog *items, const char *item_kinds,
+                       const struct eddy_catalog *users, const char *user_kinds,
+                       struct eddy_err *err)
+{
+    int r;
+    *metadata = (struct eddy_metadata){0};
+    r = learn(items, item_kinds, interactions->items, &metadata->items,
+              &metadata->item_features, err);
+    if (r == 0)
+        r = learn(users, user_kinds, interactions->users, &metadata->users,
+                  &metadata->user_features, err);
+    if (r < 0)
+        eddy_metadata_fini(metadata);
+    return r;
+}
+
+void eddy_metadata_fini(struct eddy_metadata *metadata)
+{
+    eddy_vocabulary_free(metadata->items);
+    eddy_vocabulary_free(metadata->users);
+    eddy_features_fini(&metadata->item_features);
+    eddy_features_fini(&metadata->user_features);
+    *metadata = (struct eddy_metadata){0};
+}
+
+const struct eddy_features *eddy_metadata_items(const struct eddy_metadata *metadata)
+{
+    return metadata->items ? &metadata->item_features : NULL;
+}
+
+const struct eddy_features *eddy_metadata_users(const struct eddy_metadata *metadata)
+{
+    return metadata->users ? &metadata->user_features : NULL;
+}
+
+static void fill_queries(struct eddy_user_queries *queries,
+                         const struct eddy_snapshot *snapshot,
+                         const struct eddy_features *features)
+{
+    const float *table =
+        eddy_global(&snapshot->layout, snapshot->params, EDDY_G_USER_FEATURES);
+    for (uint32_t u = 0; u < queries->users; u++) {
+        queries->known[u] = features->begin[u + 1] > features->begin[u];
+        eddy_features_add(features, u, table, queries->hidden,
+                          queries->rows + (size_t)u * queries->hidden);
+    }
+}
+
+int eddy_user_queries_init(struct eddy_user_queries *queries,
+                           const struct eddy_snapshot *snapshot,
+                           const struct eddy_catalog *users,
+                           const struct eddy_catalog *ids, struct eddy_err *err)
+{
+    struct eddy_features features = {0};
+    uint32_t count = eddy_catalog_count(ids);
+    size_t hidden = snapshot->layout.shape.hidden;
+    int r = 0;
+    *queries = (struct eddy_user_queries){
+        .users = count,
+        .hidden = (uint32_t)hidden,
+        .rows = calloc((size_t)count * hidden + 1, sizeof *queries->rows),
+        .known = calloc((size_t)count + 1, sizeof *queries->known),
+        .start = eddy_global(&snapshot->layout, snapshot->params, EDDY_G_USER_START),
+    };
+    if (queries->rows == NULL || queries->known == NULL)
+        r = EDDY_ENOMEM;
+    if (r == 0 && snapshot->user_vocabulary != NULL)
+        r = eddy_features_align(snapshot->user_vocabulary, users, ids, &features);
+    if (r < 0) {
+        eddy_user_queries_fini(queries);
+        return eddy_fail(err, r, "no memory for the metadata of %u users", count);
+    }
+    if (snapshot->user_vocabulary != NULL)
+        fill_queries(queries, snapshot, &features);
+    eddy_features_fini(&features);
+    return 0;
+}
+
+void eddy_user_queries_fini(struct eddy_user_queries *queries)
+{
+    free(queries->rows);
+    free(queries->known);
+    *queries = (struct eddy_user_queries){0};
+}

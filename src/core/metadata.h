@@ -1,0 +1,47 @@
+/* Layer: core.  Metadata between files, training and serving: vocabularies and features of
+ * a training run, and what users' metadata adds to their queries. */
+#ifndef EDDY_CORE_METADATA_H
+#define EDDY_CORE_METADATA_H
+
+#include "core/features.h"
+#include "core/interactions.h"
+#include "core/snapshot.h"
+
+/* Of a training run; parts without metadata are NULL and empty. */
+struct eddy_metadata {
+    struct eddy_vocabulary *items, *users;
+    struct eddy_features item_features; /* a row per item of the interactions */
+    struct eddy_features user_features; /* a row per user */
+};
+
+/* items, users: catalogues of the files, NULL: there is none. kinds: as
+ * eddy_vocabulary_learn, NULL: nothing is forced. Errors: those of eddy_vocabulary_learn. */
+int eddy_metadata_init(struct eddy_metadata *metadata,
+                       const struct eddy_interactions *interactions,
+                       const struct eddy_catalog *items, const char *item_kinds,
+                       const struct eddy_catalog *users, const char *user_kinds,
+                       struct eddy_err *err);
+void eddy_metadata_fini(struct eddy_metadata *metadata);
+/* For eddy_train_options: NULL when a part has no features. */
+const struct eddy_features *eddy_metadata_items(const struct eddy_metadata *metadata);
+const struct eddy_features *eddy_metadata_users(const struct eddy_metadata *metadata);
+
+/* What users' metadata adds to their queries, for core/play.h: a row of H floats per user,
+ * and how many features he has (0: his row is zero and he has no list of his own before
+ * his first event). */
+struct eddy_user_queries {
+    uint32_t users, hidden;
+    float *rows;    /* (users, H) */
+    uint8_t *known; /* (users) */
+    const float
+        *start; /* (H) query before the first event; borrowed from the snapshot */
+};
+/* users: catalogue of a users file; ids: the users asked about (interactions->users). A
+ * snapshot without user metadata gives zero rows and nobody known. */
+int eddy_user_queries_init(struct eddy_user_queries *queries,
+                           const struct eddy_snapshot *snapshot,
+                           const struct eddy_catalog *users,
+                           const struct eddy_catalog *ids, struct eddy_err *err);
+void eddy_user_queries_fini(struct eddy_user_queries *queries);
+
+#endif
