@@ -74,6 +74,10 @@ static int check_options(const struct eddy_train_options *options, struct eddy_e
             "learning_rate %g (> 0), dropout %g or average %g (0 up to, not "
             "including 1) is out of range",
             options->learning_rate, options->dropout, options->average);
+    if (options->exchange != NULL && options->exchange->ranks > EDDY_TRAIN_SHARDS)
+        return eddy_fail(err, EDDY_ECONFIG,
+                         "%u processes: a batch has %d parts; start 1, 2 or 4",
+                         options->exchange->ranks, EDDY_TRAIN_SHARDS);
     if (options->loss == EDDY_LOSS_BPR_MAX && options->negatives == 0)
         return eddy_fail(err, EDDY_ECONFIG,
                          "loss bpr_max needs drawn items: set negatives to -1 or, say, "

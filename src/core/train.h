@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "base/conf.h"
+#include "core/exchange.h"
 #include "core/features.h"
 #include "core/interactions.h"
 #include "core/params.h"
@@ -35,6 +36,7 @@ struct eddy_train_options { /* all but seed and threads: names of --set */
         *user_features; /* a row per user, borrowed; NULL: none */
     int64_t threads;    /* 1..64 */
     uint64_t seed;
+    const struct eddy_exchange *exchange; /* borrowed; NULL: this process alone */
 };
 
 /* Rows of the options that --set reaches; the ranges are those of the recipes. */

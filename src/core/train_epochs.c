@@ -28,6 +28,8 @@ static void run_shard(void *context, uint32_t shard, uint32_t worker_at)
     float *gradients = trainer->adam.gradients[shard];
     struct eddy_net *net = &worker->net;
 
+    if (!eddy_train_owns(trainer->options->exchange, shard))
+        return;
     memset(gradients, 0, trainer->layout.size * sizeof *gradients);
     trainer->shard_loss[shard] = 0;
     if (trainer->shard_count[shard] == 0)
@@ -92,6 +94,9 @@ static int run_batch(struct eddy_trainer *trainer, const uint32_t *users,
     eddy_train_items_batch(&trainer->items, trainer->params, trainer->key);
     eddy_team_run((uint32_t)trainer->options->threads, EDDY_TRAIN_SHARDS, run_shard,
                   trainer);
+    int r = eddy_train_share_shards(trainer, err);
+    if (r < 0)
+        return r;
     for (int s = 0; s < EDDY_TRAIN_SHARDS; s++)
         batch_loss += trainer->shard_loss[s];
     double norm = eddy_adam_step(&trainer->adam, trainer->params);
@@ -173,6 +178,8 @@ static int run_epoch(struct eddy_trainer *trainer, struct phase phase,
         now->events = before + targets;
         now->fraction = (double)(at + count) / (double)n;
         *ret_stop = progress != NULL && !progress(context, now);
+        if ((r = eddy_train_share_stop(trainer->options->exchange, ret_stop, err)) < 0)
+            return r;
     }
     return 0;
 }
@@ -196,6 +203,7 @@ static int validate(struct eddy_trainer *trainer, struct eddy_err *err)
         .histories = &trainer->histories,
         .workers = trainer->workers,
         .threads = (uint32_t)trainer->options->threads,
+        .exchange = trainer->options->exchange,
     };
     if (trainer->histories.validation_targets == 0) {
         keep(trainer);
@@ -204,10 +212,9 @@ static int validate(struct eddy_trainer *trainer, struct eddy_err *err)
     eddy_net_view_init(&validation.params, &trainer->layout, weights(trainer));
     eddy_train_items_all(&trainer->items, weights(trainer));
     eddy_train_items_view(&trainer->items, &validation.params);
-    if (eddy_train_validate(&validation) < 0)
-        return eddy_fail(err, EDDY_ENOMEM,
-                         "no memory for the validation of %llu events",
-                         (unsigned long long)trainer->histories.validation_targets);
+    int r = eddy_train_validate(&validation, err);
+    if (r < 0)
+        return r;
     now->validation_ndcg = validation.ndcg;
     now->validation_hr = validation.hr;
     if (validation.ndcg > now->best_ndcg) {
@@ -237,6 +244,8 @@ static int search(struct eddy_trainer *trainer, eddy_train_progress_fn progress,
             return r;
         now->epoch_done = true;
         *ret_stop = progress != NULL && !progress(context, now);
+        if ((r = eddy_train_share_stop(trainer->options->exchange, ret_stop, err)) < 0)
+            return r;
         if (patience > 0 && now->epoch - now->best_epoch >= patience)
             break;
     }
@@ -308,6 +317,8 @@ static int finish(struct eddy_trainer *trainer, eddy_train_progress_fn progress,
             return r;
         now->epoch_done = true;
         stop = stop || (progress != NULL && !progress(context, now));
+        if ((r = eddy_train_share_stop(trainer->options->exchange, &stop, err)) < 0)
+            return r;
     }
     trainer->finished = true;
     return 0;

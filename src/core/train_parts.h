@@ -2,6 +2,7 @@
 #ifndef EDDY_CORE_TRAIN_PARTS_H
 #define EDDY_CORE_TRAIN_PARTS_H
 
+#include "core/exchange.h"
 #include "core/train.h"
 #include "core/train_items.h"
 #include "core/train_network.h"
@@ -49,9 +50,11 @@ struct eddy_validation {
     struct eddy_net_view params;
     struct eddy_train_worker *workers;
     uint32_t threads;
-    double ndcg, hr; /* results */
+    const struct eddy_exchange *exchange; /* NULL: alone */
+    double ndcg, hr;                      /* results */
 };
-int eddy_train_validate(struct eddy_validation *validation); /* 0 or EDDY_ENOMEM */
+/* 0, EDDY_ENOMEM, EDDY_EIO. */
+int eddy_train_validate(struct eddy_validation *validation, struct eddy_err *err);
 
 /* All of a training run. Histories, layout, workers and Adam are made by train.c, epochs
  * run in train_epochs.c. */
@@ -89,5 +92,18 @@ void eddy_train_know(struct eddy_trainer *trainer);
 /* Epochs until validation does not improve, then the last phase. */
 int eddy_train_epochs(struct eddy_trainer *trainer, eddy_train_progress_fn progress,
                       void *context, struct eddy_err *err);
+
+/* --- in a group (train_share.c); exchange NULL: alone --- */
+
+/* Is this shard this member's to compute? */
+bool eddy_train_owns(const struct eddy_exchange *exchange, uint32_t shard);
+/* Losses and gradients of all shards to all members. 0 or EDDY_EIO. */
+int eddy_train_share_shards(struct eddy_trainer *trainer, struct eddy_err *err);
+/* What the first member's *stop says to all. 0 or EDDY_EIO. */
+int eddy_train_share_stop(const struct eddy_exchange *exchange, bool *stop,
+                          struct eddy_err *err);
+/* A member's part [first, end) of `count` tasks. */
+void eddy_train_share_range(const struct eddy_exchange *exchange, uint32_t rank,
+                            uint32_t count, uint32_t *ret_first, uint32_t *ret_end);
 
 #endif

@@ -16,7 +16,7 @@ struct task {
 
 struct run {
     struct eddy_validation *validation;
-    struct task *tasks;
+    struct task *tasks; /* of this member */
 };
 
 int eddy_train_worker_init(struct eddy_train_worker *worker,
@@ -142,17 +142,40 @@ static uint32_t cut_tasks(const struct eddy_histories *histories, uint32_t rows_
     return count;
 }
 
-int eddy_train_validate(struct eddy_validation *validation)
+/* All members' results to all. */
+static int share_tasks(const struct eddy_exchange *exchange, struct task *tasks,
+                       uint32_t count, struct eddy_err *err)
+{
+    int r = 0;
+    for (uint32_t rank = 0; exchange != NULL && r == 0 && rank < exchange->ranks;
+         rank++) {
+        uint32_t first, end;
+        eddy_train_share_range(exchange, rank, count, &first, &end);
+        if (end > first)
+            r = exchange->broadcast(exchange->context, rank, tasks + first,
+                                    (end - first) * sizeof *tasks, err);
+    }
+    return r;
+}
+
+int eddy_train_validate(struct eddy_validation *validation, struct eddy_err *err)
 {
     const struct eddy_histories *histories = validation->histories;
+    const struct eddy_exchange *exchange = validation->exchange;
     struct task *tasks = calloc((size_t)histories->validation_count + 1, sizeof *tasks);
-    struct run run = {validation, tasks};
     double ndcg = 0, hits = 0;
+    uint32_t first, end;
 
     if (tasks == NULL)
-        return EDDY_ENOMEM;
+        return eddy_fail(err, EDDY_ENOMEM,
+                         "no memory for the validation of %llu events",
+                         (unsigned long long)histories->validation_targets);
     uint32_t count = cut_tasks(histories, validation->workers[0].net.rows_max, tasks);
-    eddy_team_run(validation->threads, count, run_task, &run);
+    eddy_train_share_range(exchange, exchange ? exchange->rank : 0, count, &first,
+                           &end);
+    struct run run = {validation, tasks + first};
+    eddy_team_run(validation->threads, end - first, run_task, &run);
+    int r = share_tasks(exchange, tasks, count, err);
     for (uint32_t i = 0; i < count; i++) {
         ndcg += tasks[i].ndcg;
         hits += tasks[i].hits;
@@ -160,5 +183,5 @@ int eddy_train_validate(struct eddy_validation *validation)
     free(tasks);
     validation->ndcg = ndcg / (double)histories->validation_targets;
     validation->hr = hits / (double)histories->validation_targets;
-    return 0;
+    return r;
 }
