@@ -46,23 +46,12 @@ static int compare_when(const void *a, const void *b)
     return x->row < y->row ? -1 : x->row > y->row;
 }
 
-static int compare_count(const void *a, const void *b)
-{
-    const uint64_t *x = a, *y = b;
-    return *x < *y ? -1 : *x > *y;
-}
-
 /* Rows of a user without what is held out. */
 static uint64_t seen_end(const struct eddy_selection *selection,
                          const struct eddy_interactions *in, uint32_t user)
 {
     uint64_t begin = in->user_begin[user], end = in->user_begin[user + 1];
     return end - begin > selection->holdout ? end - selection->holdout : begin;
-}
-
-static bool ignored(const struct eddy_selection *selection, uint64_t count)
-{
-    return count < selection->events_min || count > selection->events_max;
 }
 
 /* Where a sampled user is cut: a place among his last events, the first one aside. */
@@ -89,9 +78,7 @@ void eddy_selection_user(const struct eddy_selection *selection,
     uint64_t begin = interactions->user_begin[user];
     uint64_t end = seen_end(selection, interactions, user), cut = end;
 
-    if (ignored(selection, end - begin))
-        cut = end = begin;
-    else if (selection->positions)
+    if (selection->positions)
         cut = sampled_cut(selection, user, begin, end);
     else
         while (cut > begin && after_cut(selection, &interactions->rows[cut - 1]))
@@ -111,8 +98,6 @@ enum eddy_part eddy_selection_part(const struct eddy_selection *selection,
 
     if (row >= end)
         return EDDY_PART_HELD_OUT;
-    if (ignored(selection, end - begin))
-        return EDDY_PART_IGNORED;
     bool after = selection->positions
                      ? row >= sampled_cut(selection, event->user, begin, end)
                      : after_cut(selection, event);
@@ -123,10 +108,6 @@ float eddy_selection_weight(const struct eddy_selection *selection,
                             const struct eddy_interaction *row)
 {
     float weight = selection->type_weight[row->type];
-    float threshold = selection->type_threshold[row->type];
-
-    if (threshold > 0 && !(row->has_value && row->value >= threshold))
-        return 0;
     if (selection->half_life_s > 0) {
         double age = (double)(selection->newest_ms - row->ts_ms) / 1000;
         weight *= (float)exp2(-(age > 0 ? age : 0) / selection->half_life_s);
@@ -141,40 +122,6 @@ struct eddy_selection eddy_selection_all(const struct eddy_selection *selection)
     all.cut_row = UINT32_MAX;
     all.share = 0;
     return all;
-}
-
-/* Bounds of history length that leave out what is below and above the percentiles. */
-static int find_lengths(struct eddy_selection *selection,
-                        const struct eddy_interactions *in,
-                        const struct eddy_selection_options *options)
-{
-    uint32_t users = eddy_catalog_count(in->users), count = 0;
-    uint64_t *lengths;
-
-    selection->events_min = 0;
-    selection->events_max = UINT64_MAX;
-    if (!(options->min_percentile > 0) &&
-        !(options->max_percentile > 0 && options->max_percentile < 1))
-        return 0;
-    lengths = malloc(((size_t)users + 1) * sizeof *lengths);
-    if (lengths == NULL)
-        return EDDY_ENOMEM;
-    for (uint32_t u = 0; u < users; u++) {
-        uint64_t length = seen_end(selection, in, u) - in->user_begin[u];
-        if (length > 0)
-            lengths[count++] = length;
-    }
-    if (count > 0) {
-        qsort(lengths, count, sizeof *lengths, compare_count);
-        double last = count - 1;
-        if (options->min_percentile > 0)
-            selection->events_min = lengths[(size_t)(options->min_percentile * last)];
-        if (options->max_percentile > 0 && options->max_percentile < 1)
-            selection->events_max =
-                lengths[(size_t)ceil(options->max_percentile * last)];
-    }
-    free(lengths);
-    return 0;
 }
 
 /* Nine users in ten begin at the same time, or nine steps in ten are one second of a small
@@ -240,7 +187,7 @@ static void find_share(struct eddy_selection *selection,
 
     for (uint32_t u = 0; u < eddy_catalog_count(in->users); u++) {
         uint64_t n = seen_end(selection, in, u) - in->user_begin[u];
-        if (n < 2 || ignored(selection, n))
+        if (n < 2)
             continue;
         mean += ((double)(n - 1 < CUT_REACH ? n - 1 : CUT_REACH) + 1) / 2;
         users++;
@@ -312,7 +259,6 @@ static int set_weights(struct eddy_selection *selection,
 {
     for (uint32_t t = 0; t < 256; t++) {
         selection->type_weight[t] = options->weight_count > 0 ? 0.0f : 1.0f;
-        selection->type_threshold[t] = (float)options->value_threshold;
     }
     for (uint32_t i = 0; i < options->weight_count; i++) {
         const struct eddy_event_weight *row = &options->weights[i];
@@ -325,8 +271,6 @@ static int set_weights(struct eddy_selection *selection,
                              "is to learn from; check the EVENT_TYPE column",
                              row->type);
         selection->type_weight[t] = (float)row->weight;
-        if (row->threshold > 0)
-            selection->type_threshold[t] = (float)row->threshold;
     }
     return 0;
 }
@@ -358,15 +302,12 @@ int eddy_selection_init(struct eddy_selection *selection,
                                          .newest_ms = INT64_MIN};
     if ((r = set_weights(selection, interactions, options, err)) < 0)
         return r;
-    r = find_lengths(selection, interactions, options);
-    if (r == 0) {
-        count_events(selection, interactions);
-        selection->positions = times_are_positions(interactions);
-        if (selection->positions)
-            find_share(selection, interactions, options);
-        else
-            r = find_cut(selection, interactions, options);
-    }
+    count_events(selection, interactions);
+    selection->positions = times_are_positions(interactions);
+    if (selection->positions)
+        find_share(selection, interactions, options);
+    else
+        r = find_cut(selection, interactions, options);
     if (r == 0 && options->recency && !selection->positions)
         r = find_half_life(selection, interactions);
     if (r < 0)

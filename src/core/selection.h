@@ -10,23 +10,19 @@
 enum eddy_part {
     EDDY_PART_TRAINING,
     EDDY_PART_VALIDATION, /* newer than the cut; a suffix of the user's rows */
-    EDDY_PART_HELD_OUT,   /* nobody sees it (`holdout`) */
-    EDDY_PART_IGNORED     /* of a user whose history is too short or too long */
+    EDDY_PART_HELD_OUT    /* nobody sees it (`holdout`) */
 };
 
-/* Amazon's eventParametersList: when a type is named, types that are not count 0. */
+/* The weights of Amazon's eventParametersList; types that are not named count 0. */
 struct eddy_event_weight {
     const char *type; /* EVENT_TYPE; borrowed */
     double weight;    /* >= 0; only ratios matter */
-    double threshold; /* smallest EVENT_VALUE that counts; 0: any, also none */
 };
 
 struct eddy_selection_options {
     uint32_t holdout;           /* newest events of every user that nobody sees */
     double validation_fraction; /* of the events, newest first */
     uint64_t validation_max;    /* events, at most */
-    double min_percentile, max_percentile; /* of history length; max 0: none */
-    double value_threshold; /* of all types; 0: none. As eddy_event_weight.threshold */
     const struct eddy_event_weight *weights; /* NULL: every type counts 1 */
     uint32_t weight_count;
     bool recency; /* old events count less */
@@ -41,14 +37,12 @@ struct eddy_selection {
     uint32_t cut_row;
     uint64_t share; /* with positions: users whose draw is below it are validated on */
     uint64_t seed;
-    uint64_t events_min, events_max; /* of a user that is not ignored */
     float type_weight[256];
-    float type_threshold[256]; /* 0: none */
-    int64_t newest_ms;         /* of what is not held out */
-    double half_life_s;        /* of the weight; 0: no decay */
+    int64_t newest_ms;  /* of what is not held out */
+    double half_life_s; /* of the weight; 0: no decay */
     double
         popularity_half_life_s; /* that predicts the newest events best; 0: none does */
-    uint64_t events, users;     /* that are neither held out nor ignored */
+    uint64_t events;            /* not held out */
 };
 
 /* 0, EDDY_ECONFIG (a named event type does not occur), EDDY_ENOMEM. */
@@ -63,12 +57,11 @@ struct eddy_selection eddy_selection_all(const struct eddy_selection *selection)
 enum eddy_part eddy_selection_part(const struct eddy_selection *selection,
                                    const struct eddy_interactions *interactions,
                                    uint64_t row);
-/* Rows [begin, end) of a user that are not held out, validation events from *ret_cut on;
- * an ignored user has none. */
+/* Rows [begin, end) of a user that are not held out, validation events from *ret_cut on. */
 void eddy_selection_user(const struct eddy_selection *selection,
                          const struct eddy_interactions *interactions, uint32_t user,
                          uint64_t *ret_begin, uint64_t *ret_cut, uint64_t *ret_end);
-/* Weight of the row as something to predict, by type, value and age: 1 is the most, 0: it
+/* Weight of the row as something to predict, by type and age: 1 is the most, 0: it
  * is only seen, never predicted. */
 float eddy_selection_weight(const struct eddy_selection *selection,
                             const struct eddy_interaction *row);

@@ -120,9 +120,6 @@ int eddy_train_select(const struct eddy_interactions *interactions,
         .holdout = (uint32_t)options->holdout,
         .validation_fraction = options->validation_fraction,
         .validation_max = VALIDATION_MAX,
-        .min_percentile = options->min_user_history_length_percentile,
-        .max_percentile = options->max_user_history_length_percentile,
-        .value_threshold = options->event_value_threshold,
         .weights = options->event_weights,
         .weight_count = options->event_weight_count,
         .recency = options->recency_mask,
@@ -259,7 +256,7 @@ static void dispose(struct eddy_trainer *trainer)
     free(trainer->best);
 }
 
-/* Share of users who have had the item, held-out events and ignored users aside. */
+/* Share of users who have had the item, held-out events aside. */
 float *eddy_train_popularity(const struct eddy_interactions *in,
                              const struct eddy_selection *selection)
 {

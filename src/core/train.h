@@ -23,8 +23,6 @@ struct eddy_train_options { /* all but seed and threads: names of --set */
     int64_t cell; /* enum eddy_cell */
     int64_t mode; /* enum eddy_mode */
     double learning_rate, dropout, validation_fraction, clip_norm, average;
-    double min_user_history_length_percentile, max_user_history_length_percentile;
-    double event_value_threshold;
     double item_id_dropout; /* used with item_features */
     int64_t session_gap_s, recent_events, holdout;
     bool allow_small, recency_mask, refit;

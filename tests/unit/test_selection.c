@@ -6,7 +6,7 @@
 #include "check.h"
 #include "core/selection.h"
 
-enum { USERS = 50, EVENTS = 12 };
+enum { USERS = 50, EVENTS = 12, PARTS = EDDY_PART_HELD_OUT + 1 };
 
 /* User u has EVENTS + u % 3 events; `positions`: every history counts from 0. */
 static struct eddy_interactions interactions_new(bool positions)
@@ -39,10 +39,9 @@ static struct eddy_selection selection_of(const struct eddy_interactions *in,
 
 /* Parts by row and ranges by user say the same, suffixes all. */
 static void check_consistent(const struct eddy_selection *selection,
-                             const struct eddy_interactions *in,
-                             uint64_t counts[EDDY_PART_IGNORED + 1])
+                             const struct eddy_interactions *in, uint64_t counts[PARTS])
 {
-    memset(counts, 0, (EDDY_PART_IGNORED + 1) * sizeof *counts);
+    memset(counts, 0, (PARTS) * sizeof *counts);
     for (uint32_t u = 0; u < eddy_catalog_count(in->users); u++) {
         uint64_t begin, cut, end;
         eddy_selection_user(selection, in, u, &begin, &cut, &end);
@@ -55,7 +54,7 @@ static void check_consistent(const struct eddy_selection *selection,
             else if (i < end)
                 CHECK_INT(part, EDDY_PART_VALIDATION);
             else
-                CHECK(part == EDDY_PART_HELD_OUT || part == EDDY_PART_IGNORED);
+                CHECK_INT(part, EDDY_PART_HELD_OUT);
         }
     }
 }
@@ -66,14 +65,13 @@ static void the_newest_events_by_time_are_for_validation(void)
     struct eddy_selection_options options = {
         .holdout = 1, .validation_fraction = 0.1, .validation_max = 1000};
     struct eddy_selection selection = selection_of(&in, &options);
-    uint64_t counts[EDDY_PART_IGNORED + 1];
+    uint64_t counts[PARTS];
     int64_t oldest = INT64_MAX, newest = 0;
 
     CHECK(!selection.positions);
     check_consistent(&selection, &in, counts);
     CHECK_INT(counts[EDDY_PART_HELD_OUT], USERS);
     CHECK_INT(counts[EDDY_PART_VALIDATION], (in.count - USERS) / 10);
-    CHECK_INT(counts[EDDY_PART_IGNORED], 0);
     for (uint64_t i = 0; i < in.count; i++) {
         enum eddy_part part = eddy_selection_part(&selection, &in, i);
         if (part == EDDY_PART_VALIDATION && in.rows[i].ts_ms < oldest)
@@ -95,7 +93,7 @@ static void positions_for_times_cut_a_sample_of_users(void)
     struct eddy_selection_options options = {
         .validation_fraction = 0.1, .validation_max = 1000, .seed = 3};
     struct eddy_selection selection = selection_of(&in, &options);
-    uint64_t counts[EDDY_PART_IGNORED + 1];
+    uint64_t counts[PARTS];
     uint32_t cut_users = 0;
 
     CHECK(selection.positions);
@@ -115,43 +113,19 @@ static void positions_for_times_cut_a_sample_of_users(void)
     eddy_interactions_fini(&in);
 }
 
-static void histories_beyond_the_percentiles_are_ignored(void)
+static void types_weigh(void)
 {
-    struct eddy_interactions in = interactions_new(false);
-    struct eddy_selection_options options = {.min_percentile = 0.5,
-                                             .max_percentile = 0.5};
-    struct eddy_selection selection = selection_of(&in, &options);
-    uint64_t counts[EDDY_PART_IGNORED + 1];
-    CHECK_INT(selection.events_min, EVENTS + 1);
-    CHECK_INT(selection.events_max, EVENTS + 1);
-    check_consistent(&selection, &in, counts);
-    CHECK_INT(selection.users, 17);
-    CHECK_INT(counts[EDDY_PART_TRAINING], 17 * (EVENTS + 1));
-    options = (struct eddy_selection_options){.max_percentile = 1};
-    selection = selection_of(&in, &options);
-    CHECK_INT(selection.users, USERS);
-    eddy_interactions_fini(&in);
-}
-
-static void types_and_values_weigh(void)
-{
-    static const struct eddy_event_weight weights[] = {{"buy", 0.5, 3}};
+    static const struct eddy_event_weight weights[] = {{"buy", 0.5}};
+    static const struct eddy_event_weight unknown[] = {{"sell", 1}};
     struct eddy_interactions in = interactions_new(false);
     struct eddy_selection_options options = {.weights = weights, .weight_count = 1};
     struct eddy_selection selection = selection_of(&in, &options);
-    for (uint64_t i = 0; i < in.count; i++) {
-        const struct eddy_interaction *row = &in.rows[i];
-        bool counts = strcmp(in.types[row->type], "buy") == 0 && row->has_value &&
-                      row->value >= 3;
-        CHECK_NEAR((double)eddy_selection_weight(&selection, row), counts ? 0.5 : 0, 0);
-    }
-    options = (struct eddy_selection_options){.value_threshold = 3};
-    selection = selection_of(&in, &options);
-    for (uint64_t i = 0; i < in.count; i++)
-        CHECK_NEAR((double)eddy_selection_weight(&selection, &in.rows[i]),
-                   in.rows[i].has_value && in.rows[i].value >= 3 ? 1 : 0, 0);
-    static const struct eddy_event_weight unknown[] = {{"sell", 1, 0}};
     struct eddy_err err = {0};
+    for (uint64_t i = 0; i < in.count; i++) {
+        bool buy = strcmp(in.types[in.rows[i].type], "buy") == 0;
+        CHECK_NEAR((double)eddy_selection_weight(&selection, &in.rows[i]),
+                   buy ? 0.5 : 0, 0);
+    }
     options = (struct eddy_selection_options){.weights = unknown, .weight_count = 1};
     CHECK_INT(eddy_selection_init(&selection, &in, &options, &err), EDDY_ECONFIG);
     CHECK(strstr(err.text, "sell") != NULL);
@@ -193,8 +167,7 @@ int main(void)
 {
     RUN(the_newest_events_by_time_are_for_validation);
     RUN(positions_for_times_cut_a_sample_of_users);
-    RUN(histories_beyond_the_percentiles_are_ignored);
-    RUN(types_and_values_weigh);
+    RUN(types_weigh);
     RUN(drift_of_popularity_makes_old_events_count_less);
     return check_done();
 }
