@@ -42,7 +42,7 @@ struct eddy_selection {
     double half_life_s; /* of the weight; 0: no decay */
     double
         popularity_half_life_s; /* that predicts the newest events best; 0: none does */
-    uint64_t events;            /* not held out */
+    uint64_t events, users;     /* not held out; with such events */
 };
 
 /* 0, EDDY_ECONFIG (a named event type does not occur), EDDY_ENOMEM. */
