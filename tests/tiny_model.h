@@ -8,6 +8,7 @@
 
 #include "base/rng.h"
 #include "core/snapshot.h"
+#include "tiny_tables.h"
 
 struct tiny {
     uint32_t items, hidden, layers;
@@ -16,6 +17,7 @@ struct tiny {
     uint32_t session_gap_s, recent_events;
     uint64_t seed;
     const char *odd_id; /* not NULL: id of item 0 */
+    bool tables;        /* with tables, and a head that uses them */
 };
 static const struct tiny tiny_default = {.items = 50,
                                          .hidden = 16,
@@ -91,12 +93,21 @@ __attribute__((unused)) static int tiny_encode(const struct tiny *tiny,
     }
     manifest.hyper_json = strdup("{\"learning_rate\": 0.1, \"hidden_dimension\": 16}");
     manifest.data_json = strdup("{\"events\": 7}");
-    const struct eddy_snapshot_parts parts = {.layout = &layout,
-                                              .params = params,
-                                              .popularity = popularity,
-                                              .catalog = catalog};
+    struct tiny_tables with = {0};
+    if (tiny->tables) {
+        (void)tiny_tables_make(&with, tiny->items, tiny->seed);
+    }
+    const struct eddy_snapshot_parts parts = {
+        .layout = &layout,
+        .params = params,
+        .popularity = popularity,
+        .catalog = catalog,
+        .tables = tiny->tables ? &with.tables : NULL,
+        .head = tiny->tables ? &with.head : NULL,
+    };
     code = eddy_snapshot_encode(&manifest, &parts, &ret->model, &ret->catalog,
                                 &ret->manifest, err);
+    eddy_tables_fini(&with.tables);
     eddy_manifest_fini(&manifest);
     eddy_catalog_free(catalog);
     free(params);

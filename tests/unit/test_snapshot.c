@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "check.h"
+#include "core/head_store.h"
 #include "core/safetensors.h"
 #include "io/files.h"
 #include "tiny_model.h"
@@ -322,6 +323,118 @@ static void safetensors_that_lie_are_refused(void)
     }
 }
 
+/* ---- tables -------------------------------------------------------------------------- */
+
+static bool same_table(const struct eddy_table *a, const struct eddy_table *b)
+{
+    uint64_t n = a->items == b->items ? a->begin[a->items] : 0;
+    return n > 0 &&
+           memcmp(a->begin, b->begin, (a->items + 1) * sizeof *a->begin) == 0 &&
+           memcmp(a->index, b->index, n * sizeof *a->index) == 0 &&
+           memcmp(a->weight, b->weight, n * sizeof *a->weight) == 0;
+}
+
+static void tables_and_head_come_back_where_they_are_used(void)
+{
+    struct tiny tiny = tiny_default;
+    struct tiny_tables want;
+    tiny.tables = true;
+    CHECK_INT(tiny_tables_make(&want, tiny.items, tiny.seed), 0);
+    struct eddy_snapshot *snapshot = tiny_open(&tiny);
+    struct eddy_snapshot *plain = tiny_open(&tiny_default);
+    if (!CHECK(snapshot && plain))
+        return;
+    const struct eddy_tables *got = &snapshot->tables;
+    CHECK(same_table(&got->related, &want.tables.related));
+    CHECK(same_table(&got->rules, &want.tables.rules));
+    CHECK_INT(got->sessions.count, want.tables.sessions.count);
+    uint64_t postings = want.tables.sessions.posting_begin[50];
+    CHECK_INT(got->sessions.posting_begin[50], postings);
+    CHECK(memcmp(got->sessions.postings, want.tables.sessions.postings,
+                 postings * sizeof *got->sessions.postings) == 0);
+    CHECK_INT(got->priors, 3);
+    CHECK(memcmp(got->prior[0], want.tables.prior[0], 50 * sizeof(float)) == 0);
+    CHECK(got->prior[1] == NULL); /* no bucket uses it */
+    CHECK(memcmp(got->prior[2], want.tables.prior[2], 50 * sizeof(float)) == 0);
+    CHECK(memcmp(snapshot->head.weight, want.head.weight, sizeof want.head.weight) ==
+          0);
+    CHECK(snapshot->matrix.inputs == 16 + 1 + 2);
+    CHECK(strcmp(snapshot->manifest.version, plain->manifest.version) != 0);
+    CHECK(eddy_head_is_plain(&plain->head) && plain->manifest.head_json == NULL);
+    CHECK(plain->matrix.data == NULL);
+    eddy_snapshot_release(snapshot);
+    eddy_snapshot_release(plain);
+    eddy_tables_fini(&want.tables);
+}
+
+/* Tensors of a head, one after the other damaged before the checksums are made. */
+static void tables_that_lie_are_refused(void)
+{
+    static const char *const wants[] = {
+        "tensor related.begin ends at",
+        "tensor related.index: row",
+        "tensor related.weight: NaN",
+        "tensor rules.begin ends at",
+        "tensor rules.index: row",
+        "tensor rules.index: row",
+        "tensor sessions.begin ends at",
+        "sessions: item",
+        "sessions: age",
+        "tensor prior.0: NaN",
+        "tensor sessions.entries is missing",
+        "tensor prior.2 is missing",
+    };
+    struct tiny_tables from;
+    for (size_t i = 0; i < sizeof wants / sizeof *wants; i++) {
+        CHECK_INT(tiny_tables_make(&from, 50, 1), 0);
+        struct eddy_st_tensor tensors[EDDY_HEAD_TENSORS_MAX];
+        struct eddy_tables *t = &from.tables, read = {0};
+        struct eddy_safetensors file;
+        struct eddy_err err = {0};
+        struct eddy_buf bytes;
+        uint32_t count = eddy_head_tensors(t, &from.head, tensors), read_count = 0;
+        switch (i) {
+        case 0: t->related.begin[50] -= 1; break;
+        case 1: t->related.index[3] = 50; break;
+        case 2: t->related.weight[3] = NAN; break;
+        case 3: t->rules.begin[50] = UINT64_MAX; break;
+        case 4: t->rules.begin[9] = t->rules.begin[50] + 1; break;
+        case 5: t->rules.weight[7] = -1; break;
+        case 6: t->sessions.begin[t->sessions.count]++; break;
+        case 7: t->sessions.entries[0] = 50; break;
+        case 8: t->sessions.age[1] = -1; break;
+        case 9: t->prior[0][0] = INFINITY; break;
+        case 10: tensors[7].name = "other"; break;
+        case 11: tensors[count - 1].name = "other"; break;
+        }
+        eddy_buf_init(&bytes, 0);
+        eddy_safetensors_encode(tensors, count, &bytes);
+        CHECK_INT(eddy_safetensors_open(eddy_buf_span(&bytes), &file, &err), 0);
+        read.priors = 3;
+        CHECK_INT(eddy_head_read_tensors(&file, &from.head, 50, &read, &read_count,
+                                         &err),
+                  EDDY_EFORMAT);
+        CHECK(begins_with(err.text, wants[i]));
+        eddy_safetensors_close(&file);
+        eddy_tables_fini(&read);
+        eddy_tables_fini(&from.tables);
+        eddy_buf_fini(&bytes);
+    }
+}
+
+static void a_model_without_a_network_opens(void)
+{
+    struct tiny tiny = tiny_default;
+    tiny.hidden = tiny.layers = 0;
+    tiny.mode = EDDY_MODE_FLAT;
+    struct eddy_snapshot *snapshot = tiny_open(&tiny);
+    if (CHECK(snapshot != NULL)) {
+        CHECK_INT(snapshot->layout.size, 64); /* 50 biases */
+        CHECK(eddy_global(&snapshot->layout, snapshot->params, EDDY_G_ITEM) == NULL);
+    }
+    eddy_snapshot_release(snapshot);
+}
+
 static void the_last_release_frees(void)
 {
     struct eddy_snapshot *snapshot = tiny_open(&tiny_default);
@@ -354,6 +467,9 @@ int main(int argc, char **argv)
     RUN(a_manifest_changed_by_hand_is_refused_and_says_where);
     RUN(what_does_not_fit_is_not_written);
     RUN(safetensors_that_lie_are_refused);
+    RUN(tables_and_head_come_back_where_they_are_used);
+    RUN(tables_that_lie_are_refused);
+    RUN(a_model_without_a_network_opens);
     RUN(the_last_release_frees);
     tiny_files_fini(&files);
     return check_done();

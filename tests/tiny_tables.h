@@ -1,0 +1,98 @@
+/* Random tables and a head that uses every part of them, for tests. */
+#ifndef EDDY_TESTS_TINY_TABLES_H
+#define EDDY_TESTS_TINY_TABLES_H
+
+#include <stdlib.h>
+
+#include "base/rng.h"
+#include "core/head.h"
+
+struct tiny_tables {
+    struct eddy_tables tables;
+    struct eddy_head head;
+};
+
+__attribute__((unused)) static int tiny_table(struct eddy_table *ret, uint32_t items,
+                                              struct eddy_rng *rng)
+{
+    uint32_t count = items * 6;
+    struct eddy_table_entry *entries = calloc(count, sizeof *entries);
+    for (uint32_t i = 0; entries && i < count; i++) {
+        entries[i] = (struct eddy_table_entry){eddy_rng_below(rng, items),
+                                               eddy_rng_below(rng, items),
+                                               (float)eddy_rng_unit(rng)};
+    }
+    int r = entries ? eddy_table_build(ret, items, entries, count, 5) : EDDY_ENOMEM;
+    free(entries);
+    return r;
+}
+
+__attribute__((unused)) static int tiny_sessions(struct eddy_sessions *ret,
+                                                 uint32_t items, struct eddy_rng *rng)
+{
+    enum { COUNT = 40, LENGTH = 5 };
+    uint32_t lists[COUNT][LENGTH];
+    struct eddy_session_view views[COUNT];
+    for (uint32_t s = 0; s < COUNT; s++) {
+        for (uint32_t i = 0; i < LENGTH; i++)
+            lists[s][i] = eddy_rng_below(rng, items);
+        views[s] = (struct eddy_session_view){lists[s], 2 + s % (LENGTH - 1),
+                                              INT64_C(86400000) * s};
+    }
+    return eddy_sessions_init(ret, views, COUNT, items, 1000);
+}
+
+/* Bucket 0 has priors, bucket 1 no network, bucket 2 the network alone. */
+__attribute__((unused)) static struct eddy_head tiny_head(void)
+{
+    struct eddy_head head = eddy_head_plain;
+    for (uint32_t b = 0; b < EDDY_HEAD_BUCKETS; b++) {
+        head.network[b] = b != 1;
+        if (b == 2)
+            continue;
+        head.weight[b][EDDY_HEAD_RELATED] = 0.5f + 0.1f * (float)b;
+        head.weight[b][EDDY_HEAD_RULES] = b == 3 ? 0 : 0.75f;
+        head.weight[b][EDDY_HEAD_NEIGHBOURS] = 0.25f;
+        head.weight[b][EDDY_HEAD_SEEN] = b % 2 ? -2 : 0.5f;
+        head.prior[b][0] = 0.3f;
+        head.prior[b][2] = b == 4 ? 0 : -0.125f;
+    }
+    head.scale[EDDY_HEAD_RULES] = 20;
+    head.scale[EDDY_HEAD_NEIGHBOURS] = 7;
+    head.decay[EDDY_HEAD_RELATED] = 3;
+    head.decay[EDDY_HEAD_SEEN] = 10;
+    head.recent = 4;
+    head.neighbours = (struct eddy_neighbours_options){.candidates = 100,
+                                                       .neighbours = 20,
+                                                       .position_decay = 3,
+                                                       .age_decay_days = 20,
+                                                       .distance_decay = 2,
+                                                       .idf = true};
+    return head;
+}
+
+/* 0 or EDDY_ENOMEM. eddy_tables_fini(&ret->tables). */
+__attribute__((unused)) static int tiny_tables_make(struct tiny_tables *ret,
+                                                    uint32_t items, uint64_t seed)
+{
+    struct eddy_tables *tables = &ret->tables;
+    struct eddy_rng rng;
+    eddy_rng_seed(&rng, seed);
+    *tables = (struct eddy_tables){
+        .items = items, .priors = 3, .half_life_s = {3600, 86400, 0}};
+    ret->head = tiny_head();
+    int r = tiny_table(&tables->related, items, &rng);
+    r = r ? r : tiny_table(&tables->rules, items, &rng);
+    r = r ? r : tiny_sessions(&tables->sessions, items, &rng);
+    for (uint32_t h = 0; r == 0 && h < tables->priors; h++) {
+        tables->prior[h] = malloc(items * sizeof(float));
+        r = tables->prior[h] ? 0 : EDDY_ENOMEM;
+        for (uint32_t i = 0; r == 0 && i < items; i++)
+            tables->prior[h][i] = -10 * (float)eddy_rng_unit(&rng);
+    }
+    if (r < 0)
+        eddy_tables_fini(tables);
+    return r;
+}
+
+#endif
