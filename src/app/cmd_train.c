@@ -115,12 +115,17 @@ static int select_rows(struct job *job, struct eddy_err *err)
         .event_type = arguments->event_type,
         .has_threshold = arguments->threshold > NO_THRESHOLD,
         .threshold = arguments->threshold,
-        .min_user_history = job->options.min_user_history,
-        .max_user_history = job->options.max_user_history,
+        .max_user_history = 1,
         .min_item_count = job->options.min_item_count,
         .max_item_count = job->options.max_item_count,
     };
     int r = 0;
+    /* With a network training itself leaves users aside (core/selection.h). */
+    if (!job->recipe->network &&
+        eddy_recipe_uses(job->recipe, "max_user_history_length_percentile")) {
+        select.min_user_history = job->options.train.min_user_history_length_percentile;
+        select.max_user_history = job->options.train.max_user_history_length_percentile;
+    }
     if (arguments->hold_out != HOLD_OUT_NONE) {
         struct eddy_split_options split =
             eddy_split_defaults((enum eddy_protocol)arguments->hold_out);
@@ -131,6 +136,9 @@ static int select_rows(struct job *job, struct eddy_err *err)
         r = eddy_select(in, &select, &job->dropped, err);
     if (r == 0 && !job->options.train.allow_small)
         r = eddy_select_check(in, err);
+    if (r == 0 && in->count == 0)
+        r = eddy_fail(err, EDDY_EFORMAT, "%s: no row is left to train on",
+                      arguments->interactions);
     return r;
 }
 

@@ -11,10 +11,6 @@
 
 /* clang-format off */
 const struct eddy_option eddy_recipe_option_table[] = {
-    {"min_user_history_length_percentile", EDDY_OPTION_FLOAT, FIELD(min_user_history), "0", 0, 1,
-     NULL, 0, "Users with shorter histories than this share of all users are not trained on."},
-    {"max_user_history_length_percentile", EDDY_OPTION_FLOAT, FIELD(max_user_history), "1", 0, 1,
-     NULL, 0, "Users with longer histories than this share of all users (robots) are not trained on."},
     {"min_item_interaction_count_percentile", EDDY_OPTION_FLOAT, FIELD(min_item_count), "0", 0, 1,
      NULL, 0, "Items with fewer interactions than this share of all items are not counted."},
     {"max_item_interaction_count_percentile", EDDY_OPTION_FLOAT, FIELD(max_item_count), "1", 0, 1,
@@ -54,18 +50,12 @@ static bool is_in(const struct eddy_option *table, size_t count, const char *nam
     return false;
 }
 
-static bool is_known(const char *name)
-{
-    return is_in(eddy_train_option_table, eddy_train_option_count, name) ||
-           is_in(eddy_recipe_option_table, eddy_recipe_option_count, name);
-}
-
 bool eddy_recipe_uses(const struct eddy_recipe *recipe, const char *train_option)
 {
     for (int i = 0; i < STATE_OPTION_COUNT; i++)
         if (strcmp(state_options[i], train_option) == 0)
             return true;
-    return recipe->network;
+    return recipe->network || eddy_hyper_find(recipe, train_option) != NULL;
 }
 
 static struct eddy_conf *open_conf(struct eddy_recipe_options *options,
@@ -90,7 +80,7 @@ int eddy_recipe_options_init(struct eddy_recipe_options *options,
     int r = conf ? 0 : EDDY_ENOMEM;
     for (uint32_t i = 0; r == 0 && by_name && i < recipe->hyper_count; i++) {
         const struct eddy_hyper *hyper = &recipe->hypers[i];
-        if (!hyper->serving && is_known(hyper->name))
+        if (!hyper->serving)
             r = eddy_conf_set(conf, hyper->name, hyper->fallback, EDDY_FROM_FILE,
                               recipe->name, err);
     }
@@ -172,7 +162,8 @@ int eddy_recipe_options_set(struct eddy_recipe_options *options,
         r = set_one(conf, recipe, name, equals + 1, err);
     }
     eddy_conf_free(conf);
-    if (r == 0 && (options->min_user_history > options->max_user_history ||
+    if (r == 0 && (options->train.min_user_history_length_percentile >
+                       options->train.max_user_history_length_percentile ||
                    options->min_item_count > options->max_item_count))
         r = eddy_fail(err, EDDY_EUSAGE,
                       "--set: a percentile min_... is above its max_...; nothing would "

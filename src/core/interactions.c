@@ -77,22 +77,6 @@ static int read_header(struct reader *reader)
     return 0;
 }
 
-/* Seconds, milliseconds or microseconds by size; fractions are for seconds only. */
-static bool number_to_ms(double number, int64_t *ret_ms)
-{
-    const double low = (double)EDDY_TIME_MIN_S, high = (double)EDDY_TIME_MAX_S;
-    if (number >= low && number < high) {
-        *ret_ms = (int64_t)floor(number * 1e3 + 0.5);
-    } else if (number >= low * 1e3 && number < high * 1e3) {
-        *ret_ms = (int64_t)number;
-    } else if (number >= low * 1e6 && number < high * 1e6) {
-        *ret_ms = (int64_t)(number / 1e3);
-    } else {
-        return false;
-    }
-    return true;
-}
-
 static int read_time(struct reader *reader, int64_t *ret_ms)
 {
     struct eddy_span text = reader->csv.fields[reader->at[TIME]];
@@ -102,7 +86,7 @@ static int read_time(struct reader *reader, int64_t *ret_ms)
         if (number >= 0 && number < POSITION_MAX) {
             clock = CLOCK_POSITION;
             *ret_ms = (int64_t)floor(number * 1e3 + 0.5);
-        } else if (!number_to_ms(number, ret_ms)) {
+        } else if (!eddy_time_from_number(number, ret_ms)) {
             return BAD(reader, TIME, text,
                        "is no time of the years 1990 to 2099 in s, ms or us");
         }

@@ -270,3 +270,18 @@ void eddy_time_format_iso(int64_t s, char *ret, size_t size)
                    (int)day, (int)(rest / 3600), (int)(rest / 60 % 60),
                    (int)(rest % 60));
 }
+
+bool eddy_time_from_number(double number, int64_t *ret_ms)
+{
+    const double low = (double)EDDY_TIME_MIN_S, high = (double)EDDY_TIME_MAX_S;
+    if (number >= low && number < high) {
+        *ret_ms = (int64_t)floor(number * 1e3 + 0.5);
+    } else if (number >= low * 1e3 && number < high * 1e3) {
+        *ret_ms = (int64_t)number;
+    } else if (number >= low * 1e6 && number < high * 1e6) {
+        *ret_ms = (int64_t)(number / 1e3);
+    } else {
+        return false;
+    }
+    return true;
+}

@@ -22,6 +22,9 @@ bool eddy_span_eq_nocase(struct eddy_span a, struct eddy_span b);
  * blanks, no hexadecimal, no "inf". false: not one; *ret untouched. */
 bool eddy_number_parse(struct eddy_span text, double *ret);
 
+/* A number as a time by its size: seconds (with fractions), milliseconds or microseconds of
+ * the range above. false: none of them; *ret_ms untouched. */
+bool eddy_time_from_number(double number, int64_t *ret_ms);
 /* ISO-8601 date and time with a zone: 2021-07-01T10:04:30[.sss][Z|+02:00|+0200], 'T' or a
  * blank between. false: not one, or no zone; *ret_ms untouched. */
 bool eddy_time_parse_iso(struct eddy_span text, int64_t *ret_ms);

@@ -1,0 +1,350 @@
+/* Similar items.
+ *
+ * Interactions are a sparse matrix R of items x users with entries 1 / sqrt(n_i n_u), n
+ * being the distinct users of the item and items of the user: R R' is then the cosine of
+ * items as sets of users, users with long histories counting less. Metadata is the sparse
+ * matrix F of core/features.h. Of both S S' the leading eigenvectors Q are found by subspace
+ * iteration (Halko, Martinsson, Tropp 2011, algorithm 4.4: random start, ROUNDS products,
+ * orthonormal columns in between), and an item's vector is its row of Q sqrt(L), so that
+ * inner products are those of S S' without its noise.
+ *
+ * Both vectors are brought to length 1 and stand side by side with weights whose squares add
+ * up to 1: that of the first, SHARE n / (n + COLD), grows with the item's number n of users,
+ * so that a new item is found by its metadata and a well-known one mostly by its users. */
+#include "core/similar.h"
+
+#include <cblas.h>
+#include <float.h>
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "core/table_rows.h"
+#include "core/team.h"
+
+enum { ROUNDS = 5, OVERSAMPLE = 8, TASK_ITEMS = 128 };
+#define SHARE 0.7 /* guess, not measured */
+#define COLD  5.0 /* Amazon calls an item with fewer than 5 interactions cold */
+
+/* OpenBLAS' LAPACK, column-major. */
+void ssyev_(const char *job, const char *half, const int *n, float *a, const int *lda,
+            float *values, float *work, const int *work_size, int *info);
+
+/* Rows of items over some columns. */
+struct sparse {
+    uint32_t rows, columns;
+    uint64_t *begin; /* (rows + 1) */
+    uint32_t *index;
+    float *weight;
+};
+
+static void sparse_fini(struct sparse *sparse)
+{
+    free(sparse->begin);
+    free(sparse->index);
+    free(sparse->weight);
+}
+
+/* to (columns, d) = S' from (rows, d), or the other way. */
+static void multiply_transposed(const struct sparse *s, const float *from, uint32_t d,
+                                float *to)
+{
+    memset(to, 0, (size_t)s->columns * d * sizeof *to);
+    for (uint32_t r = 0; r < s->rows; r++)
+        for (uint64_t e = s->begin[r]; e < s->begin[r + 1]; e++)
+            cblas_saxpy((int)d, s->weight[e], from + (size_t)r * d, 1,
+                        to + (size_t)s->index[e] * d, 1);
+}
+
+static void multiply(const struct sparse *s, const float *from, uint32_t d, float *to)
+{
+    memset(to, 0, (size_t)s->rows * d * sizeof *to);
+    for (uint32_t r = 0; r < s->rows; r++)
+        for (uint64_t e = s->begin[r]; e < s->begin[r + 1]; e++)
+            cblas_saxpy((int)d, s->weight[e], from + (size_t)s->index[e] * d, 1,
+                        to + (size_t)r * d, 1);
+}
+
+/* Eigenvectors of the symmetric m (d, d) into its rows, values rising. false: memory or no
+ * convergence. */
+static bool eigen(float *m, uint32_t d, float *values)
+{
+    int n = (int)d, size = 64 * n, info = 0;
+    float *work = malloc((size_t)size * sizeof *work);
+    if (work == NULL)
+        return false;
+    ssyev_("V", "L", &n, m, &n, values, work, &size, &info);
+    free(work);
+    return info == 0;
+}
+
+/* Columns of q (rows, d) become orthonormal by the eigenvectors of q'q; columns that hang
+ * together with others become 0. m (d, d), values (d), copy (rows, d): scratch. */
+static bool orthonormalise(float *q, uint32_t rows, uint32_t d, float *m, float *values,
+                           float *copy)
+{
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)d, (int)d, (int)rows, 1,
+                q, (int)d, q, (int)d, 0, m, (int)d);
+    if (!eigen(m, d, values))
+        return false;
+    float floor = values[d - 1] * 1e-6f;
+    for (uint32_t k = 0; k < d; k++) {
+        float scale =
+            values[k] > floor && values[k] > FLT_MIN ? 1 / sqrtf(values[k]) : 0;
+        cblas_sscal((int)d, scale, m + (size_t)k * d, 1);
+    }
+    memcpy(copy, q, (size_t)rows * d * sizeof *copy);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)d, (int)d, 1,
+                copy, (int)d, m, (int)d, 0, q, (int)d);
+    return true;
+}
+
+/* q (rows, d): orthonormal, spanning the leading eigenvectors of S S' -> Q sqrt(L). */
+static bool rotate(const struct sparse *s, float *q, uint32_t d, float *m,
+                   float *values, float *copy, float *columns)
+{
+    multiply_transposed(s, q, d, columns);
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)d, (int)d,
+                (int)s->columns, 1, columns, (int)d, columns, (int)d, 0, m, (int)d);
+    if (!eigen(m, d, values))
+        return false;
+    for (uint32_t k = 0; k < d; k++)
+        cblas_sscal((int)d, values[k] > 0 ? powf(values[k], 0.5f) : 0,
+                    m + (size_t)k * d, 1);
+    memcpy(copy, q, (size_t)s->rows * d * sizeof *copy);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)s->rows, (int)d, (int)d,
+                1, copy, (int)d, m, (int)d, 0, q, (int)d);
+    return true;
+}
+
+/* Rows of q to length 1, or 0. */
+static void normalise(float *q, uint32_t rows, uint32_t d)
+{
+    for (uint32_t r = 0; r < rows; r++) {
+        float length = cblas_snrm2((int)d, q + (size_t)r * d, 1);
+        cblas_sscal((int)d, length > 1e-12f ? 1 / length : 0, q + (size_t)r * d, 1);
+    }
+}
+
+/* Vectors of length 1 (rows, *ret_d); *ret_d is at least dimension and at most what the
+ * matrix can have. Owned: free(). NULL: memory. */
+static float *embed(const struct sparse *s, uint32_t dimension, uint64_t seed,
+                    uint32_t *ret_d)
+{
+    uint32_t d = dimension + OVERSAMPLE;
+    d = d > s->columns ? s->columns : d;
+    size_t size = (size_t)s->rows * d;
+    float *q = malloc((size + 1) * sizeof *q),
+          *copy = malloc((size + 1) * sizeof *copy);
+    float *columns = malloc(((size_t)s->columns * d + 1) * sizeof *columns);
+    float *m = malloc(((size_t)d * d + d + 1) * sizeof *m);
+    bool fine = q != NULL && copy != NULL && columns != NULL && m != NULL;
+    struct eddy_rng rng;
+    eddy_rng_seed(&rng, seed);
+    for (size_t i = 0; fine && i < (size_t)s->columns * d; i++)
+        columns[i] = (float)eddy_rng_normal(&rng);
+    for (int round = 0; fine && d > 0 && round < ROUNDS; round++) {
+        if (round > 0)
+            multiply_transposed(s, q, d, columns);
+        multiply(s, columns, d, q);
+        fine = orthonormalise(q, s->rows, d, m, m + (size_t)d * d, copy);
+    }
+    fine = fine && (d == 0 || rotate(s, q, d, m, m + (size_t)d * d, copy, columns));
+    free(copy);
+    free(columns);
+    free(m);
+    if (!fine) {
+        free(q);
+        return NULL;
+    }
+    normalise(q, s->rows, d);
+    *ret_d = d;
+    return q;
+}
+
+/* Items x users; *ret_counts: distinct users of each item, free(). */
+static int interactions_matrix(const struct eddy_interactions *in, struct sparse *s,
+                               float **ret_counts)
+{
+    uint32_t items = eddy_catalog_count(in->items);
+    uint32_t users = eddy_catalog_count(in->users);
+    uint32_t *last = calloc((size_t)items + 1, sizeof *last);
+    float *counts = calloc((size_t)items + 1, sizeof *counts);
+    *s = (struct sparse){.rows = items, .columns = users};
+    s->begin = calloc((size_t)items + 2, sizeof *s->begin);
+    s->index = malloc(((size_t)in->count + 1) * sizeof *s->index);
+    s->weight = malloc(((size_t)in->count + 1) * sizeof *s->weight);
+    if (!last || !counts || !s->begin || !s->index || !s->weight) {
+        free(last);
+        free(counts);
+        return EDDY_ENOMEM;
+    }
+    for (uint32_t u = 0; u < users; u++)
+        for (uint64_t i = in->user_begin[u]; i < in->user_begin[u + 1]; i++) {
+            uint32_t item = in->rows[i].item;
+            counts[item] += last[item] == u + 1 ? 0.0f : 1.0f;
+            last[item] = u + 1;
+        }
+    for (uint32_t i = 0; i < items; i++)
+        s->begin[i + 2] = s->begin[i + 1] + (uint64_t)counts[i];
+    memset(last, 0, ((size_t)items + 1) * sizeof *last);
+    for (uint32_t u = 0; u < users; u++) {
+        uint64_t begin = in->user_begin[u], end = in->user_begin[u + 1];
+        float own = 1 / sqrtf((float)(end - begin) + 1);
+        for (uint64_t i = begin; i < end; i++) {
+            uint32_t item = in->rows[i].item;
+            if (last[item] == u + 1)
+                continue;
+            last[item] = u + 1;
+            uint64_t at = s->begin[item + 1]++;
+            s->index[at] = u;
+            s->weight[at] = own / sqrtf(counts[item]);
+        }
+    }
+    free(last);
+    *ret_counts = counts;
+    return 0;
+}
+
+/* Items x features; rows beyond the features' are empty. */
+static int features_matrix(const struct eddy_features *features, uint32_t items,
+                           struct sparse *s)
+{
+    uint32_t rows = features ? features->rows : 0;
+    rows = rows > items ? items : rows;
+    uint64_t count = rows > 0 ? features->begin[rows] : 0;
+    *s = (struct sparse){.rows = items, .columns = features ? features->size : 0};
+    s->begin = calloc((size_t)items + 1, sizeof *s->begin);
+    s->index = malloc(((size_t)count + 1) * sizeof *s->index);
+    s->weight = malloc(((size_t)count + 1) * sizeof *s->weight);
+    if (!s->begin || !s->index || !s->weight)
+        return EDDY_ENOMEM;
+    for (uint32_t i = 0; i < items; i++)
+        s->begin[i + 1] = i < rows ? features->begin[i + 1] : count;
+    if (count > 0) {
+        memcpy(s->index, features->index, count * sizeof *s->index);
+        memcpy(s->weight, features->weight, count * sizeof *s->weight);
+    }
+    return 0;
+}
+
+/* ---- all pairs -------------------------------------------------------------------- */
+
+struct pairs {
+    const float *vectors; /* (items, d) */
+    uint32_t items, d, width;
+    struct eddy_table_rows rows;
+    float **scores; /* per worker: (TASK_ITEMS, items) */
+    struct eddy_scored **entries;
+    atomic_bool failed;
+};
+
+static void pairs_task(void *context, uint32_t task, uint32_t worker)
+{
+    struct pairs *pairs = context;
+    uint32_t first = task * TASK_ITEMS, items = pairs->items, d = pairs->d;
+    uint32_t count = items - first > TASK_ITEMS ? TASK_ITEMS : items - first;
+    float *scores = pairs->scores[worker];
+    struct eddy_scored *entries = pairs->entries[worker];
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)count, (int)items, (int)d,
+                1, pairs->vectors + (size_t)first * d, (int)d, pairs->vectors, (int)d,
+                0, scores, (int)items);
+    for (uint32_t r = 0; r < count; r++) {
+        uint32_t kept = 0;
+        for (uint32_t i = 0; i < items; i++)
+            if (scores[(size_t)r * items + i] > 1e-4f && i != first + r)
+                entries[kept++] =
+                    (struct eddy_scored){i, scores[(size_t)r * items + i]};
+        if (eddy_table_rows_put(&pairs->rows, first + r, entries, kept, pairs->width) <
+            0)
+            atomic_store_explicit(&pairs->failed, true, memory_order_relaxed);
+    }
+}
+
+static int all_pairs(const float *vectors, uint32_t items, uint32_t d,
+                     const struct eddy_similar_options *options, struct eddy_table *ret)
+{
+    uint32_t threads = options->threads < 1 ? 1 : options->threads;
+    struct pairs pairs = {
+        .vectors = vectors, .items = items, .d = d, .width = options->width};
+    int r = eddy_table_rows_init(&pairs.rows, items);
+    pairs.scores = calloc(threads, sizeof *pairs.scores);
+    pairs.entries = calloc(threads, sizeof *pairs.entries);
+    if (pairs.scores == NULL || pairs.entries == NULL)
+        r = EDDY_ENOMEM;
+    for (uint32_t t = 0; r == 0 && t < threads; t++) {
+        pairs.scores[t] = malloc(TASK_ITEMS * ((size_t)items + 1) * sizeof(float));
+        pairs.entries[t] = malloc(((size_t)items + 1) * sizeof(struct eddy_scored));
+        if (pairs.scores[t] == NULL || pairs.entries[t] == NULL)
+            r = EDDY_ENOMEM;
+    }
+    if (r == 0)
+        eddy_team_run(threads, (items + TASK_ITEMS - 1) / TASK_ITEMS, pairs_task,
+                      &pairs);
+    if (atomic_load_explicit(&pairs.failed, memory_order_relaxed))
+        r = EDDY_ENOMEM;
+    if (r == 0)
+        r = eddy_table_rows_finish(&pairs.rows, ret);
+    for (uint32_t t = 0; pairs.scores && pairs.entries && t < threads; t++) {
+        free(pairs.scores[t]);
+        free(pairs.entries[t]);
+    }
+    free(pairs.scores);
+    free(pairs.entries);
+    eddy_table_rows_fini(&pairs.rows);
+    return r;
+}
+
+/* Both vectors side by side, weighted. Owned: free(). NULL: memory. */
+static float *join(const float *ids, uint32_t d_ids, const float *metadata,
+                   uint32_t d_metadata, const float *counts, uint32_t items)
+{
+    uint32_t d = d_ids + d_metadata;
+    float *all = calloc((size_t)items * d + 1, sizeof *all);
+    for (uint32_t i = 0; all != NULL && i < items; i++) {
+        double n = (double)counts[i];
+        double square = d_metadata > 0 ? SHARE * n / (n + COLD) : 1;
+        float *vector = all + (size_t)i * d;
+        cblas_saxpy((int)d_ids, (float)sqrt(square), ids + (size_t)i * d_ids, 1, vector,
+                    1);
+        cblas_saxpy((int)d_metadata, (float)sqrt(1 - square),
+                    metadata + (size_t)i * d_metadata, 1, vector + d_ids, 1);
+    }
+    return all;
+}
+
+int eddy_similar_fit(const struct eddy_interactions *interactions,
+                     const struct eddy_features *features,
+                     const struct eddy_similar_options *options, struct eddy_table *ret,
+                     struct eddy_err *err)
+{
+    uint32_t items = eddy_catalog_count(interactions->items), d_ids = 0, d_metadata = 0;
+    struct sparse who = {0}, what = {0};
+    float *counts = NULL, *ids = NULL, *metadata = NULL, *all = NULL;
+    int r = EDDY_ENOMEM;
+
+    openblas_set_num_threads(1);
+    if (interactions_matrix(interactions, &who, &counts) < 0 ||
+        features_matrix(features, items, &what) < 0)
+        goto out;
+    ids = embed(&who, options->id_dimension, options->seed, &d_ids);
+    metadata =
+        embed(&what, options->metadata_dimension, options->seed + 1, &d_metadata);
+    if (ids == NULL || metadata == NULL)
+        goto out;
+    all = join(ids, d_ids, metadata, d_metadata, counts, items);
+    if (all != NULL)
+        r = all_pairs(all, items, d_ids + d_metadata, options, ret);
+out:
+    free(all);
+    free(ids);
+    free(metadata);
+    free(counts);
+    sparse_fini(&who);
+    sparse_fini(&what);
+    if (r < 0)
+        return eddy_fail(err, r, "no memory to compare %u items", items);
+    return 0;
+}
