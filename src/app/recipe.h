@@ -3,7 +3,7 @@
 #ifndef EDDY_APP_RECIPE_H
 #define EDDY_APP_RECIPE_H
 
-#include "core/train.h"
+#include "core/counting_model.h"
 
 enum eddy_recipe_kind {
     EDDY_RECIPE_PERSONALIZE, /* lists for users */
@@ -11,15 +11,6 @@ enum eddy_recipe_kind {
     EDDY_RECIPE_RANKING,     /* reorders given items */
     EDDY_RECIPE_RELATED,     /* items for an item */
     EDDY_RECIPE_SEGMENT      /* users for an item or an attribute */
-};
-
-/* What a recipe without a network computes in its place. */
-enum eddy_recipe_counting {
-    EDDY_COUNTING_NONE,
-    EDDY_COUNTING_POPULAR,
-    EDDY_COUNTING_TRENDING,
-    EDDY_COUNTING_SIMS,
-    EDDY_COUNTING_SIMILAR
 };
 
 struct eddy_hyper {
@@ -36,7 +27,7 @@ struct eddy_hyper {
 struct eddy_recipe {
     const char *name; /* "aws-user-personalization" */
     enum eddy_recipe_kind kind;
-    enum eddy_recipe_counting counting;
+    enum eddy_counting counting; /* of a recipe without a network */
     bool network, item_metadata, user_metadata; /* what it trains on */
     bool tables;    /* closed form, rules, neighbours, priors */
     bool cold_only; /* lists hold cold items alone */
