@@ -6,6 +6,7 @@
 #include "app/app.h"
 #include "app/args.h"
 #include "app/blas_core.h"
+#include "app/train_build.h"
 #include "app/train_report.h"
 #include "core/split.h"
 
@@ -142,20 +143,12 @@ static int select_rows(struct job *job, struct eddy_err *err)
     return r;
 }
 
-static int build(struct job *job, struct eddy_train_report *report,
-                 struct eddy_build_result *ret, struct eddy_err *err)
-{
-    if (!job->recipe->network)
-        return eddy_fail(err, EDDY_ECONFIG, "%s: this build of eddy cannot train it",
-                         job->recipe->name);
-    return eddy_train(&job->inputs.interactions, &job->options.train,
-                      eddy_train_report_progress, report, &ret->network, err);
-}
-
 static int train(struct job *job, struct eddy_err *err)
 {
     const struct arguments *arguments = job->arguments;
-    struct eddy_build_result result = {.head = eddy_head_plain};
+    struct eddy_build_inputs inputs = {&job->inputs.interactions, job->inputs.items,
+                                       job->inputs.users};
+    struct eddy_build_result result;
     struct eddy_train_report report;
     char version[EDDY_SNAPSHOT_ID_SIZE];
     struct eddy_model_source source = {
@@ -168,7 +161,8 @@ static int train(struct job *job, struct eddy_err *err)
                         : eddy_protocol_name((enum eddy_protocol)arguments->hold_out),
     };
     eddy_train_report_start(&report, arguments->quiet);
-    int r = build(job, &report, &result, err);
+    int r = eddy_train_build(&inputs, job->recipe, &job->options,
+                             eddy_train_report_progress, &report, &result, err);
     eddy_train_report_stop(&report, &source.seconds, &source.cpu_seconds);
     if (r < 0)
         return r;
@@ -186,7 +180,7 @@ static int train(struct job *job, struct eddy_err *err)
         };
         eddy_train_summary_print(&summary, arguments->json);
     }
-    eddy_train_result_fini(&result.network);
+    eddy_counting_model_fini(&result);
     return r;
 }
 

@@ -16,6 +16,7 @@ struct eddy_input_options {
 struct eddy_inputs {
     struct eddy_interactions interactions;
     struct eddy_catalog *items; /* of the items file, NULL: none */
+    struct eddy_catalog *users; /* of the users file, by USER_ID, NULL: none */
     int64_t user_rows;          /* of the users file, -1: none */
 };
 

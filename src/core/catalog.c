@@ -307,18 +307,17 @@ void eddy_catalog_encode(const struct eddy_catalog *catalog, struct eddy_buf *ou
     }
 }
 
-/* Column ITEM_ID of a header row, every other one added to the catalogue. */
+/* The id column of a header row, every other one added to the catalogue. */
 static int read_header(struct eddy_catalog *catalog, const struct eddy_csv *csv,
-                       uint32_t *ret_id, struct eddy_err *err)
+                       const char *id_column, uint32_t *ret_id, struct eddy_err *err)
 {
     uint32_t id = EDDY_ITEM_NONE;
     for (uint32_t i = 0; i < csv->count; i++) {
         struct eddy_span name = csv->fields[i];
-        if (eddy_span_eq_nocase(name, eddy_span_of("ITEM_ID"))) {
+        if (eddy_span_eq_nocase(name, eddy_span_of(id_column))) {
             if (id != EDDY_ITEM_NONE) {
-                return eddy_fail(err, EDDY_EFORMAT,
-                                 "%s:%llu: column ITEM_ID is there twice", csv->name,
-                                 (unsigned long long)csv->line);
+                return eddy_fail(err, EDDY_EFORMAT, "%s:%llu: column %s is there twice",
+                                 csv->name, (unsigned long long)csv->line, id_column);
             }
             id = i;
             continue;
@@ -336,15 +335,15 @@ static int read_header(struct eddy_catalog *catalog, const struct eddy_csv *csv,
     }
     if (id == EDDY_ITEM_NONE) {
         return eddy_fail(err, EDDY_EFORMAT,
-                         "%s:%llu: column ITEM_ID is missing in the header", csv->name,
-                         (unsigned long long)csv->line);
+                         "%s:%llu: Input CSV is missing the following columns:[%s]",
+                         csv->name, (unsigned long long)csv->line, id_column);
     }
     *ret_id = id;
     return 0;
 }
 
 static int read_row(struct eddy_catalog *catalog, const struct eddy_csv *csv,
-                    uint32_t id_column, struct eddy_err *err)
+                    const char *id_name, uint32_t id_column, struct eddy_err *err)
 {
     unsigned long long line = csv->line;
     if (csv->count != catalog->column_count + 1) {
@@ -354,20 +353,20 @@ static int read_row(struct eddy_catalog *catalog, const struct eddy_csv *csv,
     struct eddy_span id = csv->fields[id_column];
     if (id.size == 0 || id.size > EDDY_ID_MAX) {
         return eddy_fail(err, EDDY_EFORMAT,
-                         "%s:%llu: column ITEM_ID: %zu bytes, 1 to %d are allowed",
-                         csv->name, line, id.size, EDDY_ID_MAX);
+                         "%s:%llu: column %s: %zu bytes, 1 to %d are allowed",
+                         csv->name, line, id_name, id.size, EDDY_ID_MAX);
     }
     uint32_t item = catalog->count;
     uint32_t added = eddy_catalog_add(catalog, id);
     if (added == EDDY_ITEM_NONE) {
         return eddy_fail(err, EDDY_ENOMEM,
-                         "%s:%llu: column ITEM_ID: '%.*s' cannot be added (no memory)",
-                         csv->name, line, (int)id.size, id.data);
+                         "%s:%llu: column %s: '%.*s' cannot be added (no memory)",
+                         csv->name, line, id_name, (int)id.size, id.data);
     }
     if (added != item) {
-        return eddy_fail(err, EDDY_EFORMAT,
-                         "%s:%llu: column ITEM_ID: '%.*s' is there twice", csv->name,
-                         line, (int)id.size, id.data);
+        return eddy_fail(err, EDDY_EFORMAT, "%s:%llu: column %s: '%.*s' is there twice",
+                         csv->name, line, id_name, id.size > 40 ? 40 : (int)id.size,
+                         id.data);
     }
     uint32_t column = 0;
     for (uint32_t i = 0; i < csv->count; i++) {
@@ -383,21 +382,21 @@ static int read_row(struct eddy_catalog *catalog, const struct eddy_csv *csv,
 }
 
 static int parse_rows(struct eddy_catalog *catalog, struct eddy_csv *csv,
-                      uint64_t *ret_skipped, struct eddy_err *err)
+                      const char *id_name, uint64_t *ret_skipped, struct eddy_err *err)
 {
     uint32_t id_column = 0;
     int code = eddy_csv_next(csv, err);
     if (code == 0) {
-        return eddy_fail(err, EDDY_EFORMAT,
-                         "%s: empty, a header with ITEM_ID is needed", csv->name);
+        return eddy_fail(err, EDDY_EFORMAT, "%s: empty, a header with %s is needed",
+                         csv->name, id_name);
     }
-    if (code < 0 || (code = read_header(catalog, csv, &id_column, err)) < 0) {
+    if (code < 0 || (code = read_header(catalog, csv, id_name, &id_column, err)) < 0) {
         return code;
     }
     uint64_t skipped = 0;
     while ((code = eddy_csv_next(csv, err)) != 0) {
         if (code > 0) {
-            code = read_row(catalog, csv, id_column, err);
+            code = read_row(catalog, csv, id_name, id_column, err);
         }
         if (code < 0 && (code != EDDY_EFORMAT || !ret_skipped)) {
             return code;
@@ -410,8 +409,9 @@ static int parse_rows(struct eddy_catalog *catalog, struct eddy_csv *csv,
     return 0;
 }
 
-int eddy_catalog_parse(struct eddy_span bytes, const char *name, uint64_t *ret_skipped,
-                       struct eddy_catalog **ret, struct eddy_err *err)
+int eddy_catalog_parse(struct eddy_span bytes, const char *name, const char *id_column,
+                       uint64_t *ret_skipped, struct eddy_catalog **ret,
+                       struct eddy_err *err)
 {
     struct eddy_catalog *catalog = eddy_catalog_new();
     struct eddy_csv csv;
@@ -419,7 +419,7 @@ int eddy_catalog_parse(struct eddy_span bytes, const char *name, uint64_t *ret_s
         return eddy_fail(err, EDDY_ENOMEM, "%s: no memory", name);
     }
     eddy_csv_init(&csv, bytes, name);
-    int code = parse_rows(catalog, &csv, ret_skipped, err);
+    int code = parse_rows(catalog, &csv, id_column, ret_skipped, err);
     eddy_csv_fini(&csv);
     if (code < 0) {
         eddy_catalog_free(catalog);
@@ -432,5 +432,5 @@ int eddy_catalog_parse(struct eddy_span bytes, const char *name, uint64_t *ret_s
 int eddy_catalog_decode(struct eddy_span csv, struct eddy_catalog **ret,
                         struct eddy_err *err)
 {
-    return eddy_catalog_parse(csv, "catalog.csv", NULL, ret, err);
+    return eddy_catalog_parse(csv, "catalog.csv", "ITEM_ID", NULL, ret, err);
 }

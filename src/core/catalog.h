@@ -45,9 +45,11 @@ struct eddy_span eddy_catalog_title(const struct eddy_catalog *catalog, uint32_t
 void eddy_catalog_encode(const struct eddy_catalog *catalog, struct eddy_buf *out);
 int eddy_catalog_decode(struct eddy_span csv, struct eddy_catalog **ret,
                         struct eddy_err *err);
-/* The same for any items CSV: ITEM_ID in any place and any case, messages say name and
- * line. ret_skipped not NULL: bad rows are counted there instead of refused. */
-int eddy_catalog_parse(struct eddy_span bytes, const char *name, uint64_t *ret_skipped,
-                       struct eddy_catalog **ret, struct eddy_err *err);
+/* The same for any CSV of items or users: id_column ("ITEM_ID", "USER_ID") in any place and
+ * any case, messages say name, line and column. ret_skipped not NULL: bad rows are counted
+ * there instead of refused. */
+int eddy_catalog_parse(struct eddy_span bytes, const char *name, const char *id_column,
+                       uint64_t *ret_skipped, struct eddy_catalog **ret,
+                       struct eddy_err *err);
 
 #endif

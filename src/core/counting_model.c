@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/snapshot.h"
+
 #define RELATED_SCALE 1e6f
 #define PRIOR_WEIGHT  1e-9f
 #define SEEN_WEIGHT   (-100.0f)
@@ -75,9 +77,8 @@ static int similar(const struct eddy_build_inputs *inputs,
                                     inputs->interactions->items, &features);
     }
     if (r == 0)
-        r = eddy_similar_fit(inputs->interactions,
-                             features.size > 0 ? &features : NULL, &options->similar,
-                             &ret->tables.related, err);
+        r = eddy_similar_fit(inputs->interactions, features.size > 0 ? &features : NULL,
+                             &options->similar, &ret->tables.related, err);
     eddy_features_fini(&features);
     /* It has done its work: what serving needs is in the table. */
     eddy_vocabulary_free(ret->item_vocabulary);
@@ -150,7 +151,7 @@ int eddy_counting_keep_cold(struct eddy_build_result *result, const bool *cold,
         prior[i] = log1pf(network->popularity[i]);
         if (cold[i])
             continue;
-        bias[i] = -INFINITY;
+        bias[i] = EDDY_HIDDEN_BIAS;
         network->popularity[i] = 0;
     }
     if (count == 0) {
@@ -160,7 +161,8 @@ int eddy_counting_keep_cold(struct eddy_build_result *result, const bool *cold,
                          "cold_start_max_duration, or give new items with --items");
     }
     eddy_tables_fini(&result->tables);
-    result->tables = (struct eddy_tables){.items = items, .priors = 1, .prior = {prior}};
+    result->tables =
+        (struct eddy_tables){.items = items, .priors = 1, .prior = {prior}};
     result->head = eddy_head_plain;
     /* A user whom the network does not know yet: 0 times a bias of -infinity is no number,
      * which no list holds. */

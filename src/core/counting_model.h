@@ -31,7 +31,7 @@ int eddy_counting_model(const struct eddy_build_inputs *inputs,
                         struct eddy_build_result *ret, struct eddy_err *err);
 void eddy_counting_model_fini(struct eddy_build_result *result);
 
-/* Hides all items but the cold ones: bias -infinity, popularity 0; users without a known
+/* Hides all items but the cold ones: EDDY_HIDDEN_BIAS, popularity 0; users without a known
  * event get the most popular cold items. The head becomes that of the network alone.
  * EDDY_EFORMAT: no item is cold; EDDY_ENOMEM. */
 int eddy_counting_keep_cold(struct eddy_build_result *result, const bool *cold,

@@ -9,6 +9,7 @@
 #include "core/interactions.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
@@ -66,12 +67,19 @@ static int read_header(struct reader *reader)
             }
             reader->at[c] = i;
         }
-        if (c <= TIME && reader->at[c] == EDDY_ITEM_NONE) {
-            return eddy_fail(reader->err, EDDY_EFORMAT,
-                             "%s:%llu: column %s is missing in the header (needed: "
-                             "USER_ID,ITEM_ID,TIMESTAMP)",
-                             csv->name, (unsigned long long)csv->line, column_names[c]);
+    }
+    char missing[64] = "";
+    for (int c = 0; c <= TIME; c++) {
+        if (reader->at[c] == EDDY_ITEM_NONE) {
+            size_t used = strlen(missing);
+            (void)snprintf(missing + used, sizeof missing - used, "%s%s",
+                           used > 0 ? ", " : "", column_names[c]);
         }
+    }
+    if (missing[0]) {
+        return eddy_fail(reader->err, EDDY_EFORMAT,
+                         "%s:%llu: Input CSV is missing the following columns:[%s]",
+                         csv->name, (unsigned long long)csv->line, missing);
     }
     reader->field_count = csv->count;
     return 0;
@@ -372,5 +380,14 @@ int eddy_items_parse(struct eddy_span csv, const char *name, bool skip_bad,
                      struct eddy_catalog **ret, struct eddy_err *err)
 {
     uint64_t skipped;
-    return eddy_catalog_parse(csv, name, skip_bad ? &skipped : NULL, ret, err);
+    return eddy_catalog_parse(csv, name, "ITEM_ID", skip_bad ? &skipped : NULL, ret,
+                              err);
+}
+
+int eddy_users_parse(struct eddy_span csv, const char *name, bool skip_bad,
+                     struct eddy_catalog **ret, struct eddy_err *err)
+{
+    uint64_t skipped;
+    return eddy_catalog_parse(csv, name, "USER_ID", skip_bad ? &skipped : NULL, ret,
+                              err);
 }

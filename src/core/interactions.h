@@ -46,5 +46,8 @@ void eddy_interactions_fini(struct eddy_interactions *interactions);
 /* Items CSV (ITEM_ID and any metadata columns) into a catalogue. */
 int eddy_items_parse(struct eddy_span csv, const char *name, bool skip_bad,
                      struct eddy_catalog **ret, struct eddy_err *err);
+/* Users CSV (USER_ID and any metadata columns) likewise. */
+int eddy_users_parse(struct eddy_span csv, const char *name, bool skip_bad,
+                     struct eddy_catalog **ret, struct eddy_err *err);
 
 #endif

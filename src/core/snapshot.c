@@ -5,6 +5,7 @@
  * Whatever is wrong, the message begins with the file's name. */
 #include "core/snapshot.h"
 
+#include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -212,18 +213,23 @@ static int by_popularity(const void *a, const void *b)
 
 static int rank_popular(struct eddy_snapshot *snapshot, struct eddy_err *err)
 {
-    uint32_t V = snapshot->layout.shape.items;
-    uint32_t count = V < EDDY_POPULAR_MAX ? V : EDDY_POPULAR_MAX;
+    uint32_t V = snapshot->layout.shape.items, shown = 0;
+    float *bias = eddy_global(&snapshot->layout, snapshot->params, EDDY_G_ITEM_BIAS);
     struct ranked *ranked = calloc(V, sizeof *ranked);
-    snapshot->popular = calloc(count, sizeof *snapshot->popular);
+    for (uint32_t i = 0; ranked && i < V; i++) {
+        if (bias[i] <= EDDY_HIDDEN_BIAS) {
+            bias[i] = -INFINITY;
+        } else {
+            ranked[shown++] = (struct ranked){snapshot->popularity[i], i};
+        }
+    }
+    uint32_t count = shown < EDDY_POPULAR_MAX ? shown : EDDY_POPULAR_MAX;
+    snapshot->popular = calloc((size_t)count + 1, sizeof *snapshot->popular);
     if (!ranked || !snapshot->popular) {
         free(ranked);
         return eddy_fail(err, EDDY_ENOMEM, "no memory for the popular items");
     }
-    for (uint32_t i = 0; i < V; i++) {
-        ranked[i] = (struct ranked){snapshot->popularity[i], i};
-    }
-    qsort(ranked, V, sizeof *ranked, by_popularity);
+    qsort(ranked, shown, sizeof *ranked, by_popularity);
     for (uint32_t i = 0; i < count; i++) {
         snapshot->popular[i] = ranked[i].item;
     }

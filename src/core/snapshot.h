@@ -53,6 +53,10 @@ struct eddy_manifest {
 /* Frees the texts. Thread: the holder's. */
 void eddy_manifest_fini(struct eddy_manifest *manifest);
 
+/* An item_bias of this or less in the file hides the item: no list holds it. In memory it
+ * is -infinity. */
+#define EDDY_HIDDEN_BIAS (-1e30f)
+
 struct eddy_snapshot {
     struct eddy_manifest manifest;
     struct eddy_layout layout;

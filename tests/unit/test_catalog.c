@@ -133,7 +133,8 @@ static void bad_catalogues_are_refused_with_their_place(void)
         const char *csv, *want;
     } cases[] = {
         {"", "catalog.csv: empty, a header with ITEM_ID is needed"},
-        {"NAME\nx\n", "catalog.csv:1: column ITEM_ID is missing in the header"},
+        {"NAME\nx\n",
+         "catalog.csv:1: Input CSV is missing the following columns:[ITEM_ID]"},
         {"ITEM_ID,item_id\nx,y\n", "catalog.csv:1: column ITEM_ID is there twice"},
         {"ITEM_ID,A,A\nx,1,2\n", "catalog.csv:1: column A is there twice"},
         {"ITEM_ID,A\nx,1\ny\n", "catalog.csv:3: 1 fields, the header has 2"},
@@ -159,7 +160,7 @@ static void skipping_counts_bad_rows_and_keeps_the_rest(void)
     struct eddy_catalog *catalog = NULL;
     uint64_t skipped = 0;
     CHECK_INT(eddy_catalog_parse(S("TITLE,item_id\nA,1\nB\nC,1\n\"D,4\nE,5\n"), "i.csv",
-                                 &skipped, &catalog, NULL),
+                                 "ITEM_ID", &skipped, &catalog, NULL),
               0);
     CHECK_INT(skipped, 3); /* a field short, an id twice, an open quote */
     CHECK_INT(eddy_catalog_count(catalog), 2);

@@ -101,8 +101,10 @@ static void bad_rows_are_refused_with_line_and_column(void)
         const char *csv, *want;
     } cases[] = {
         {"", "f.csv: empty, a header with USER_ID,ITEM_ID,TIMESTAMP is needed"},
-        {"USER_ID,TIMESTAMP\n", "f.csv:1: column ITEM_ID is missing in the header "
-                                "(needed: USER_ID,ITEM_ID,TIMESTAMP)"},
+        {"USER_ID,TIMESTAMP\n",
+         "f.csv:1: Input CSV is missing the following columns:[ITEM_ID]"},
+        {"ITEM_ID,X\n",
+         "f.csv:1: Input CSV is missing the following columns:[USER_ID, TIMESTAMP]"},
         {"USER_ID,ITEM_ID,TIMESTAMP,user_id\n",
          "f.csv:1: column USER_ID is there twice"},
         {HEAD "u,i,1600000000,,\nu,i\n", "f.csv:3: 2 fields, the header has 5"},

@@ -1,0 +1,69 @@
+#include "app/train_build.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+
+/* Entries per row of an item-item table: a list of 25 takes out what the user has had. */
+enum { WIDTH = 200 };
+
+static int count(const struct eddy_build_inputs *inputs,
+                 const struct eddy_recipe *recipe,
+                 const struct eddy_recipe_options *options,
+                 struct eddy_build_result *ret, struct eddy_err *err)
+{
+    struct eddy_counting_options counting = {
+        .kind = recipe->counting,
+        .trend_interval_s = eddy_trend_intervals_s[options->trend_discovery_frequency],
+        .sims = {.discount = options->popularity_discount_factor,
+                 .common_min = (uint32_t)options->min_cointeraction_count,
+                 .width = WIDTH,
+                 .threads = (uint32_t)options->train.threads},
+        .similar = {.id_dimension = (uint32_t)options->item_id_hidden_dim,
+                    .metadata_dimension = (uint32_t)options->item_metadata_hidden_dim,
+                    .width = WIDTH,
+                    .threads = (uint32_t)options->train.threads,
+                    .seed = options->train.seed},
+    };
+    return eddy_counting_model(inputs, &counting, ret, err);
+}
+
+static int keep_cold(const struct eddy_build_inputs *inputs,
+                     const struct eddy_recipe_options *options,
+                     struct eddy_build_result *result, struct eddy_err *err)
+{
+    struct eddy_cold_options cold = {
+        .interactions_max = (uint64_t)options->cold_start_max_interactions,
+        .days_max = options->cold_start_max_duration,
+        .now_ms = options->cold_start_relative_from == EDDY_COLD_FROM_NOW
+                      ? eddy_now_ms()
+                      : INT64_MIN,
+    };
+    bool *is_cold = NULL;
+    uint32_t count_cold = 0;
+    if (eddy_count_cold(inputs->interactions, inputs->items, &cold, &is_cold,
+                        &count_cold) < 0)
+        return eddy_fail(err, EDDY_ENOMEM, "no memory for the age of items");
+    int r = eddy_counting_keep_cold(result, is_cold, err);
+    free(is_cold);
+    return r;
+}
+
+int eddy_train_build(const struct eddy_build_inputs *inputs,
+                     const struct eddy_recipe *recipe,
+                     const struct eddy_recipe_options *options,
+                     eddy_train_progress_fn progress, void *context,
+                     struct eddy_build_result *ret, struct eddy_err *err)
+{
+    if (!recipe->network)
+        return count(inputs, recipe, options, ret, err);
+    struct eddy_build_result result = {.head = eddy_head_plain};
+    int r = eddy_train(inputs->interactions, &options->train, progress, context,
+                       &result.network, err);
+    if (r == 0 && recipe->cold_only &&
+        (r = keep_cold(inputs, options, &result, err)) < 0)
+        eddy_counting_model_fini(&result);
+    if (r == 0)
+        *ret = result;
+    return r;
+}
