@@ -116,17 +116,12 @@ static int select_rows(struct job *job, struct eddy_err *err)
         .event_type = arguments->event_type,
         .has_threshold = arguments->threshold > NO_THRESHOLD,
         .threshold = arguments->threshold,
-        .max_user_history = 1,
+        .min_user_history = job->options.min_user_history,
+        .max_user_history = job->options.max_user_history,
         .min_item_count = job->options.min_item_count,
         .max_item_count = job->options.max_item_count,
     };
     int r = 0;
-    /* With a network training itself leaves users aside (core/selection.h). */
-    if (!job->recipe->network &&
-        eddy_recipe_uses(job->recipe, "max_user_history_length_percentile")) {
-        select.min_user_history = job->options.train.min_user_history_length_percentile;
-        select.max_user_history = job->options.train.max_user_history_length_percentile;
-    }
     if (arguments->hold_out != HOLD_OUT_NONE) {
         struct eddy_split_options split =
             eddy_split_defaults((enum eddy_protocol)arguments->hold_out);

@@ -11,6 +11,10 @@
 
 /* clang-format off */
 const struct eddy_option eddy_recipe_option_table[] = {
+    {"min_user_history_length_percentile", EDDY_OPTION_FLOAT, FIELD(min_user_history), "0", 0, 1,
+     NULL, 0, "Users with shorter histories than this share of all users are not trained on."},
+    {"max_user_history_length_percentile", EDDY_OPTION_FLOAT, FIELD(max_user_history), "1", 0, 1,
+     NULL, 0, "Users with longer histories than this share of all users (robots) are not trained on."},
     {"min_item_interaction_count_percentile", EDDY_OPTION_FLOAT, FIELD(min_item_count), "0", 0, 1,
      NULL, 0, "Items with fewer interactions than this share of all items are not counted."},
     {"max_item_interaction_count_percentile", EDDY_OPTION_FLOAT, FIELD(max_item_count), "1", 0, 1,
@@ -162,8 +166,7 @@ int eddy_recipe_options_set(struct eddy_recipe_options *options,
         r = set_one(conf, recipe, name, equals + 1, err);
     }
     eddy_conf_free(conf);
-    if (r == 0 && (options->train.min_user_history_length_percentile >
-                       options->train.max_user_history_length_percentile ||
+    if (r == 0 && (options->min_user_history > options->max_user_history ||
                    options->min_item_count > options->max_item_count))
         r = eddy_fail(err, EDDY_EUSAGE,
                       "--set: a percentile min_... is above its max_...; nothing would "

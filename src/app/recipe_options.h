@@ -10,7 +10,8 @@ enum eddy_cold_from { EDDY_COLD_FROM_NOW, EDDY_COLD_FROM_LATEST };
 
 struct eddy_recipe_options {
     struct eddy_train_options train;
-    double min_item_count, max_item_count; /* percentiles, 0..1 */
+    double min_user_history, max_user_history; /* percentiles, 0..1 */
+    double min_item_count, max_item_count;     /* percentiles, 0..1 */
     double popularity_discount_factor;
     int64_t min_cointeraction_count;
     int64_t item_id_hidden_dim, item_metadata_hidden_dim;

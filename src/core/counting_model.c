@@ -143,22 +143,21 @@ int eddy_counting_keep_cold(struct eddy_build_result *result, const bool *cold,
     struct eddy_train_result *network = &result->network;
     uint32_t items = network->layout.shape.items, count = 0;
     float *bias = eddy_global(&network->layout, network->params, EDDY_G_ITEM_BIAS);
+    for (uint32_t i = 0; i < items; i++)
+        count += cold[i];
+    if (count == 0)
+        return eddy_fail(err, EDDY_EFORMAT,
+                         "no item is cold: raise cold_start_max_interactions or "
+                         "cold_start_max_duration, or give new items with --items");
     float *prior = calloc((size_t)items + 1, sizeof *prior);
     if (prior == NULL)
         return eddy_fail(err, EDDY_ENOMEM, "no memory for the cold items");
     for (uint32_t i = 0; i < items; i++) {
-        count += cold[i];
         prior[i] = log1pf(network->popularity[i]);
-        if (cold[i])
-            continue;
-        bias[i] = EDDY_HIDDEN_BIAS;
-        network->popularity[i] = 0;
-    }
-    if (count == 0) {
-        free(prior);
-        return eddy_fail(err, EDDY_EFORMAT,
-                         "no item is cold: raise cold_start_max_interactions or "
-                         "cold_start_max_duration, or give new items with --items");
+        if (!cold[i]) {
+            bias[i] = EDDY_HIDDEN_BIAS;
+            network->popularity[i] = 0;
+        }
     }
     eddy_tables_fini(&result->tables);
     result->tables =
