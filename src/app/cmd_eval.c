@@ -16,7 +16,7 @@
 #include "io/files.h"
 
 struct arguments {
-    const char *model, *interactions, *reward;
+    const char *model, *interactions, *report, *reward;
     struct eddy_arg_list against;
     int64_t protocol, threads, from_ms, resamples, seed, split_seed, refresh_ms,
         half_life_ms;
@@ -40,6 +40,8 @@ static const struct eddy_arg rows[] = {
      .help = "do not rank items that the user has had"},
     {"against", 0, EDDY_ARG_LIST, offsetof(struct arguments, against), "FOLDER",
      .help = "another model to ask the same."},
+    {"report", 0, EDDY_ARG_TEXT, offsetof(struct arguments, report), "FILE.html",
+     .help = "write a page with tables and curves"},
     {"reward", 0, EDDY_ARG_TEXT, offsetof(struct arguments, reward), "COLUMN",
      .help = "average rewards of this: EVENT_VALUE, or a numeric column of the items"},
     {"refresh", 0, EDDY_ARG_DURATION, offsetof(struct arguments, refresh_ms), "SECONDS",
@@ -103,7 +105,7 @@ static const struct eddy_args command_line = {
     .row_count = sizeof rows / sizeof *rows,
     .examples =
         "  eddy train -i log.csv -o model --hold-out loo\n"
-        "  eddy eval -m model -i log.csv --protocol loo\n"
+        "  eddy eval -m model -i log.csv --protocol loo --report loo.html\n"
         "  eddy eval -m model -i log.csv --protocol successive --from "
         "2021-07-01 --json\n"
         "  eddy eval -m model -i test.csv --protocol sessions --against older\n",
@@ -268,6 +270,12 @@ static int write_results(const struct job *job, struct eddy_err *err)
             r = eddy_fail(err, EDDY_EIO, "JSON could not be written");
     } else {
         eddy_eval_print(&job->eval);
+    }
+    eddy_buf_clear(&buf);
+    if (r == 0 && arguments->report != NULL) {
+        eddy_eval_report(&job->eval, &buf);
+        r = buf.failed ? eddy_fail(err, EDDY_ENOMEM, "no memory for the report")
+                       : eddy_file_write(arguments->report, eddy_buf_span(&buf), err);
     }
     eddy_buf_fini(&buf);
     return r;

@@ -59,6 +59,11 @@ int eddy_eval_estimate(struct eddy_eval *eval, struct eddy_err *err);
 /* The table on standard output, and all of it as JSON. Thread: the caller's. */
 void eddy_eval_print(const struct eddy_eval *eval);
 void eddy_eval_json(const struct eddy_eval *eval, struct eddy_buf *out);
+/* One HTML page, complete in itself. */
+void eddy_eval_report(const struct eddy_eval *eval, struct eddy_buf *out);
+/* The measures that comparisons show, the headline first; how many. */
+uint32_t eddy_eval_compared(const struct eddy_eval *eval,
+                            struct eddy_eval_headline ret[3]);
 
 /* Whether a row of the measure says anything in this protocol that others do not. */
 bool eddy_eval_shows(const struct eddy_eval *eval, enum eddy_measure measure);

@@ -55,6 +55,28 @@ bool eddy_eval_shows(const struct eddy_eval *eval, enum eddy_measure measure)
     }
 }
 
+uint32_t eddy_eval_compared(const struct eddy_eval *eval,
+                            struct eddy_eval_headline ret[3])
+{
+    uint32_t cutoff = eddy_eval_headline(eval->protocol).cutoff;
+    ret[0] = eddy_eval_headline(eval->protocol);
+    switch (eval->protocol) {
+    case EDDY_PROTOCOL_WORKSHOP:
+    case EDDY_PROTOCOL_SOLUTION:
+        ret[1] = (struct eddy_eval_headline){EDDY_MRR, 25};
+        ret[2] = (struct eddy_eval_headline){EDDY_PRECISION, 10};
+        break;
+    case EDDY_PROTOCOL_COLD_ITEMS:
+        ret[1] = (struct eddy_eval_headline){EDDY_NDCG, 25};
+        ret[2] = (struct eddy_eval_headline){EDDY_HR, 25};
+        break;
+    default:
+        ret[1] = (struct eddy_eval_headline){EDDY_HR, cutoff};
+        ret[2] = (struct eddy_eval_headline){cutoff == 10 ? EDDY_MRR : EDDY_NDCG, 20};
+    }
+    return 3;
+}
+
 /* First lengths of the groups; the last is open. */
 static const uint32_t lengths[] = {0, 1, 2, 3, 6, 10, 20, 50, 100, 200, 500};
 enum { LENGTHS = sizeof lengths / sizeof *lengths };

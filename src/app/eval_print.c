@@ -67,28 +67,6 @@ static void print_coverage(const struct eddy_eval *eval)
                  result->items);
 }
 
-/* Which measures the comparison shows: the headline and its neighbours. */
-static uint32_t compared(const struct eddy_eval *eval, struct eddy_eval_headline ret[3])
-{
-    uint32_t cutoff = eddy_eval_headline(eval->protocol).cutoff;
-    ret[0] = eddy_eval_headline(eval->protocol);
-    switch (eval->protocol) {
-    case EDDY_PROTOCOL_WORKSHOP:
-    case EDDY_PROTOCOL_SOLUTION:
-        ret[1] = (struct eddy_eval_headline){EDDY_MRR, 25};
-        ret[2] = (struct eddy_eval_headline){EDDY_PRECISION, 10};
-        break;
-    case EDDY_PROTOCOL_COLD_ITEMS:
-        ret[1] = (struct eddy_eval_headline){EDDY_NDCG, 25};
-        ret[2] = (struct eddy_eval_headline){EDDY_HR, 25};
-        break;
-    default:
-        ret[1] = (struct eddy_eval_headline){EDDY_HR, cutoff};
-        ret[2] = (struct eddy_eval_headline){cutoff == 10 ? EDDY_MRR : EDDY_NDCG, 20};
-    }
-    return 3;
-}
-
 static uint32_t cutoff_index(uint32_t cutoff)
 {
     uint32_t c = 0;
@@ -100,7 +78,7 @@ static uint32_t cutoff_index(uint32_t cutoff)
 static void print_contenders(const struct eddy_eval *eval)
 {
     struct eddy_eval_headline shown[3];
-    uint32_t count = compared(eval, shown);
+    uint32_t count = eddy_eval_compared(eval, shown);
     char title[32];
     (void)printf("\n%-26s", "");
     for (uint32_t i = 0; i < count; i++) {
