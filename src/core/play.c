@@ -18,7 +18,8 @@
 #include "core/rank.h"
 #include "core/team.h"
 
-enum { SLOTS = 64, SEEN_UNSORTED = 64 };
+/* ALL_ROWS: rows whose scores of all items are held at once. */
+enum { SLOTS = 64, ALL_ROWS = 8, SEEN_UNSORTED = 64 };
 
 struct slot {
     uint32_t user;
@@ -34,6 +35,7 @@ struct player {
     struct eddy_hrnn_scratch *hrnn;
     struct eddy_ranker *ranker;
     struct eddy_scored *lists; /* (SLOTS, k) */
+    float *scores;             /* (ALL_ROWS, V), when all are asked for */
 };
 
 struct run {
@@ -154,6 +156,7 @@ static void player_fini(struct player *player)
     eddy_hrnn_scratch_free(player->hrnn);
     eddy_ranker_free(player->ranker);
     free(player->lists);
+    free(player->scores);
 }
 
 static int player_init(struct player *player, const struct run *run)
@@ -169,7 +172,12 @@ static int player_init(struct player *player, const struct run *run)
                    player->parked[s].state.hidden != NULL;
     }
     player->hrnn = eddy_hrnn_scratch_new(shape, SLOTS);
-    player->ranker = eddy_ranker_new(&run->model, SLOTS, play->k);
+    player->ranker =
+        eddy_ranker_new(&run->model, play->scores ? ALL_ROWS : SLOTS, play->k);
+    if (play->scores) {
+        player->scores = malloc(ALL_ROWS * (size_t)shape->items * sizeof(float));
+        complete = complete && player->scores != NULL;
+    }
     player->lists = malloc(SLOTS * (size_t)play->k * sizeof *player->lists);
     return complete && player->hrnn && player->ranker && player->lists ? 0
                                                                        : EDDY_ENOMEM;
@@ -213,6 +221,14 @@ static void run_ranker(const struct run *run, struct player *player,
 {
     const struct eddy_play *play = run->play;
     uint32_t counts[SLOTS];
+    if (play->scores) {
+        uint32_t all = eddy_ranker_run_all(player->ranker, player->scores);
+        for (uint32_t i = 0; i < all; i++)
+            play->scores(play->context, asked[i]->user, query_row(asked[i]),
+                         player->scores +
+                             (size_t)i * play->snapshot->layout.shape.items);
+        return;
+    }
     uint32_t n = eddy_ranker_run(player->ranker, play->k, player->lists, counts);
     for (uint32_t i = 0; i < n; i++)
         play->list(play->context, asked[i]->user, query_row(asked[i]),
@@ -282,7 +298,9 @@ static void answer(const struct run *run, struct player *player)
             continue;
         bool wanted = play->wants(play->context, slot->user, row);
         slot->active = slot->row < slot->end;
-        if (wanted && !is_known(run, slot))
+        if (wanted && !is_known(run, slot) && play->scores)
+            play->scores(play->context, slot->user, row, NULL);
+        else if (wanted && !is_known(run, slot))
             play->list(play->context, slot->user, row, run->popular,
                        run->popular_count);
         else if (wanted && slot->active)

@@ -26,6 +26,10 @@ struct eddy_play {
      * thread; different users' calls may run at once. */
     void (*list)(void *context, uint32_t user, uint64_t row,
                  const struct eddy_scored *list, uint32_t count);
+    /* Not NULL: called in the place of list, with the scores of all items of the snapshot
+     * (-infinity: in no list; with exclude_seen those seen); NULL: nothing is known of the
+     * user, popularity is all there is. */
+    void (*scores)(void *context, uint32_t user, uint64_t row, const float *scores);
     void *context;
 };
 

@@ -191,6 +191,17 @@ uint32_t eddy_ranker_run(struct eddy_ranker *ranker, uint32_t k,
     return count;
 }
 
+uint32_t eddy_ranker_run_all(struct eddy_ranker *ranker, float *ret)
+{
+    uint32_t count = ranker->count;
+    if (count > 0)
+        eddy_score_rows_all(ranker->model.items, ranker->model.hidden,
+                            ranker->model.kernels, ranker->score, count, ranker->rows,
+                            ret);
+    eddy_ranker_clear(ranker);
+    return count;
+}
+
 uint32_t eddy_rank_recent(const struct eddy_state *state,
                           const struct eddy_catalog *catalog, uint32_t *ret)
 {

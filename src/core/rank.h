@@ -61,6 +61,9 @@ void eddy_ranker_clear(struct eddy_ranker *ranker);
 uint32_t eddy_ranker_run(struct eddy_ranker *ranker, uint32_t k,
                          struct eddy_scored *ret, uint32_t *ret_count);
 
+/* The scores of all items instead of lists: ret (count, items). */
+uint32_t eddy_ranker_run_all(struct eddy_ranker *ranker, float *ret);
+
 /* The recent events of a state as the head sees them; ret has room for EDDY_RECENT_MAX.
  * count returned. */
 uint32_t eddy_rank_recent(const struct eddy_state *state,

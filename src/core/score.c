@@ -93,10 +93,11 @@ static void add_additions(float *scores, uint32_t first, uint32_t n,
     *index = i;
 }
 
+/* ret NULL: the best go to the rows' selections; else all scores go there, (n, V). */
 static void score_slice(const struct eddy_packed *items,
                         const struct eddy_kernels *kernels,
                         struct eddy_score_scratch *scratch, uint32_t n,
-                        const struct eddy_score_row *rows)
+                        const struct eddy_score_row *rows, float *ret)
 {
     for (uint32_t panel = 0; panel < items->panels; panel += TILE_PANELS) {
         uint32_t panels = items->panels - panel;
@@ -110,7 +111,11 @@ static void score_slice(const struct eddy_packed *items,
             float *scores = scratch->scores + (size_t)r * EDDY_TOPK_TILE;
             add_additions(scores, first, size, &rows[r], &scratch->addition_index[r]);
             hide_excluded(scores, first, size, &rows[r], &scratch->excluded_index[r]);
-            eddy_topk_push(&scratch->topks[r], kernels, scores, size, first);
+            if (ret)
+                memcpy(ret + (size_t)r * items->outputs + first, scores,
+                       size * sizeof *scores);
+            else
+                eddy_topk_push(&scratch->topks[r], kernels, scores, size, first);
         }
     }
 }
@@ -141,11 +146,25 @@ void eddy_score_rows(const struct eddy_packed *items, uint32_t hidden,
             eddy_topk_begin(&scratch->topks[r], k);
             scratch->excluded_index[r] = scratch->addition_index[r] = 0;
         }
-        score_slice(items, kernels, scratch, count, rows + from);
+        score_slice(items, kernels, scratch, count, rows + from, NULL);
         for (uint32_t r = 0; r < count; r++)
             ret_count[from + r] = eddy_topk_finish(&scratch->topks[r], kernels,
                                                    ret + (size_t)(from + r) * k);
     }
+}
+
+void eddy_score_rows_all(const struct eddy_packed *items, uint32_t hidden,
+                         const struct eddy_kernels *kernels,
+                         struct eddy_score_scratch *scratch, uint32_t n,
+                         const struct eddy_score_row *rows, float *ret)
+{
+    EDDY_ASSERT(n <= scratch->rows_max);
+    for (uint32_t r = 0; r < n; r++) {
+        place_query(scratch->queries + (size_t)r * items->inputs, hidden, items->inputs,
+                    &rows[r]);
+        scratch->excluded_index[r] = scratch->addition_index[r] = 0;
+    }
+    score_slice(items, kernels, scratch, n, rows, ret);
 }
 
 void eddy_score_topk(const struct eddy_hrnn *hrnn, struct eddy_score_scratch *scratch,

@@ -40,6 +40,13 @@ void eddy_score_rows(const struct eddy_packed *items, uint32_t hidden,
                      const struct eddy_score_row *rows, uint32_t k,
                      struct eddy_scored *ret, uint32_t *ret_count);
 
+/* The scores of all items instead, for n rows (at most the scratch's): ret (n, V); those of
+ * excluded items are -infinity. */
+void eddy_score_rows_all(const struct eddy_packed *items, uint32_t hidden,
+                         const struct eddy_kernels *kernels,
+                         struct eddy_score_scratch *scratch, uint32_t n,
+                         const struct eddy_score_row *rows, float *ret);
+
 /* All V scores of one user into ret (V floats rounded up to 16): evaluation, tests. */
 void eddy_score_all(const struct eddy_hrnn *hrnn, const float *query, float *ret);
 

@@ -271,6 +271,50 @@ static bool wants_some(void *context, uint32_t user, uint64_t row)
     return row == EDDY_PLAY_END ? user % 2 == 0 : (user + row) % 3 == 0;
 }
 
+struct scored_answers {
+    struct answers answers;
+    const struct eddy_snapshot *snapshot;
+    bool unknown; /* somebody was */
+};
+
+static void take_scores(void *context, uint32_t user, uint64_t row, const float *scores)
+{
+    static const bool none[ITEMS];
+    struct scored_answers *all = context;
+    struct eddy_scored list[K];
+    uint32_t count = best_of(scores ? scores : all->snapshot->popularity, none, list);
+    while (count > 0 && !(list[count - 1].score > -INFINITY))
+        count--; /* excluded */
+    all->unknown = all->unknown || !scores;
+    take_play(&all->answers, user, row, list, count);
+}
+
+static void scores_of_all_items_are_those_of_the_lists(void)
+{
+    struct eddy_snapshot *snapshot = snapshot_new();
+    struct eddy_interactions in = interactions_new(snapshot, 2500);
+    for (int exclude = 0; exclude < 2; exclude++) {
+        struct answers want = play_all(snapshot, &in, 1, exclude == 1);
+        struct scored_answers got = {answers_new(&in), snapshot, false};
+        struct eddy_play play = {.snapshot = snapshot,
+                                 .interactions = &in,
+                                 .k = 1,
+                                 .threads = 1,
+                                 .exclude_seen = exclude == 1,
+                                 .popularity = snapshot->popularity,
+                                 .wants = wants_all,
+                                 .scores = take_scores,
+                                 .context = &got};
+        CHECK_INT(eddy_play_users(&play, 0, eddy_catalog_count(in.users), NULL), 0);
+        CHECK(got.unknown);
+        check_same(&got.answers, &want, (size_t)in.count + USERS);
+        answers_free(&want);
+        answers_free(&got.answers);
+    }
+    eddy_interactions_fini(&in);
+    eddy_snapshot_release(snapshot);
+}
+
 static void queries_that_nobody_reads_change_no_list(void)
 {
     static const enum eddy_mode modes[] = {EDDY_MODE_FLAT, EDDY_MODE_INIT,
@@ -419,6 +463,7 @@ static void refreshed_tables_follow_the_stream(void)
 int main(void)
 {
     RUN(lists_are_those_of_one_user_at_a_time);
+    RUN(scores_of_all_items_are_those_of_the_lists);
     RUN(queries_that_nobody_reads_change_no_list);
     RUN(threads_do_not_change_a_list);
     RUN(a_stream_without_refresh_gives_the_lists_of_a_play);
