@@ -6,14 +6,15 @@
 #include "app/app.h"
 #include "app/args.h"
 #include "app/blas_core.h"
+#include "app/checkpoint.h"
 #include "app/train_build.h"
 #include "app/train_report.h"
 #include "core/split.h"
 
 struct arguments {
     const char *interactions, *items, *users, *model, *recipe, *event_type;
-    struct eddy_arg_list set;
-    int64_t seed, threads, hold_out, from_ms;
+    struct eddy_arg_list set, event_weight;
+    int64_t seed, threads, hold_out, from_ms, checkpoint_s;
     double threshold;
     bool skip_bad, quiet, json;
 };
@@ -51,6 +52,16 @@ static const struct eddy_arg rows[] = {
      .help = "train on rows of this EVENT_TYPE only"},
     {"event-value-threshold", 0, EDDY_ARG_FLOAT, offsetof(struct arguments, threshold),
      "N", .help = "train on rows whose EVENT_VALUE is at least N"},
+    {"event-weight", 0, EDDY_ARG_LIST, offsetof(struct arguments, event_weight),
+     "TYPE=W",
+     .help =
+         "predict rows of this EVENT_TYPE with weight W, types not named not at all "
+         "(they still are history); may be repeated, 10 at most"},
+    {"checkpoint", 0, EDDY_ARG_INT, offsetof(struct arguments, checkpoint_s), "SECONDS",
+     .help =
+         "at most so often FOLDER.checkpoint is written, from which the same command goes "
+         "on after a crash (default 60; 0: after every epoch; -1: never)",
+     .min = -1, .max = 1e9},
     {"seed", 0, EDDY_ARG_INT, offsetof(struct arguments, seed), "N",
      .help = "the same seed gives the same model (default 1)", .max = 9e15},
     {"threads", 0, EDDY_ARG_INT, offsetof(struct arguments, threads), "N",
@@ -97,6 +108,9 @@ static void list_settings(void)
     (void)printf("A recipe's own hyper-parameters: eddy recipes NAME\n");
 }
 
+/* Amazon's limits: 10 event types, 100 characters. */
+enum { EVENT_WEIGHTS_MAX = 10, EVENT_TYPE_SIZE = 101 };
+
 struct job {
     const struct arguments *arguments;
     const struct eddy_recipe *recipe;
@@ -104,6 +118,8 @@ struct job {
     struct eddy_inputs inputs;
     struct eddy_select_counts dropped;
     uint64_t held_out;
+    struct eddy_event_weight weights[EVENT_WEIGHTS_MAX];
+    char types[EVENT_WEIGHTS_MAX][EVENT_TYPE_SIZE];
 };
 
 /* Leave out what is held out, of another type or value, of users or items beyond the
@@ -145,6 +161,7 @@ static int train(struct job *job, struct eddy_err *err)
                                        job->inputs.users};
     struct eddy_build_result result;
     struct eddy_train_report report;
+    struct eddy_checkpoint checkpoint;
     char version[EDDY_SNAPSHOT_ID_SIZE];
     struct eddy_model_source source = {
         .recipe = job->recipe,
@@ -156,12 +173,19 @@ static int train(struct job *job, struct eddy_err *err)
                         : eddy_protocol_name((enum eddy_protocol)arguments->hold_out),
     };
     eddy_train_report_start(&report, arguments->quiet);
+    eddy_checkpoint_open(&checkpoint, arguments->model, arguments->checkpoint_s,
+                         &report.progress);
+    job->options.train.keeper =
+        arguments->checkpoint_s >= 0 ? &checkpoint.keeper : NULL;
     int r = eddy_train_build(&inputs, job->recipe, &job->options,
                              eddy_train_report_progress, &report, &result, err);
     eddy_train_report_stop(&report, &source.seconds, &source.cpu_seconds);
-    if (r < 0)
+    if (r < 0) {
+        eddy_checkpoint_close(&checkpoint, false);
         return r;
+    }
     r = eddy_model_save(arguments->model, &source, &result, version, err);
+    eddy_checkpoint_close(&checkpoint, r == 0);
     if (r == 0) {
         struct eddy_train_summary summary = {
             .folder = arguments->model,
@@ -179,6 +203,32 @@ static int train(struct job *job, struct eddy_err *err)
     return r;
 }
 
+/* "TYPE=W" rows of --event-weight. EDDY_EUSAGE. */
+static int read_weights(struct job *job, struct eddy_err *err)
+{
+    const struct eddy_arg_list *list = &job->arguments->event_weight;
+    if (list->count > EVENT_WEIGHTS_MAX)
+        return eddy_fail(err, EDDY_EUSAGE, "--event-weight: at most %d types",
+                         EVENT_WEIGHTS_MAX);
+    for (size_t i = 0; i < list->count; i++) {
+        const char *equals = strrchr(list->values[i], '=');
+        size_t size = equals ? (size_t)(equals - list->values[i]) : 0;
+        char *end = NULL;
+        double weight = equals ? strtod(equals + 1, &end) : 0;
+        if (equals == NULL || size >= EVENT_TYPE_SIZE || end == equals + 1 ||
+            *end != '\0' || !(weight >= 0 && weight <= 1))
+            return eddy_fail(err, EDDY_EUSAGE,
+                             "--event-weight %s: write TYPE=W with W from 0 to 1, e.g. "
+                             "--event-weight purchase=1",
+                             list->values[i]);
+        memcpy(job->types[i], list->values[i], size);
+        job->weights[i] = (struct eddy_event_weight){job->types[i], weight};
+    }
+    job->options.train.event_weights = job->weights;
+    job->options.train.event_weight_count = (uint32_t)list->count;
+    return 0;
+}
+
 /* Recipe and settings from the command line. EDDY_EUSAGE. */
 static int read_settings(struct job *job, struct eddy_err *err)
 {
@@ -193,12 +243,13 @@ static int read_settings(struct job *job, struct eddy_err *err)
         return EDDY_EUSAGE;
     job->options.train.seed = (uint64_t)arguments->seed;
     job->options.train.threads = arguments->threads;
-    return 0;
+    return read_weights(job, err) < 0 ? EDDY_EUSAGE : 0;
 }
 
 int eddy_cmd_train(int argc, char **argv)
 {
     struct arguments arguments = {.seed = 1,
+                                  .checkpoint_s = 60,
                                   .threads = 2,
                                   .hold_out = HOLD_OUT_NONE,
                                   .from_ms = INT64_MIN,

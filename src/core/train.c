@@ -302,6 +302,7 @@ static void give(struct eddy_trainer *trainer, float *popularity,
         .events = trainer->progress.events,
         .validation_events = validation_events,
     };
+    ret->flops = trainer->flops_before;
     for (int64_t t = 0; t < trainer->options->threads; t++)
         ret->flops += trainer->workers[t].net.flops;
     if (trainer->finished)

@@ -34,7 +34,23 @@ struct eddy_train_options { /* all but seed and threads: names of --set */
         *user_features; /* a row per user, borrowed; NULL: none */
     int64_t threads;    /* 1..64 */
     uint64_t seed;
-    const struct eddy_exchange *exchange; /* borrowed; NULL: this process alone */
+    const struct eddy_exchange *exchange;   /* borrowed; NULL: this process alone */
+    const struct eddy_train_keeper *keeper; /* borrowed; NULL: no checkpoints */
+};
+
+/* Who keeps checkpoints. All calls come from the trainer's thread. A run that goes on from
+ * its checkpoint gives the same bytes as one that was never interrupted. In a group only
+ * the first member has one, and none goes on. */
+struct eddy_train_keeper {
+    void *context;
+    bool (*due)(void *context); /* after an epoch: is it time for one? */
+    /* The bytes are the parts one after the other, borrowed during the call. An error ends
+     * the training. */
+    int (*save)(void *context, const struct eddy_span *parts, uint32_t count,
+                struct eddy_err *err);
+    struct eddy_span resume; /* bytes of an earlier save; empty: start anew */
+    /* What became of them: epochs done, or 0 and why training starts anew. */
+    void (*resumed)(void *context, uint32_t epoch, const char *why_not);
 };
 
 /* Rows of the options that --set reaches; the ranges are those of the recipes. */

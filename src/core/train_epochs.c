@@ -104,9 +104,10 @@ static int run_batch(struct eddy_trainer *trainer, const uint32_t *users,
         return eddy_fail(
             err, EDDY_EFATAL,
             "%s is not a number in epoch %u: lower learning_rate (now %g) or "
-            "clip_norm (now %g)",
+            "clip_norm (now %g)%s",
             isfinite(batch_loss) ? "a gradient" : "the loss", trainer->progress.epoch,
-            trainer->options->learning_rate, trainer->options->clip_norm);
+            trainer->options->learning_rate, trainer->options->clip_norm,
+            trainer->options->keeper ? "; the last checkpoint is kept" : "");
     *loss += batch_loss;
     *targets += batch_targets;
     return 0;
@@ -140,26 +141,19 @@ static uint32_t next_batch(const struct eddy_trainer *trainer, uint32_t at)
     return count;
 }
 
-/* Where the last phase stands: its first epoch (0: searching) and its length. */
-struct phase {
-    uint32_t first, epochs;
-};
-
 /* The rate at a point of the epoch. */
-static double rate_at(const struct eddy_trainer *trainer, struct phase phase,
-                      double fraction)
+static double rate_at(const struct eddy_trainer *trainer, double fraction)
 {
     double rate = trainer->options->learning_rate;
-    if (phase.first == 0)
+    if (trainer->phase.first == 0)
         return rate;
-    double done = trainer->progress.epoch - phase.first + fraction;
-    return rate * (1 - done / phase.epochs);
+    double done = trainer->progress.epoch - trainer->phase.first + fraction;
+    return rate * (1 - done / trainer->phase.epochs);
 }
 
 /* *ret_stop: the callback asked for it. */
-static int run_epoch(struct eddy_trainer *trainer, struct phase phase,
-                     eddy_train_progress_fn progress, void *context, bool *ret_stop,
-                     struct eddy_err *err)
+static int run_epoch(struct eddy_trainer *trainer, eddy_train_progress_fn progress,
+                     void *context, bool *ret_stop, struct eddy_err *err)
 {
     struct eddy_train_progress *now = &trainer->progress;
     uint32_t n = trainer->histories.train_count;
@@ -170,7 +164,7 @@ static int run_epoch(struct eddy_trainer *trainer, struct phase phase,
     shuffle(trainer, now->epoch);
     for (uint32_t at = 0; at < n && !*ret_stop; at += count) {
         count = next_batch(trainer, at);
-        trainer->adam.learning_rate = rate_at(trainer, phase, (double)at / n);
+        trainer->adam.learning_rate = rate_at(trainer, (double)at / n);
         int r = run_batch(trainer, trainer->order + at, count, &loss, &targets, err);
         if (r < 0)
             return r;
@@ -225,17 +219,23 @@ static int validate(struct eddy_trainer *trainer, struct eddy_err *err)
     return 0;
 }
 
+static bool out_of_patience(const struct eddy_trainer *trainer)
+{
+    const struct eddy_train_progress *now = &trainer->progress;
+    uint32_t patience = (uint32_t)trainer->options->patience;
+    return patience > 0 && now->epoch - now->best_epoch >= patience;
+}
+
 static int search(struct eddy_trainer *trainer, eddy_train_progress_fn progress,
                   void *context, bool *ret_stop, struct eddy_err *err)
 {
     struct eddy_train_progress *now = &trainer->progress;
-    uint32_t patience = (uint32_t)trainer->options->patience;
     int r;
 
-    while (!*ret_stop && now->epoch < now->epochs) {
+    while (!*ret_stop && now->epoch < now->epochs && !out_of_patience(trainer)) {
         now->epoch++;
         now->epoch_done = false;
-        r = run_epoch(trainer, (struct phase){0, 0}, progress, context, ret_stop, err);
+        r = run_epoch(trainer, progress, context, ret_stop, err);
         if (r < 0)
             return r;
         if (*ret_stop)
@@ -246,8 +246,8 @@ static int search(struct eddy_trainer *trainer, eddy_train_progress_fn progress,
         *ret_stop = progress != NULL && !progress(context, now);
         if ((r = eddy_train_share_stop(trainer->options->exchange, ret_stop, err)) < 0)
             return r;
-        if (patience > 0 && now->epoch - now->best_epoch >= patience)
-            break;
+        if ((r = eddy_train_checkpoint_save(trainer, err)) < 0)
+            return r;
     }
     if (now->best_epoch == 0)
         keep(trainer); /* stopped in the first epoch */
@@ -289,35 +289,51 @@ static int complete_items(struct eddy_trainer *trainer, float *params,
     return 0;
 }
 
-/* From the best weights, on all targets, with a rate that falls to zero. Adam's moments go
- * on from the last epoch: they remember hundreds of steps, not which. */
-static int finish(struct eddy_trainer *trainer, eddy_train_progress_fn progress,
-                  void *context, struct eddy_err *err)
+int eddy_train_all_histories(struct eddy_trainer *trainer, struct eddy_err *err)
+{
+    struct eddy_selection all = eddy_selection_all(&trainer->selection);
+    eddy_histories_fini(&trainer->histories);
+    return eddy_train_histories(trainer, &all, err);
+}
+
+/* From the best weights, on all targets. Adam's moments go on from the last epoch: they
+ * remember hundreds of steps, not which. */
+static int begin_last_phase(struct eddy_trainer *trainer, struct eddy_err *err)
 {
     struct eddy_train_progress *now = &trainer->progress;
-    struct eddy_selection all = eddy_selection_all(&trainer->selection);
-    struct phase phase = {now->epoch + 1, 0};
-    bool stop = false;
-    int r;
-
-    phase.epochs = (uint32_t)ceil(last_phase_share * now->best_epoch);
-    eddy_histories_fini(&trainer->histories);
-    if ((r = eddy_train_histories(trainer, &all, err)) < 0)
+    int r = eddy_train_all_histories(trainer, err);
+    if (r < 0)
         return r;
     memcpy(trainer->params, trainer->best, trainer->layout.size * sizeof(float));
     if ((r = complete_items(trainer, trainer->best, err)) < 0)
         return r;
     eddy_train_know(trainer);
+    trainer->phase.first = now->epoch + 1;
+    trainer->phase.epochs = (uint32_t)ceil(last_phase_share * now->best_epoch);
     now->finishing = true;
-    now->epochs = now->epoch + phase.epochs;
+    return 0;
+}
+
+static int finish(struct eddy_trainer *trainer, eddy_train_progress_fn progress,
+                  void *context, struct eddy_err *err)
+{
+    struct eddy_train_progress *now = &trainer->progress;
+    bool stop = false;
+    int r;
+
+    if (!now->finishing && (r = begin_last_phase(trainer, err)) < 0)
+        return r;
+    now->epochs = trainer->phase.first - 1 + trainer->phase.epochs;
     while (!stop && now->epoch < now->epochs) {
         now->epoch++;
         now->epoch_done = false;
-        if ((r = run_epoch(trainer, phase, progress, context, &stop, err)) < 0)
+        if ((r = run_epoch(trainer, progress, context, &stop, err)) < 0)
             return r;
         now->epoch_done = true;
         stop = stop || (progress != NULL && !progress(context, now));
         if ((r = eddy_train_share_stop(trainer->options->exchange, &stop, err)) < 0)
+            return r;
+        if ((r = eddy_train_checkpoint_save(trainer, err)) < 0)
             return r;
     }
     trainer->finished = true;
@@ -336,7 +352,9 @@ int eddy_train_epochs(struct eddy_trainer *trainer, eddy_train_progress_fn progr
                                      .validation_ndcg = -1,
                                      .validation_hr = -1,
                                      .best_ndcg = -1};
-    r = search(trainer, progress, context, &stop, err);
+    r = eddy_train_checkpoint_load(trainer, err);
+    if (r == 0 && !trainer->progress.finishing)
+        r = search(trainer, progress, context, &stop, err);
     if (r == 0 && !stop && trainer->options->refit)
         r = finish(trainer, progress, context, err);
     if (r == 0)

@@ -56,6 +56,11 @@ struct eddy_validation {
 /* 0, EDDY_ENOMEM, EDDY_EIO. */
 int eddy_train_validate(struct eddy_validation *validation, struct eddy_err *err);
 
+/* Where the last phase stands: its first epoch (0: searching) and its length. */
+struct eddy_train_phase {
+    uint32_t first, epochs;
+};
+
 /* All of a training run. Histories, layout, workers and Adam are made by train.c, epochs
  * run in train_epochs.c. */
 struct eddy_trainer {
@@ -80,8 +85,11 @@ struct eddy_trainer {
     uint64_t key;
     float scale;
     struct eddy_train_progress progress;
+    struct eddy_train_phase phase;
     double best_hr;
-    bool finished; /* the last phase ran: params are the result */
+    double flops_before;        /* of the run that a checkpoint goes on from */
+    unsigned char identity[32]; /* of the run, for checkpoints */
+    bool finished;              /* the last phase ran: params are the result */
 };
 
 /* Histories of a selection for this run's options. 0 or EDDY_ENOMEM. */
@@ -89,6 +97,15 @@ int eddy_train_histories(struct eddy_trainer *trainer,
                          const struct eddy_selection *selection, struct eddy_err *err);
 /* After histories have been made: which items have events in them. */
 void eddy_train_know(struct eddy_trainer *trainer);
+/* Histories of the last phase instead of those of the search. 0 or EDDY_ENOMEM. */
+int eddy_train_all_histories(struct eddy_trainer *trainer, struct eddy_err *err);
+
+/* Checkpoints (train_checkpoint.c); no effect without a keeper. Save: after an epoch, when
+ * the keeper says that it is time; its errors. Load: takes over the keeper's bytes when
+ * they fit; 0 or EDDY_ENOMEM. */
+int eddy_train_checkpoint_save(struct eddy_trainer *trainer, struct eddy_err *err);
+int eddy_train_checkpoint_load(struct eddy_trainer *trainer, struct eddy_err *err);
+
 /* Epochs until validation does not improve, then the last phase. */
 int eddy_train_epochs(struct eddy_trainer *trainer, eddy_train_progress_fn progress,
                       void *context, struct eddy_err *err);

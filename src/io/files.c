@@ -147,13 +147,8 @@ static int parent_of(const char *path, char *ret, struct eddy_err *err)
     return 0;
 }
 
-/* A new file with these bytes, synced. */
-static int write_new(const char *path, struct eddy_span bytes, struct eddy_err *err)
+static int write_all(int fd, struct eddy_span bytes)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (fd < 0) {
-        return io_error(err, "create", path);
-    }
     size_t done = 0;
     while (done < bytes.size) {
         ssize_t n = write(fd, bytes.data + done, bytes.size - done);
@@ -161,14 +156,28 @@ static int write_new(const char *path, struct eddy_span bytes, struct eddy_err *
             continue;
         }
         if (n < 0) {
-            int code = io_error(err, "write", path);
-            (void)close(fd);
-            (void)unlink(path);
-            return code;
+            return -1;
         }
         done += (size_t)n;
     }
-    int code = fsync(fd) != 0 ? io_error(err, "fsync", path) : 0;
+    return 0;
+}
+
+/* A new file with these bytes, synced. */
+static int write_new(const char *path, const struct eddy_span *parts, uint32_t count,
+                     struct eddy_err *err)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    int code = 0;
+    if (fd < 0) {
+        return io_error(err, "create", path);
+    }
+    for (uint32_t i = 0; i < count && code == 0; i++) {
+        code = write_all(fd, parts[i]) < 0 ? io_error(err, "write", path) : 0;
+    }
+    if (code == 0 && fsync(fd) != 0) {
+        code = io_error(err, "fsync", path);
+    }
     if (close(fd) != 0 && code == 0) {
         code = io_error(err, "close", path);
     }
@@ -180,11 +189,17 @@ static int write_new(const char *path, struct eddy_span bytes, struct eddy_err *
 
 int eddy_file_write(const char *path, struct eddy_span bytes, struct eddy_err *err)
 {
+    return eddy_file_write_parts(path, &bytes, 1, err);
+}
+
+int eddy_file_write_parts(const char *path, const struct eddy_span *parts,
+                          uint32_t count, struct eddy_err *err)
+{
     char beside[PATH_SIZE], folder[PATH_SIZE], pid[32];
     (void)snprintf(pid, sizeof pid, "%ld", (long)getpid());
     int code = join(beside, path, ".tmp.", pid, err);
     code = code ? code : parent_of(path, folder, err);
-    code = code ? code : write_new(beside, bytes, err);
+    code = code ? code : write_new(beside, parts, count, err);
     if (code < 0) {
         return code;
     }
@@ -312,7 +327,7 @@ static int write_folder(const char *folder, const struct eddy_span bytes[3],
     for (int i = 0; code == 0 && i < 3; i++) {
         char path[PATH_SIZE];
         code = join(path, folder, "/", snapshot_names[i], err);
-        code = code ? code : write_new(path, bytes[i], err);
+        code = code ? code : write_new(path, &bytes[i], 1, err);
     }
     return code ? code : sync_folder(folder, err);
 }

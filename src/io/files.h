@@ -18,6 +18,9 @@ void eddy_file_close(struct eddy_file *file);
 
 /* Write beside, fsync, rename, fsync the folder: a reader sees the old or the new file. */
 int eddy_file_write(const char *path, struct eddy_span bytes, struct eddy_err *err);
+/* The same of parts, one after the other. */
+int eddy_file_write_parts(const char *path, const struct eddy_span *parts,
+                          uint32_t count, struct eddy_err *err);
 
 /* mkdir -p. */
 int eddy_make_folder(const char *path, struct eddy_err *err);

@@ -1,0 +1,67 @@
+/* Checkpoints: written beside, synced and renamed, so that kill -9 or a full disk leaves the
+ * one before. They go once the model stands in its folder. */
+#include "app/checkpoint.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+static bool due(void *context)
+{
+    struct eddy_checkpoint *checkpoint = context;
+    uint64_t wait = (uint64_t)checkpoint->interval_s * 1000000000u;
+    return eddy_monotonic_ns() - checkpoint->last_ns >= wait;
+}
+
+static int save(void *context, const struct eddy_span *parts, uint32_t count,
+                struct eddy_err *err)
+{
+    struct eddy_checkpoint *checkpoint = context;
+    struct eddy_err why = {0};
+    (void)err; /* a training is worth more than its checkpoint */
+    if (eddy_file_write_parts(checkpoint->path, parts, count, &why) < 0) {
+        if (!checkpoint->failed)
+            (void)fprintf(stderr, "eddy train: no checkpoint: %s\n", why.text);
+        checkpoint->failed = true;
+    }
+    checkpoint->last_ns = eddy_monotonic_ns();
+    return 0;
+}
+
+static void resumed(void *context, uint32_t epoch, const char *why_not)
+{
+    struct eddy_checkpoint *checkpoint = context;
+    if (why_not != NULL)
+        eddy_progress_say(checkpoint->progress, "%s is not used: %s; starting anew",
+                          checkpoint->path, why_not);
+    else
+        eddy_progress_say(checkpoint->progress,
+                          "going on after epoch %u of %s (remove it to start anew)",
+                          epoch, checkpoint->path);
+}
+
+void eddy_checkpoint_open(struct eddy_checkpoint *checkpoint, const char *folder,
+                          int64_t interval_s, struct eddy_progress *progress)
+{
+    size_t size = strlen(folder);
+    while (size > 1 && folder[size - 1] == '/')
+        size--;
+    *checkpoint = (struct eddy_checkpoint){
+        .interval_s = interval_s, .progress = progress, .last_ns = eddy_monotonic_ns()};
+    (void)snprintf(checkpoint->path, sizeof checkpoint->path, "%.*s.checkpoint",
+                   (int)size, folder);
+    checkpoint->keeper = (struct eddy_train_keeper){
+        .context = checkpoint, .due = due, .save = save, .resumed = resumed};
+    if (access(checkpoint->path, F_OK) == 0 &&
+        eddy_file_open(checkpoint->path, &checkpoint->file, NULL) == 0)
+        checkpoint->keeper.resume = checkpoint->file.bytes;
+}
+
+void eddy_checkpoint_close(struct eddy_checkpoint *checkpoint, bool done)
+{
+    eddy_file_close(&checkpoint->file);
+    if (done)
+        (void)unlink(checkpoint->path);
+}

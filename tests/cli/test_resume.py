@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""A training that is killed goes on where it was and gives the same model, byte for byte."""
+
+import argparse
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+EDDY = None
+SETTINGS = ["--threads", "1", "--seed", "3", "--checkpoint", "0", "--quiet"]
+for setting in ("hidden_dimension=32", "epochs=60", "patience=60", "layers=1",
+                "history_events=20"):
+    SETTINGS += ["--set", setting]
+
+
+def write_log(path):
+    draw = random.Random(5)
+    with open(path, "w") as out:
+        out.write("USER_ID,ITEM_ID,TIMESTAMP\n")
+        for user in range(150):
+            item, when = draw.randrange(60), 1000000000 + user * 50
+            for _ in range(20):
+                out.write(f"u{user},i{item},{when}\n")
+                item, when = (item + 1 + user % 3) % 60, when + 60
+
+
+def command(log, model):
+    return [EDDY, "train", "-i", log, "-o", model, *SETTINGS]
+
+
+def digest(path):
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def digests(model):
+    return {name: digest(os.path.join(model, name))
+            for name in ("model.safetensors", "catalog.csv")}
+
+
+class Resume(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="eddy-resume-")
+        self.addCleanup(self.folder.cleanup)
+        self.log = os.path.join(self.folder.name, "log.csv")
+        write_log(self.log)
+
+    def path(self, name):
+        return os.path.join(self.folder.name, name)
+
+    def train(self, model):
+        return subprocess.run(command(self.log, model), capture_output=True, text=True,
+                              timeout=120)
+
+    def kill_after_a_checkpoint(self, model, size_before):
+        """Start, wait for a new checkpoint, kill -9. False: it was done before that."""
+        process = subprocess.Popen(command(self.log, model), stderr=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL)
+        checkpoint = model + ".checkpoint"
+        deadline = time.monotonic() + 60
+        try:
+            while time.monotonic() < deadline and process.poll() is None:
+                if os.path.exists(checkpoint) and \
+                        os.stat(checkpoint).st_mtime_ns != size_before:
+                    process.send_signal(signal.SIGKILL)
+                    break
+                time.sleep(0.005)
+        finally:
+            code = process.wait(timeout=60)
+        return code == -signal.SIGKILL
+
+    def test_killed_training_gives_the_same_model(self):
+        whole, cut = self.path("whole"), self.path("cut")
+        done = self.train(whole)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertFalse(os.path.exists(whole + ".checkpoint"))
+        kills, stamp = 0, None
+        for _ in range(3):
+            if not self.kill_after_a_checkpoint(cut, stamp):
+                break
+            kills += 1
+            stamp = os.stat(cut + ".checkpoint").st_mtime_ns
+            self.assertFalse(os.path.exists(cut), "no model before the end")
+        self.assertGreaterEqual(kills, 1)
+        done = self.train(cut)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(digests(cut), digests(whole))
+        self.assertFalse(os.path.exists(cut + ".checkpoint"))
+
+    def test_damaged_checkpoint_starts_anew(self):
+        model = self.path("model")
+        with open(model + ".checkpoint", "wb") as out:
+            out.write(b"eddyckpt" + bytes(1000))
+        done = self.train(model)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertFalse(os.path.exists(model + ".checkpoint"))
+
+    def test_checkpoint_that_cannot_be_written_is_said_once(self):
+        model = self.path("model")
+        os.mkdir(model + ".checkpoint")
+        os.mkdir(os.path.join(model + ".checkpoint", "full"))
+        done = self.train(model)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stderr.count("no checkpoint"), 1)
+        self.assertTrue(os.path.exists(os.path.join(model, "manifest.json")))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--eddy", required=True)
+    options, rest = parser.parse_known_args()
+    EDDY = os.path.abspath(options.eddy)
+    unittest.main(argv=[sys.argv[0], *rest])
