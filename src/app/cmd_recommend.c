@@ -8,11 +8,14 @@
 #include "app/args.h"
 #include "app/inputs.h"
 #include "app/progress.h"
+#include "app/recipe.h"
+#include "app/recommend_lists.h"
+#include "app/recommend_ranking.h"
 #include "core/play.h"
 #include "io/files.h"
 
 struct arguments {
-    const char *model, *interactions, *output;
+    const char *model, *interactions, *for_items, *input_lists, *output;
     int64_t k, threads, refresh_ms, from_ms, half_life_ms;
     bool every_event, stream, exclude_seen, skip_bad, quiet;
 };
@@ -21,7 +24,15 @@ static const struct eddy_arg rows[] = {
     {"model", 'm', EDDY_ARG_TEXT, offsetof(struct arguments, model), "FOLDER",
      .help = "a model of eddy train", .required = true},
     {"histories", 'i', EDDY_ARG_TEXT, offsetof(struct arguments, interactions), "FILE",
-     .help = "CSV with USER_ID, ITEM_ID, TIMESTAMP", .required = true},
+     .help = "CSV with USER_ID, ITEM_ID, TIMESTAMP: a list for each user"},
+    {"for-items", 0, EDDY_ARG_TEXT, offsetof(struct arguments, for_items), "FILE",
+     .help =
+         "CSV with ITEM_ID instead of histories: a list for each item, as for one who has "
+         "had it alone; for recipes of related items"},
+    {"input-lists", 0, EDDY_ARG_TEXT, offsetof(struct arguments, input_lists), "FILE",
+     .help =
+         "CSV with USER_ID, ITEM_IDS (joined by |): these items in the order of the user's "
+         "liking, scores adding up to 1, items unknown to the model last without a score"},
     {"output", 'o', EDDY_ARG_TEXT, offsetof(struct arguments, output), "LISTS",
      .help = "TSV: query, rank, item, score; - is standard output", .required = true},
     {"k", 'k', EDDY_ARG_INT, offsetof(struct arguments, k), "N",
@@ -59,13 +70,19 @@ static const struct eddy_args command_line = {
     .usage = "-m MODEL -i HISTORIES -o LISTS [OPTIONS]",
     .about =
         "Lists for histories, by the code that serves: states move event by event, the\n"
-        "whole catalogue is scored. Users without a known item get what is popular.",
+        "whole catalogue is scored. Users without a known item get what is popular. Models\n"
+        "of related items (aws-sims, aws-similar-items) look at the newest item alone.\n"
+        "\n"
+        "LISTS has a line per item: query, rank, item, score, with tabs between. Tab, line\n"
+        "feed, carriage return and backslash inside an id are written \\t \\n \\r \\\\.",
     .rows = rows,
     .row_count = sizeof rows / sizeof *rows,
     .examples =
         "  eddy recommend -m model -i histories.csv -k 10 --exclude-seen -o lists.tsv\n"
         "  eddy recommend -m model -i log.csv --every-event --stream --refresh 2h \\\n"
-        "      --from 2021-07-01 -o lists.tsv\n",
+        "      --from 2021-07-01 -o lists.tsv\n"
+        "  eddy recommend -m similar --for-items items.csv -o lists.tsv\n"
+        "  eddy recommend -m model -i histories.csv --input-lists shelf.csv -o -\n",
 };
 
 /* Users whose lists are made before they are written; fewer when each has many lists. */
@@ -93,22 +110,8 @@ static void put_list(const struct job *job, uint32_t user, uint64_t n,
                      const struct eddy_scored *list, uint32_t count,
                      struct eddy_buf *out)
 {
-    struct eddy_span id = eddy_catalog_id(job->interactions->users, user);
-    for (uint32_t i = 0; i < count; i++) {
-        struct eddy_span item = eddy_catalog_id(job->snapshot->catalog, list[i].item);
-        eddy_buf_put(out, id.data, id.size);
-        if (n > 0) {
-            eddy_buf_putc(out, ':');
-            eddy_buf_put_u64(out, n);
-        }
-        eddy_buf_putc(out, '\t');
-        eddy_buf_put_u64(out, i + 1);
-        eddy_buf_putc(out, '\t');
-        eddy_buf_put(out, item.data, item.size);
-        eddy_buf_putc(out, '\t');
-        eddy_buf_put_fixed(out, (double)list[i].score, 6);
-        eddy_buf_putc(out, '\n');
-    }
+    eddy_lists_put(job->snapshot, eddy_catalog_id(job->interactions->users, user), n,
+                   list, count, out);
 }
 
 static void write_text(struct job *job, struct eddy_buf *text)
@@ -267,6 +270,22 @@ static int stream(struct job *job, struct eddy_err *err)
     return r;
 }
 
+static int rank(struct job *job, struct eddy_err *err)
+{
+    struct eddy_ranking ranking = {
+        .snapshot = job->snapshot,
+        .interactions = job->interactions,
+        .input_lists = job->arguments->input_lists,
+        .threads = (uint32_t)job->arguments->threads,
+    };
+    int r = eddy_ranking_run(&ranking, &job->line, &job->lists, err);
+    for (size_t i = 0; r == 0 && i < job->line.size; i++)
+        job->lines += job->line.data[i] == '\n';
+    if (r == 0)
+        write_text(job, &job->line);
+    return r;
+}
+
 /* Lists appear under their name when they are complete. */
 static int write_lists(struct job *job, struct eddy_err *err)
 {
@@ -281,7 +300,9 @@ static int write_lists(struct job *job, struct eddy_err *err)
     if (job->out == NULL)
         return eddy_fail(err, EDDY_EIO, "%s: %s", beside, strerror(errno));
     eddy_buf_init(&job->line, 0);
-    r = job->arguments->stream ? stream(job, err) : play(job, err);
+    r = job->arguments->input_lists ? rank(job, err)
+        : job->arguments->stream    ? stream(job, err)
+                                    : play(job, err);
     eddy_buf_fini(&job->line);
     if ((to_stdout ? fflush(job->out) : fclose(job->out)) != 0)
         job->failed = true;
@@ -295,6 +316,20 @@ static int write_lists(struct job *job, struct eddy_err *err)
     return r;
 }
 
+/* What was asked is what this model is for. */
+static int check_recipe(const struct arguments *arguments,
+                        const struct eddy_snapshot *snapshot, struct eddy_err *err)
+{
+    const struct eddy_recipe *recipe = eddy_recipe_find(snapshot->manifest.recipe);
+    if (recipe != NULL && arguments->input_lists &&
+        (recipe->kind == EDDY_RECIPE_RELATED || recipe->kind == EDDY_RECIPE_POPULAR))
+        return eddy_fail(err, EDDY_EUSAGE,
+                         "--input-lists needs a model of users, e.g. "
+                         "aws-personalized-ranking; %s is one of %s",
+                         arguments->model, recipe->name);
+    return 0;
+}
+
 static int recommend(const struct arguments *arguments, struct eddy_err *err)
 {
     struct eddy_snapshot *snapshot = NULL;
@@ -302,7 +337,12 @@ static int recommend(const struct arguments *arguments, struct eddy_err *err)
     int r = eddy_snapshot_open(arguments->model, eddy_kernels_get(), &snapshot, err);
     if (r < 0)
         return r;
+    if ((r = check_recipe(arguments, snapshot, err)) < 0) {
+        eddy_snapshot_release(snapshot);
+        return r;
+    }
     struct eddy_input_options input = {.interactions = arguments->interactions,
+                                       .item_list = arguments->for_items,
                                        .known = snapshot->catalog,
                                        .skip_bad = arguments->skip_bad,
                                        .no_hash = true};
@@ -348,6 +388,18 @@ int eddy_cmd_recommend(int argc, char **argv)
     if (!arguments.stream &&
         (arguments.refresh_ms != 0 || arguments.from_ms != INT64_MIN))
         return eddy_args_fail("recommend", "--refresh and --from need --stream");
+    if ((arguments.interactions == NULL) == (arguments.for_items == NULL))
+        return eddy_args_fail("recommend",
+                              "give either --histories (-i) FILE or --for-items FILE");
+    if ((arguments.for_items || arguments.input_lists) &&
+        (arguments.stream || arguments.every_event))
+        return eddy_args_fail("recommend", "--for-items and --input-lists ask once; "
+                                           "without --stream and --every-event");
+    if (arguments.for_items && arguments.input_lists)
+        return eddy_args_fail("recommend",
+                              "--input-lists orders items for users: give their "
+                              "--histories (-i), not --for-items");
+    arguments.exclude_seen = arguments.exclude_seen || arguments.for_items != NULL;
     if (recommend(&arguments, &err) < 0)
         return eddy_app_fail("recommend", &err);
     return EDDY_EXIT_OK;

@@ -46,6 +46,49 @@ static int open_users(struct eddy_inputs *inputs,
     return r;
 }
 
+static void put_quoted(struct eddy_span text, struct eddy_buf *out)
+{
+    eddy_buf_putc(out, '"');
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] == '"')
+            eddy_buf_putc(out, '"');
+        eddy_buf_putc(out, text.data[i]);
+    }
+    eddy_buf_putc(out, '"');
+}
+
+/* The list as interactions: "ITEM","ITEM",1 a row. */
+static int open_list(struct eddy_inputs *inputs,
+                     const struct eddy_input_options *options, struct eddy_err *err)
+{
+    struct eddy_interactions_options interactions = {.items = options->known};
+    struct eddy_catalog *list = NULL;
+    struct eddy_file file;
+    struct eddy_buf csv;
+    int r = eddy_file_open(options->item_list, &file, err);
+    if (r < 0)
+        return r;
+    r = eddy_items_parse(file.bytes, options->item_list, options->skip_bad, &list, err);
+    eddy_file_close(&file);
+    eddy_buf_init(&csv, 0);
+    eddy_buf_puts(&csv, "USER_ID,ITEM_ID,TIMESTAMP\n");
+    for (uint32_t i = 0; r == 0 && i < eddy_catalog_count(list); i++) {
+        put_quoted(eddy_catalog_id(list, i), &csv);
+        eddy_buf_putc(&csv, ',');
+        put_quoted(eddy_catalog_id(list, i), &csv);
+        eddy_buf_puts(&csv, ",1\n");
+    }
+    if (r == 0 && csv.failed)
+        r = eddy_fail(err, EDDY_ENOMEM, "%s: no memory for the items",
+                      options->item_list);
+    if (r == 0)
+        r = eddy_interactions_parse(eddy_buf_span(&csv), options->item_list,
+                                    &interactions, &inputs->interactions, err);
+    eddy_buf_fini(&csv);
+    eddy_catalog_free(list);
+    return r;
+}
+
 int eddy_inputs_open(struct eddy_inputs *inputs,
                      const struct eddy_input_options *options, struct eddy_err *err)
 {
@@ -55,6 +98,8 @@ int eddy_inputs_open(struct eddy_inputs *inputs,
     int r;
 
     *inputs = (struct eddy_inputs){0};
+    if (options->item_list)
+        return open_list(inputs, options, err);
     if ((r = open_items(inputs, options, err)) < 0 ||
         (r = open_users(inputs, options, err)) < 0 ||
         (r = eddy_file_open(options->interactions, &file, err)) < 0) {

@@ -6,7 +6,10 @@
 #include "core/snapshot.h"
 
 struct eddy_input_options {
-    const char *interactions;         /* path or "-" */
+    const char *interactions; /* path or "-" */
+    const char
+        *item_list; /* instead of it: CSV with ITEM_ID, each a user of that id who
+                              has had it alone */
     const char *items, *users;        /* path or NULL */
     const struct eddy_catalog *known; /* of a model: its items keep their indices */
     bool skip_bad;
