@@ -145,8 +145,8 @@ static int split_successive(struct split *split)
         for (uint64_t i = 0; i < in->count; i++)
             times[i] = in->rows[i].ts_ms;
         qsort(times, (size_t)in->count, sizeof *times, compare_time);
-        uint64_t at = (uint64_t)(split->options->fraction * (double)in->count);
-        split->from_ms = times[at < in->count ? at : in->count - 1];
+        uint64_t at = (uint64_t)(split->options->fraction * (double)(in->count - 1));
+        split->from_ms = times[at];
         free(times);
     }
     split_from(split, split->from_ms);

@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""Metrics of LISTS, computed without eddy: what `eddy recommend` wrote against what users did.
+
+    score.py once LISTS ANSWERS.csv [--history FILE.csv]
+    score.py events LISTS INTERACTIONS.csv [--from SECONDS]
+
+once: LISTS has one list per user, ANSWERS all events that were asked (aws-workshop, loo,
+cold-items). With --history, lists that hold an item of the user's history are an error.
+events: LISTS has the query USER:n for the n-th event (n >= 2) of each user, as --every-event
+names them; its answer is that event (sessions, successive, prequential); --from: those at or
+after that time.
+
+LISTS is TSV: query, rank, item, score. Ties of the printed scores count against the list: of
+items of one score the hits stand last, and a score that reaches the end of a list of 26 may go
+on behind it, so its hits are misses. Every query has to have a list: without one it is a miss.
+Printed is one line of JSON with the keys of `eddy eval --json`:
+
+    hr mrr        a hit in the first K, 1 / rank of the first hit
+    recall        hits / answers;  precision: hits / K
+    ndcg          gains 1 / log2(1 + rank), ideal: min(K, answers) hits at the top
+    ndcg_aws      the same gains, ideal: the hits of the list of 25 moved to the top
+    ndcg_workshop gains 1, 1, 1 / log2(rank), the same ideal (metrics.py of AWS' workshop)
+
+Standard library only.
+"""
+import argparse
+import collections
+import csv
+import json
+import math
+import sys
+
+CUTOFFS = (1, 5, 10, 20, 25)
+CERTAIN = 26  # a list of that length may have been cut inside a tie
+
+
+def textbook(rank):
+    return 1 / math.log2(1 + rank)
+
+
+def workshop(rank):
+    return 1.0 if rank <= 2 else 1 / math.log2(rank)
+
+
+def ideal(gain, hits):
+    return sum(gain(rank) for rank in range(1, hits + 1))
+
+
+def ranks_of(items, answers):
+    """Ranks of the hits of a list [(item, score)], ties against it."""
+    ranks, start = [], 0
+    while start < len(items):
+        end = start
+        while end < len(items) and items[end][1] == items[start][1]:
+            end += 1
+        hits = sum(item in answers for item, _ in items[start:end])
+        if not (end == len(items) == CERTAIN and end - start > 1):
+            ranks += range(end - hits + 1, end + 1)
+        start = end
+    return ranks
+
+
+def metrics(ranks, answers):
+    values = {}
+    in_list = sum(rank <= 25 for rank in ranks)
+    for k in CUTOFFS:
+        hits = [rank for rank in ranks if rank <= k]
+        gains = sum(map(textbook, hits))
+        values[f"hr@{k}"] = float(bool(hits))
+        values[f"mrr@{k}"] = 1 / hits[0] if hits else 0.0
+        values[f"recall@{k}"] = len(hits) / answers
+        values[f"precision@{k}"] = len(hits) / k
+        values[f"ndcg@{k}"] = gains / ideal(textbook, min(k, answers))
+        values[f"ndcg_aws@{k}"] = gains / ideal(textbook, min(k, in_list)) if hits else 0.0
+        values[f"ndcg_workshop@{k}"] = (
+            sum(map(workshop, hits)) / ideal(workshop, min(k, in_list)) if hits else 0.0)
+    return values
+
+
+def read_lists(path):
+    """query -> [(item, score text)], ranks checked."""
+    lists = {}
+    with open(path, encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            query, rank, item, score = line.rstrip("\n").split("\t")
+            items = lists.setdefault(query, [])
+            items.append((item, score))
+            if int(rank) != len(items):
+                sys.exit(f"{path}:{number}: rank {rank} is number {len(items)} of its list")
+    return lists
+
+
+def read_events(path):
+    """user -> [(seconds, row, item)] in order of time, then of the file."""
+    users = collections.defaultdict(list)
+    with open(path, newline="", encoding="utf-8") as file:
+        for row, event in enumerate(csv.DictReader(file)):
+            users[event["USER_ID"]].append((seconds(event["TIMESTAMP"]), row, event["ITEM_ID"]))
+    for events in users.values():
+        events.sort()
+    return users
+
+
+def seconds(text):
+    value = float(text)
+    return value / 1000 if value >= 1e11 else value
+
+
+def queries_of(options):
+    """[(query, set of answers)]"""
+    users = read_events(options.answers)
+    if options.what == "once":
+        return [(user, {item for _, _, item in events}) for user, events in users.items()]
+    return [(f"{user}:{n}", {events[n - 1][2]}) for user, events in users.items()
+            for n in range(2, len(events) + 1) if events[n - 1][0] >= options.start]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=("once", "events"))
+    parser.add_argument("lists")
+    parser.add_argument("answers")
+    parser.add_argument("--history")
+    parser.add_argument("--from", dest="start", type=float, default=-math.inf)
+    options = parser.parse_args()
+    lists = read_lists(options.lists)
+    sums, count, missing, listed = collections.Counter(), 0, 0, set()
+    for query, answers in queries_of(options):
+        items = lists.get(query, [])
+        missing += not items
+        count += 1
+        listed.update(item for item, _ in items[:25])
+        sums.update(metrics(ranks_of(items, answers), len(answers)))
+    if options.history:
+        for user, events in read_events(options.history).items():
+            had = {item for _, _, item in events}
+            if any(item in had for item, _ in lists.get(user, [])):
+                sys.exit(f"{options.lists}: user {user} is shown an item of his history")
+    print(json.dumps({"queries": count, "without_list": missing, "items_listed": len(listed),
+                      **{key: round(value / max(count, 1), 6) for key, value in sums.items()}}))
+
+
+if __name__ == "__main__":
+    main()
