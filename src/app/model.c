@@ -85,6 +85,12 @@ static int fill_manifest(const struct eddy_model_source *source,
     manifest->data_json = take_text(&buf);
     put_metrics(source, result, &buf);
     manifest->metrics_json = take_text(&buf);
+    if (result->item_vocabulary != NULL || result->user_vocabulary != NULL) {
+        eddy_vocabularies_encode(result->item_vocabulary, result->user_vocabulary,
+                                 &buf);
+        manifest->features_json = take_text(&buf);
+        complete = manifest->features_json != NULL;
+    }
     eddy_buf_fini(&buf);
     for (uint32_t t = 0; t < in->type_count; t++) {
         manifest->types[t] = strdup(in->types[t]);

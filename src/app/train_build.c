@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "core/metadata.h"
 
 /* Entries per row of an item-item table: a list of 25 takes out what the user has had. */
 enum { WIDTH = 200 };
@@ -58,8 +59,8 @@ int eddy_train_build(const struct eddy_build_inputs *inputs,
     if (!recipe->network)
         return count(inputs, recipe, options, ret, err);
     struct eddy_build_result result = {.head = eddy_head_plain};
-    int r = eddy_train(inputs->interactions, &options->train, progress, context,
-                       &result.network, err);
+    int r = eddy_metadata_train(inputs, &options->train, recipe->item_metadata, false,
+                                progress, context, &result, err);
     if (r == 0 && recipe->cold_only &&
         (r = keep_cold(inputs, options, &result, err)) < 0)
         eddy_counting_model_fini(&result);

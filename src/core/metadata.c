@@ -64,6 +64,30 @@ const struct eddy_features *eddy_metadata_users(const struct eddy_metadata *meta
     return metadata->users ? &metadata->user_features : NULL;
 }
 
+int eddy_metadata_train(const struct eddy_build_inputs *inputs,
+                        const struct eddy_train_options *options, bool items,
+                        bool users, eddy_train_progress_fn progress, void *context,
+                        struct eddy_build_result *ret, struct eddy_err *err)
+{
+    struct eddy_train_options with = *options;
+    struct eddy_metadata metadata;
+    int r = eddy_metadata_init(&metadata, inputs->interactions,
+                               items ? inputs->items : NULL, NULL,
+                               users ? inputs->users : NULL, NULL, err);
+    if (r < 0)
+        return r;
+    with.item_features = eddy_metadata_items(&metadata);
+    with.user_features = eddy_metadata_users(&metadata);
+    r = eddy_train(inputs->interactions, &with, progress, context, &ret->network, err);
+    if (r == 0) {
+        ret->item_vocabulary = metadata.items;
+        ret->user_vocabulary = metadata.users;
+        metadata.items = metadata.users = NULL;
+    }
+    eddy_metadata_fini(&metadata);
+    return r;
+}
+
 static void fill_queries(struct eddy_user_queries *queries,
                          const struct eddy_snapshot *snapshot,
                          const struct eddy_features *features)

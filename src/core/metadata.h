@@ -3,8 +3,7 @@
 #ifndef EDDY_CORE_METADATA_H
 #define EDDY_CORE_METADATA_H
 
-#include "core/features.h"
-#include "core/interactions.h"
+#include "core/build.h"
 #include "core/snapshot.h"
 
 /* Of a training run; parts without metadata are NULL and empty. */
@@ -25,6 +24,14 @@ void eddy_metadata_fini(struct eddy_metadata *metadata);
 /* For eddy_train_options: NULL when a part has no features. */
 const struct eddy_features *eddy_metadata_items(const struct eddy_metadata *metadata);
 const struct eddy_features *eddy_metadata_users(const struct eddy_metadata *metadata);
+
+/* eddy_train with the metadata of the inputs, of items and users as asked: fills network and
+ * vocabularies of ret (others untouched). options->item_features and user_features are set
+ * here. Errors: those of eddy_train. */
+int eddy_metadata_train(const struct eddy_build_inputs *inputs,
+                        const struct eddy_train_options *options, bool items,
+                        bool users, eddy_train_progress_fn progress, void *context,
+                        struct eddy_build_result *ret, struct eddy_err *err);
 
 /* What users' metadata adds to their queries, for core/play.h: a row of H floats per user,
  * and how many features he has (0: his row is zero and he has no list of his own before
