@@ -9,7 +9,7 @@
 #define EDDY_CORE_BUILD_H
 
 #include "core/features.h"
-#include "core/head.h"
+#include "core/head_fit.h"
 #include "core/train.h"
 
 struct eddy_build_inputs {
@@ -46,7 +46,7 @@ enum eddy_baseline {
     EDDY_BASELINE_POPULARITY,        /* log-popularity */
     EDDY_BASELINE_RECENT_POPULARITY, /* with a half-life of 7 days */
     EDDY_BASELINE_MARKOV,            /* what followed the last item, by count */
-    EDDY_BASELINE_RULES,       /* sequential rules, window 10, weight 1 / distance */
+    EDDY_BASELINE_RULES,       /* sequential rules, window 10, from the last items */
     EDDY_BASELINE_NEIGHBOURS,  /* VSTAN, 5,000 candidates, 500 neighbours */
     EDDY_BASELINE_CLOSED_FORM, /* SLIST; EDDY_ENOMEM on large catalogues */
     EDDY_BASELINES

@@ -23,7 +23,6 @@
 
 enum {
     SAMPLE = 1500,    /* cases for decays and scales */
-    CASES_MIN = 100,  /* fewer in all: nothing is fitted */
     BUCKET_MIN = 200, /* fewer in a bucket: the weights of all */
     D = EDDY_DESIGN_DIMS,
     ALL = 0xff, /* all buckets, all folds */
@@ -32,6 +31,7 @@ enum {
 #define RIDGE 1e-4 /* of the fit on all; keeps unused columns at rest */
 #define BUCKET_RIDGE                                                                   \
     20.0 /* cases that the weights of all are worth to a bucket; guess */
+#define GAIN_MIN     0.003 /* of NDCG@20: less is not worth the tables; guess */
 #define NETWORK_MIN 0.02 /* a network of less weight than this is no help */
 
 static const float scales[] = {1.0f, 10.0f, 100.0f, 1000.0f};
@@ -281,7 +281,9 @@ static void summarise(const struct fit *fit, struct eddy_head_fit_result *ret)
     }
     ret->ndcg = head.ndcg10 / plain.cases;
     ret->mrr = head.mrr20 / plain.cases;
-    if ((fit->set.available & 1) && head.ndcg20 <= plain.ndcg20) {
+    bool helps = head.ndcg20 > plain.ndcg20 * (1 + GAIN_MIN) &&
+                 head.ndcg10 >= plain.ndcg10 && head.mrr20 >= plain.mrr20;
+    if ((fit->set.available & 1) && !helps) {
         ret->head = eddy_head_plain;
         ret->ndcg = ret->plain_ndcg;
         ret->mrr = ret->plain_mrr;
@@ -294,7 +296,7 @@ int eddy_head_fit(const struct eddy_tables *tables, const float *embedding,
                   uint64_t seed, struct eddy_head_fit_result *ret, struct eddy_err *err)
 {
     *ret = (struct eddy_head_fit_result){.head = eddy_head_plain};
-    if (count < CASES_MIN)
+    if (count < EDDY_HEAD_FIT_CASES_MIN)
         return 0;
     struct fit *fit = calloc(1, sizeof *fit);
     int rc = fit == NULL ? EDDY_ENOMEM : 0;

@@ -17,6 +17,8 @@ struct eddy_head_fit_result {
      * on, network alone and with the head; 0 when there are too few. */
     double plain_ndcg, plain_mrr, ndcg, mrr;
 };
+/* Fewer cases than this: nothing is fitted, the head is plain. */
+enum { EDDY_HEAD_FIT_CASES_MIN = 100 };
 /* Weights per bucket by penalised likelihood over candidates (best of every source and the
  * answer), scales and decays from small grids; a feature stays only where it helps on cases
  * it was not fitted on, a bucket with few cases takes the weights of all. embedding (V, H),

@@ -21,8 +21,8 @@
 
 enum {
     ROWS = 16,          /* cases whose scores are computed together */
-    FROM_NETWORK = 150, /* candidates from each source, at most */
-    FROM_FEATURE = 100,
+    FROM_NETWORK = 100, /* candidates from each source, at most */
+    FROM_FEATURE = 60,
     FROM_PRIOR = 30,
 };
 
@@ -57,7 +57,8 @@ struct source {
 };
 struct lane {
     struct eddy_head head[EDDY_HEAD_SETTINGS];
-    struct eddy_head_scratch *scratch[EDDY_HEAD_SETTINGS];
+    bool has[EDDY_HEAD_SETTINGS];
+    struct eddy_head_scratch *scratch;
     struct eddy_topk topk;
     float *queries, *scores; /* (ROWS, H), (ROWS, V) */
     float *values;           /* (V) of one setting, zero between uses */
@@ -135,10 +136,10 @@ static uint32_t make_candidates(struct source *source, struct lane *lane,
         /* one decay of each feature finds what the others do, in another order */
         bool first = s == 0 ||
                      eddy_head_settings[s].feature != eddy_head_settings[s - 1].feature;
-        if (lane->scratch[s] == NULL || (!first && s % 2 == 1))
+        if (!lane->has[s] || (!first && s % 2 == 1))
             continue;
         uint32_t count =
-            eddy_head_feature_values(source->tables, &lane->head[s], lane->scratch[s],
+            eddy_head_feature_values(source->tables, &lane->head[s], lane->scratch,
                                      eddy_head_settings[s].feature, one->recent,
                                      &values);
         n = add_heaviest(values, count, &lane->topk, lane->candidates, n);
@@ -157,10 +158,10 @@ static void fill_raw(struct source *source, struct lane *lane, uint32_t setting,
 {
     const struct eddy_addition *values;
     float *raw = to->raw + (size_t)setting * to->count;
-    uint32_t count = eddy_head_feature_values(source->tables, &lane->head[setting],
-                                              lane->scratch[setting],
-                                              eddy_head_settings[setting].feature,
-                                              one->recent, &values);
+    uint32_t count =
+        eddy_head_feature_values(source->tables, &lane->head[setting], lane->scratch,
+                                 eddy_head_settings[setting].feature, one->recent,
+                                 &values);
     for (uint32_t i = 0; i < count; i++)
         lane->values[values[i].item] = values[i].value;
     for (uint32_t i = 0; i < to->count; i++)
@@ -194,7 +195,7 @@ static bool fill_case(struct source *source, struct lane *lane, uint32_t index,
                 source->tables->prior[h][item];
     }
     for (uint32_t s = 0; s < EDDY_HEAD_SETTINGS; s++)
-        if (lane->scratch[s] != NULL)
+        if (lane->has[s])
             fill_raw(source, lane, s, one, to);
     return true;
 }
@@ -264,6 +265,8 @@ static bool lane_init(struct lane *lane, const struct source *source)
         lane->scores = malloc((ROWS * V + 1) * sizeof *lane->scores);
         ok = ok && lane->queries && lane->scores;
     }
+    lane->scratch = eddy_head_scratch_new(source->tables, &eddy_head_plain);
+    ok = ok && lane->scratch != NULL;
     for (uint32_t s = 0; ok && s < EDDY_HEAD_SETTINGS; s++) {
         const struct eddy_head_setting *setting = &eddy_head_settings[s];
         if (!has_feature(source->tables, setting->feature))
@@ -275,16 +278,14 @@ static bool lane_init(struct lane *lane, const struct source *source)
         lane->head[s].weight[0][setting->feature] = 1.0f;
         if (setting->feature == EDDY_HEAD_NEIGHBOURS)
             lane->head[s].neighbours = setting->neighbours;
-        lane->scratch[s] = eddy_head_scratch_new(source->tables, &lane->head[s]);
-        ok = lane->scratch[s] != NULL;
+        lane->has[s] = true;
     }
     return ok;
 }
 
 static void lane_fini(struct lane *lane)
 {
-    for (uint32_t s = 0; s < EDDY_HEAD_SETTINGS; s++)
-        eddy_head_scratch_free(lane->scratch[s]);
+    eddy_head_scratch_free(lane->scratch);
     eddy_topk_fini(&lane->topk);
     free(lane->queries);
     free(lane->scores);

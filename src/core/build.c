@@ -1,0 +1,242 @@
+/* From a log to all that a snapshot holds; the order of work is in build.h. */
+#include "core/build.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/build_parts.h"
+
+const char *const eddy_baseline_names[EDDY_BASELINES] = {
+    [EDDY_BASELINE_POPULARITY] = "popularity",
+    [EDDY_BASELINE_RECENT_POPULARITY] = "recent-popularity",
+    [EDDY_BASELINE_MARKOV] = "markov",
+    [EDDY_BASELINE_RULES] = "rules",
+    [EDDY_BASELINE_NEIGHBOURS] = "neighbours",
+    [EDDY_BASELINE_CLOSED_FORM] = "closed-form",
+};
+
+/* What a model without a network has instead: the shape's sizes, an empty block, and what
+ * training counts on the way. */
+static int no_network(const struct eddy_interactions *in,
+                      const struct eddy_train_options *options,
+                      struct eddy_train_result *ret, struct eddy_err *err)
+{
+    struct eddy_shape shape = {.items = eddy_catalog_count(in->items),
+                               .types = in->type_count > 0 ? in->type_count : 1};
+    *ret = (struct eddy_train_result){.best_ndcg = -1, .best_hr = -1};
+    int rc = eddy_train_select(in, options, &ret->selection, err);
+    if (rc == 0)
+        rc = eddy_layout_init(&ret->layout, &shape, err);
+    if (rc < 0)
+        return rc;
+    ret->params = eddy_params_new(&ret->layout);
+    ret->popularity = eddy_train_popularity(in, &ret->selection);
+    if (ret->params != NULL && ret->popularity != NULL)
+        return 0;
+    eddy_train_result_fini(ret);
+    return eddy_fail(err, EDDY_ENOMEM, "no memory for %u items", shape.items);
+}
+
+/* Only what the head uses. */
+static void trim_plan(struct eddy_build_plan *plan, const struct eddy_head *head)
+{
+    plan->related = eddy_head_uses(head, EDDY_HEAD_RELATED);
+    plan->rules = eddy_head_uses(head, EDDY_HEAD_RULES);
+    plan->sessions = eddy_head_uses(head, EDDY_HEAD_NEIGHBOURS);
+}
+
+/* Priors of no weight need no table. */
+static void drop_priors(struct eddy_tables *tables, const struct eddy_head *head)
+{
+    for (uint32_t h = 0; h < tables->priors; h++)
+        if (!eddy_head_uses_prior(head, h)) {
+            free(tables->prior[h]);
+            tables->prior[h] = NULL;
+        }
+}
+
+static int fit_head(const struct eddy_build_inputs *inputs,
+                    const struct eddy_build_options *options,
+                    const struct eddy_build_plan *plan,
+                    const struct eddy_build_cases *cases, struct eddy_build_result *ret,
+                    struct eddy_err *err)
+{
+    const struct eddy_train_result *network = &ret->network;
+    const struct eddy_layout *layout = &network->layout;
+    float *params = network->fitted ? network->fitted : network->params;
+    struct eddy_head_fit_result fit;
+    struct eddy_tables tables;
+
+    int rc = eddy_build_tables(plan, inputs->interactions, &network->selection, &tables,
+                               err);
+    if (rc < 0)
+        return rc;
+    bool has = layout->shape.hidden > 0;
+    rc =
+        eddy_head_fit(&tables, has ? eddy_global(layout, params, EDDY_G_ITEM) : NULL,
+                      has ? eddy_global(layout, params, EDDY_G_ITEM_BIAS) : NULL,
+                      layout->shape.hidden, cases->cases, cases->count,
+                      (uint32_t)options->train.threads, options->train.seed, &fit, err);
+    eddy_tables_fini(&tables);
+    if (rc < 0)
+        return rc;
+    ret->head = fit.head;
+    ret->plain_ndcg = fit.plain_ndcg;
+    ret->plain_mrr = fit.plain_mrr;
+    ret->head_ndcg = fit.ndcg;
+    ret->head_mrr = fit.mrr;
+    return 0;
+}
+
+/* Without validation events nothing can be fitted: rules and popularity, for models that
+ * have nothing else. */
+static struct eddy_head unfitted_head(bool network)
+{
+    struct eddy_head head = eddy_head_plain;
+    for (uint32_t b = 0; b < EDDY_HEAD_BUCKETS && !network; b++) {
+        head.network[b] = false;
+        head.weight[b][EDDY_HEAD_RULES] = 1;
+        head.prior[b][0] = 0.1f;
+    }
+    head.scale[EDDY_HEAD_RULES] = 100;
+    return head;
+}
+
+static int make_tables(const struct eddy_build_inputs *inputs,
+                       const struct eddy_build_options *options,
+                       struct eddy_build_result *ret, struct eddy_err *err)
+{
+    const struct eddy_interactions *in = inputs->interactions;
+    const struct eddy_selection *selection = &ret->network.selection;
+    const uint32_t threads = (uint32_t)options->train.threads;
+    struct eddy_build_cases cases;
+    struct eddy_build_plan plan =
+        eddy_build_plan_defaults(in, selection, (uint32_t)options->train.session_gap_s,
+                                 threads);
+
+    int rc = eddy_build_cases_init(&cases, in, selection, &options->train,
+                                   options->network ? &ret->network : NULL, err);
+    if (rc < 0)
+        return rc;
+    ret->head = unfitted_head(options->network);
+    if (cases.count >= EDDY_HEAD_FIT_CASES_MIN) {
+        rc = eddy_build_plan_choose(&plan, in, selection, &cases, threads, err);
+        if (rc == 0)
+            rc = fit_head(inputs, options, &plan, &cases, ret, err);
+    }
+    eddy_build_cases_fini(&cases);
+    if (rc < 0 || eddy_head_is_plain(&ret->head))
+        return rc;
+    struct eddy_selection all = eddy_selection_all(selection);
+    trim_plan(&plan, &ret->head);
+    rc = eddy_build_tables(&plan, in, &all, &ret->tables, err);
+    if (rc == 0)
+        drop_priors(&ret->tables, &ret->head);
+    return rc;
+}
+
+int eddy_build(const struct eddy_build_inputs *inputs,
+               const struct eddy_build_options *options,
+               eddy_train_progress_fn progress, void *context,
+               struct eddy_build_result *ret, struct eddy_err *err)
+{
+    *ret = (struct eddy_build_result){.head = eddy_head_plain};
+    int rc = options->network ? eddy_train(inputs->interactions, &options->train,
+                                           progress, context, &ret->network, err)
+                              : no_network(inputs->interactions, &options->train,
+                                           &ret->network, err);
+    if (rc == 0 && (options->tables || !options->network))
+        rc = make_tables(inputs, options, ret, err);
+    if (rc < 0)
+        eddy_build_result_fini(ret);
+    return rc;
+}
+
+void eddy_build_result_fini(struct eddy_build_result *result)
+{
+    eddy_train_result_fini(&result->network);
+    eddy_tables_fini(&result->tables);
+    eddy_vocabulary_free(result->item_vocabulary);
+    eddy_vocabulary_free(result->user_vocabulary);
+    *result = (struct eddy_build_result){.head = eddy_head_plain};
+}
+
+/* ---- baselines -------------------------------------------------------------------- */
+
+/* One feature, the same in every bucket, over a trace of popularity. */
+static struct eddy_head one_feature(enum eddy_head_feature feature, float decay,
+                                    uint32_t recent)
+{
+    struct eddy_head head = eddy_head_plain;
+    for (uint32_t b = 0; b < EDDY_HEAD_BUCKETS; b++) {
+        head.network[b] = false;
+        if (feature < EDDY_HEAD_FEATURES)
+            head.weight[b][feature] = 1;
+        head.prior[b][0] = feature < EDDY_HEAD_FEATURES ? 1e-6f : 1;
+    }
+    if (feature < EDDY_HEAD_FEATURES) {
+        head.scale[feature] = 1;
+        head.decay[feature] = decay;
+    }
+    head.recent = recent;
+    head.neighbours = (struct eddy_neighbours_options){
+        EDDY_NEIGHBOURS_CANDIDATES_MAX, 500, 2, 0, 2, true};
+    return head;
+}
+
+static void plan_baseline(enum eddy_baseline kind, struct eddy_build_plan *plan,
+                          struct eddy_head *head)
+{
+    plan->related = kind == EDDY_BASELINE_CLOSED_FORM;
+    plan->rules = kind == EDDY_BASELINE_RULES || kind == EDDY_BASELINE_MARKOV;
+    plan->sessions = kind == EDDY_BASELINE_NEIGHBOURS;
+    plan->counters.half_lives = 1;
+    plan->counters.half_life_s[0] =
+        kind == EDDY_BASELINE_RECENT_POPULARITY ? 7 * 86400 : 0;
+    switch (kind) {
+    case EDDY_BASELINE_MARKOV:
+        plan->counters.window = 1;
+        plan->counters.shrink = 0;
+        *head = one_feature(EDDY_HEAD_RULES, 1, 1);
+        break;
+    case EDDY_BASELINE_RULES:
+        plan->counters.distance_decay = 2;
+        plan->counters.shrink = 0;
+        *head = one_feature(EDDY_HEAD_RULES, 2, 10);
+        break;
+    case EDDY_BASELINE_NEIGHBOURS:
+        *head = one_feature(EDDY_HEAD_NEIGHBOURS, 1, 1);
+        break;
+    case EDDY_BASELINE_CLOSED_FORM:
+        *head = one_feature(EDDY_HEAD_RELATED, 1.5f, 10);
+        break;
+    default: *head = one_feature(EDDY_HEAD_FEATURES, 1, 1); break;
+    }
+}
+
+int eddy_build_baseline(const struct eddy_interactions *training,
+                        enum eddy_baseline kind, uint32_t threads,
+                        struct eddy_build_result *ret, struct eddy_err *err)
+{
+    struct eddy_train_options options;
+    if (training->count == 0)
+        return eddy_fail(err, EDDY_EFORMAT, "baseline %s: there are no rows",
+                         eddy_baseline_names[kind]);
+    eddy_train_options_init(&options);
+    options.validation_fraction = 0;
+    options.max_user_history_length_percentile = 1;
+    options.recency_mask = false;
+    *ret = (struct eddy_build_result){.head = eddy_head_plain};
+    int rc = no_network(training, &options, &ret->network, err);
+    if (rc < 0)
+        return rc;
+    struct eddy_selection all = eddy_selection_all(&ret->network.selection);
+    struct eddy_build_plan plan =
+        eddy_build_plan_defaults(training, &all, (uint32_t)options.session_gap_s,
+                                 threads);
+    plan_baseline(kind, &plan, &ret->head);
+    rc = eddy_build_tables(&plan, training, &all, &ret->tables, err);
+    if (rc < 0)
+        eddy_build_result_fini(ret);
+    return rc;
+}

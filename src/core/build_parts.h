@@ -1,0 +1,69 @@
+/* Layer: core.  Parts of build.c: sessions and cases out of a log, and which tables it gets.
+ * Private to build*.c. Rows "before the cut" are those that a selection calls training; with
+ * eddy_selection_all that is every row. */
+#ifndef EDDY_CORE_BUILD_PARTS_H
+#define EDDY_CORE_BUILD_PARTS_H
+
+#include "core/build.h"
+
+/* Sessions of the rows before the cut, by the time of their last event. Rows of weight 0
+ * (types that do not count) are left out. */
+struct eddy_build_views {
+    struct eddy_session_view *views;
+    uint32_t *items; /* backing memory */
+    uint32_t count;
+};
+/* gap_s: silence that ends a session; 0: a user is one. 0 or EDDY_ENOMEM. */
+int eddy_build_views_init(struct eddy_build_views *views,
+                          const struct eddy_interactions *in,
+                          const struct eddy_selection *selection, uint32_t gap_s);
+void eddy_build_views_fini(struct eddy_build_views *views);
+
+/* Validation events as cases of eddy_head_fit, a sample when there are many. */
+struct eddy_build_cases {
+    struct eddy_head_case *cases;
+    uint32_t count;
+    uint32_t *items; /* backing memory */
+    float *queries;
+    bool repeats; /* answers are often items that the user has had lately */
+};
+/* network: the state before each case, from the parameters that have not seen it; NULL:
+ * none. 0, EDDY_ENOMEM. */
+int eddy_build_cases_init(struct eddy_build_cases *cases,
+                          const struct eddy_interactions *in,
+                          const struct eddy_selection *selection,
+                          const struct eddy_train_options *options,
+                          const struct eddy_train_result *network,
+                          struct eddy_err *err);
+void eddy_build_cases_fini(struct eddy_build_cases *cases);
+
+/* Which tables, and how they are made. */
+struct eddy_build_plan {
+    bool related, rules, sessions;
+    struct eddy_related_options closed_form;
+    uint32_t related_gap_s; /* of the sessions for closed form and neighbours */
+    struct eddy_counters_options counters;
+    uint32_t rules_gap_s, rules_width;
+    uint64_t rules_rows_max; /* newest rows that are counted */
+    uint64_t sessions_events_max;
+};
+/* All tables, with settings of published models, popularity by several half-lives. */
+struct eddy_build_plan eddy_build_plan_defaults(const struct eddy_interactions *in,
+                                                const struct eddy_selection *selection,
+                                                uint32_t session_gap_s,
+                                                uint32_t threads);
+/* Settings that predict the cases best from the rows before the cut, out of a few. The
+ * closed form is tried on few items: what is best there is best on more, at a hundredth of
+ * the time. */
+int eddy_build_plan_choose(struct eddy_build_plan *plan,
+                           const struct eddy_interactions *in,
+                           const struct eddy_selection *selection,
+                           const struct eddy_build_cases *cases, uint32_t threads,
+                           struct eddy_err *err);
+/* The plan's tables from the rows before the cut. ret: free with eddy_tables_fini. */
+int eddy_build_tables(const struct eddy_build_plan *plan,
+                      const struct eddy_interactions *in,
+                      const struct eddy_selection *selection, struct eddy_tables *ret,
+                      struct eddy_err *err);
+
+#endif

@@ -1,0 +1,168 @@
+/* The head's fit on made-up logs of which we know what helps. */
+#include "core/head_fit.h"
+
+#include <stdlib.h>
+
+#include "base/rng.h"
+#include "check.h"
+
+enum { ITEMS = 400, HIDDEN = 8, CASES = 1200, RECENT = 4, SUCCESSORS = 5 };
+
+static float embedding[ITEMS * HIDDEN], bias[ITEMS], queries[CASES * HIDDEN];
+static float prior[ITEMS];
+static uint32_t recent[CASES][RECENT];
+static struct eddy_head_case cases[CASES];
+static struct eddy_tables tables;
+
+/* Item i is followed by i + 1 .. i + SUCCESSORS, the nearer the likelier. */
+static void make_tables(struct eddy_rng *rng)
+{
+    struct eddy_table_entry entries[ITEMS * SUCCESSORS];
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < ITEMS; i++)
+        for (uint32_t k = 1; k <= SUCCESSORS; k++)
+            entries[n++] =
+                (struct eddy_table_entry){i, (i + k) % ITEMS, 0.5f / (float)k};
+    tables = (struct eddy_tables){.items = ITEMS};
+    CHECK_INT(eddy_table_build(&tables.rules, ITEMS, entries, n, SUCCESSORS), 0);
+    tables.priors = 1;
+    tables.prior[0] = malloc(sizeof prior);
+    for (uint32_t i = 0; i < ITEMS; i++)
+        tables.prior[0][i] = (float)eddy_rng_normal(rng);
+}
+
+/* share of the cases whose answer follows the last item; the others are drawn at random.
+ * The network points at the answer with a strength of `skill` in noise. */
+static void make_cases(uint64_t seed, double share, double skill)
+{
+    struct eddy_rng rng;
+    eddy_rng_seed(&rng, seed);
+    make_tables(&rng);
+    for (uint32_t i = 0; i < ITEMS * HIDDEN; i++)
+        embedding[i] = (float)eddy_rng_normal(&rng);
+    for (uint32_t c = 0; c < CASES; c++) {
+        uint32_t last = 0;
+        for (uint32_t r = 0; r < RECENT; r++)
+            recent[c][r] = last = eddy_rng_below(&rng, ITEMS);
+        uint32_t answer = eddy_rng_below(&rng, ITEMS);
+        if (eddy_rng_unit(&rng) < share)
+            answer = (last + 1 + eddy_rng_below(&rng, 2)) % ITEMS;
+        for (uint32_t h = 0; h < HIDDEN; h++)
+            queries[c * HIDDEN + h] =
+                (float)(skill * (double)embedding[answer * HIDDEN + h] +
+                        0.3 * eddy_rng_normal(&rng));
+        cases[c] = (struct eddy_head_case){
+            queries + c * HIDDEN, {recent[c], 1 + c % RECENT}, answer, c / 3};
+        /* recent is oldest first: short ones end at the last item too */
+        cases[c].recent.items = recent[c] + RECENT - cases[c].recent.count;
+    }
+}
+
+static struct eddy_head_fit_result fit(const float *network, uint32_t count,
+                                       uint32_t threads)
+{
+    struct eddy_head_fit_result result;
+    struct eddy_err err = {0};
+    CHECK_INT(eddy_head_fit(&tables, network, bias, HIDDEN, cases, count, threads, 1,
+                            &result, &err),
+              0);
+    return result;
+}
+
+static void rules_that_predict_get_a_weight(void)
+{
+    make_cases(1, 0.7, 0.2);
+    struct eddy_head_fit_result got = fit(embedding, CASES, 2);
+    CHECK(eddy_head_uses(&got.head, EDDY_HEAD_RULES));
+    CHECK(!eddy_head_uses(&got.head, EDDY_HEAD_RELATED));
+    CHECK(!eddy_head_uses(&got.head, EDDY_HEAD_NEIGHBOURS));
+    CHECK(got.ndcg > got.plain_ndcg + 0.2);
+    CHECK(got.mrr > got.plain_mrr + 0.2);
+    for (uint32_t b = 0; b < EDDY_HEAD_BUCKETS; b++) {
+        CHECK(got.head.weight[b][EDDY_HEAD_RULES] >= 0);
+        CHECK(got.head.prior[b][0] >= 0);
+    }
+    eddy_tables_fini(&tables);
+}
+
+static void a_network_without_skill_is_left_out(void)
+{
+    make_cases(2, 0.9, 0);
+    struct eddy_head_fit_result got = fit(embedding, CASES, 1);
+    bool network = false;
+    for (uint32_t b = 0; b < EDDY_HEAD_BUCKETS; b++)
+        network =
+            network || (got.head.network[b] && got.head.weight[b][EDDY_HEAD_RULES] < 5);
+    CHECK(!network);
+    CHECK(got.ndcg > 0.3);
+    eddy_tables_fini(&tables);
+}
+
+static void what_does_not_help_leaves_the_network_alone(void)
+{
+    make_cases(3, 0, 2.0); /* answers follow nothing; the network knows them */
+    struct eddy_head_fit_result got = fit(embedding, CASES, 2);
+    CHECK(got.ndcg >= got.plain_ndcg);
+    CHECK(got.plain_ndcg > 0.5);
+    CHECK(got.ndcg < got.plain_ndcg + 0.02);
+    for (uint32_t b = 0; b < EDDY_HEAD_BUCKETS; b++)
+        CHECK(got.head.network[b]);
+    eddy_tables_fini(&tables);
+}
+
+static void items_that_never_return_are_put_down(void)
+{
+    make_cases(4, 0.5, 0.5);
+    for (uint32_t c = 0; c < CASES; c++) /* the network likes what has just been */
+        for (uint32_t h = 0; h < HIDDEN; h++)
+            queries[c * HIDDEN + h] +=
+                2 * embedding[recent[c][RECENT - 1] * HIDDEN + h];
+    struct eddy_head_fit_result got = fit(embedding, CASES, 2);
+    CHECK(got.head.weight[3][EDDY_HEAD_SEEN] < 0);
+    CHECK(got.ndcg > got.plain_ndcg);
+    eddy_tables_fini(&tables);
+}
+
+static void few_cases_fit_nothing(void)
+{
+    make_cases(5, 0.7, 0.2);
+    struct eddy_head_fit_result got = fit(embedding, EDDY_HEAD_FIT_CASES_MIN - 1, 1);
+    CHECK(eddy_head_is_plain(&got.head));
+    CHECK_NEAR(got.ndcg, 0, 0);
+    eddy_tables_fini(&tables);
+}
+
+static void tables_alone_are_weighed_too(void)
+{
+    make_cases(6, 0.8, 0);
+    struct eddy_head_fit_result got = fit(NULL, CASES, 2);
+    CHECK(eddy_head_uses(&got.head, EDDY_HEAD_RULES));
+    for (uint32_t b = 0; b < EDDY_HEAD_BUCKETS; b++)
+        CHECK(!got.head.network[b]);
+    CHECK_NEAR(got.plain_ndcg, 0, 0);
+    CHECK(got.ndcg > 0.3);
+    eddy_tables_fini(&tables);
+}
+
+static void the_number_of_threads_changes_nothing(void)
+{
+    make_cases(7, 0.5, 0.5);
+    struct eddy_head_fit_result one = fit(embedding, CASES, 1);
+    struct eddy_head_fit_result three = fit(embedding, CASES, 3);
+    CHECK_MEM(&one.head.weight, &three.head.weight, sizeof one.head.weight);
+    CHECK_MEM(&one.head.prior, &three.head.prior, sizeof one.head.prior);
+    CHECK_NEAR(one.ndcg, three.ndcg, 0);
+    eddy_tables_fini(&tables);
+}
+
+int main(void)
+{
+    RUN(rules_that_predict_get_a_weight);
+    RUN(a_network_without_skill_is_left_out);
+    RUN(what_does_not_help_leaves_the_network_alone);
+    RUN(items_that_never_return_are_put_down);
+    RUN(few_cases_fit_nothing);
+    RUN(tables_alone_are_weighed_too);
+    RUN(the_number_of_threads_changes_nothing);
+    return check_done();
+}
