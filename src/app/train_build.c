@@ -58,9 +58,14 @@ int eddy_train_build(const struct eddy_build_inputs *inputs,
 {
     if (!recipe->network)
         return count(inputs, recipe, options, ret, err);
-    struct eddy_build_result result = {.head = eddy_head_plain};
-    int r = eddy_metadata_train(inputs, &options->train, recipe->item_metadata, false,
-                                progress, context, &result, err);
+    struct eddy_build_options build = {
+        .train = options->train,
+        .network = true,
+        .tables = recipe->tables && !recipe->cold_only,
+        .item_metadata = recipe->item_metadata,
+    };
+    struct eddy_build_result result;
+    int r = eddy_build(inputs, &build, progress, context, &result, err);
     if (r == 0 && recipe->cold_only &&
         (r = keep_cold(inputs, options, &result, err)) < 0)
         eddy_counting_model_fini(&result);

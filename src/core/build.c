@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/build_parts.h"
+#include "core/metadata.h"
 
 const char *const eddy_baseline_names[EDDY_BASELINES] = {
     [EDDY_BASELINE_POPULARITY] = "popularity",
@@ -104,7 +105,8 @@ static struct eddy_head unfitted_head(bool network)
 
 static int make_tables(const struct eddy_build_inputs *inputs,
                        const struct eddy_build_options *options,
-                       struct eddy_build_result *ret, struct eddy_err *err)
+                       const struct eddy_features *users, struct eddy_build_result *ret,
+                       struct eddy_err *err)
 {
     const struct eddy_interactions *in = inputs->interactions;
     const struct eddy_selection *selection = &ret->network.selection;
@@ -114,8 +116,17 @@ static int make_tables(const struct eddy_build_inputs *inputs,
         eddy_build_plan_defaults(in, selection, (uint32_t)options->train.session_gap_s,
                                  threads);
 
-    int rc = eddy_build_cases_init(&cases, in, selection, &options->train,
-                                   options->network ? &ret->network : NULL, err);
+    struct eddy_features users = {0};
+    int rc = 0;
+    if (ret->user_vocabulary != NULL)
+        rc =
+            eddy_features_align(ret->user_vocabulary, inputs->users, in->users, &users);
+    if (rc < 0)
+        return eddy_fail(err, rc, "no memory for the metadata of users");
+    rc = eddy_build_cases_init(&cases, in, selection, &options->train,
+                               options->network ? &ret->network : NULL,
+                               ret->user_vocabulary ? &users : NULL, err);
+    eddy_features_fini(&users);
     if (rc < 0)
         return rc;
     ret->head = unfitted_head(options->network);
@@ -140,15 +151,19 @@ int eddy_build(const struct eddy_build_inputs *inputs,
                eddy_train_progress_fn progress, void *context,
                struct eddy_build_result *ret, struct eddy_err *err)
 {
-    *ret = (struct eddy_build_result){.head = eddy_head_plain};
-    int rc = options->network ? eddy_train(inputs->interactions, &options->train,
-                                           progress, context, &ret->network, err)
-                              : no_network(inputs->interactions, &options->train,
-                                           &ret->network, err);
+    struct eddy_build_result result = {.head = eddy_head_plain};
+    int rc =
+        options->network
+            ? eddy_metadata_train(inputs, &options->train, options->item_metadata,
+                                  options->user_metadata, progress, context, &result,
+                                  err)
+            : no_network(inputs->interactions, &options->train, &result.network, err);
     if (rc == 0 && (options->tables || !options->network))
-        rc = make_tables(inputs, options, ret, err);
+        rc = make_tables(inputs, options, &result, err);
     if (rc < 0)
-        eddy_build_result_fini(ret);
+        eddy_build_result_fini(&result);
+    else
+        *ret = result;
     return rc;
 }
 
@@ -224,7 +239,6 @@ int eddy_build_baseline(const struct eddy_interactions *training,
                          eddy_baseline_names[kind]);
     eddy_train_options_init(&options);
     options.validation_fraction = 0;
-    options.max_user_history_length_percentile = 1;
     options.recency_mask = false;
     *ret = (struct eddy_build_result){.head = eddy_head_plain};
     int rc = no_network(training, &options, &ret->network, err);

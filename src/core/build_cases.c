@@ -122,6 +122,18 @@ static void encode_user(void *context, uint32_t task, uint32_t worker)
     free(queries);
 }
 
+/* What users' metadata adds to their queries (core/params.h). */
+static void add_users(const struct eddy_train_result *network,
+                      const struct eddy_features *users, struct eddy_build_cases *cases)
+{
+    float *params = network->fitted ? network->fitted : network->params;
+    const float *table = eddy_global(&network->layout, params, EDDY_G_USER_FEATURES);
+    uint32_t H = network->layout.shape.hidden;
+    for (uint32_t i = 0; i < cases->count; i++)
+        eddy_features_add(users, cases->cases[i].user, table, H,
+                          cases->queries + (size_t)i * H);
+}
+
 static int encode_all(const struct eddy_interactions *in,
                       const struct eddy_train_options *options,
                       const struct eddy_train_result *network, const struct ask *asks,
@@ -196,7 +208,8 @@ int eddy_build_cases_init(struct eddy_build_cases *cases,
                           const struct eddy_interactions *in,
                           const struct eddy_selection *selection,
                           const struct eddy_train_options *options,
-                          const struct eddy_train_result *network, struct eddy_err *err)
+                          const struct eddy_train_result *network,
+                          const struct eddy_features *users, struct eddy_err *err)
 {
     uint32_t recent_max = (uint32_t)options->recent_events;
     uint32_t all = find_asks(in, selection, options->seed, 1, NULL);
@@ -216,6 +229,8 @@ int eddy_build_cases_init(struct eddy_build_cases *cases,
         fill_cases(in, asks, recent_max, cases);
     if (rc == 0 && network != NULL)
         rc = encode_all(in, options, network, asks, cases);
+    if (rc == 0 && network != NULL && users != NULL)
+        add_users(network, users, cases);
     free(asks);
     if (rc == 0)
         return 0;

@@ -28,13 +28,13 @@ struct eddy_build_cases {
     bool repeats; /* answers are often items that the user has had lately */
 };
 /* network: the state before each case, from the parameters that have not seen it; NULL:
- * none. 0, EDDY_ENOMEM. */
+ * none. users: metadata of users that goes into queries; NULL: none. 0, EDDY_ENOMEM. */
 int eddy_build_cases_init(struct eddy_build_cases *cases,
                           const struct eddy_interactions *in,
                           const struct eddy_selection *selection,
                           const struct eddy_train_options *options,
                           const struct eddy_train_result *network,
-                          struct eddy_err *err);
+                          const struct eddy_features *users, struct eddy_err *err);
 void eddy_build_cases_fini(struct eddy_build_cases *cases);
 
 /* Which tables, and how they are made. */

@@ -8,12 +8,14 @@
  *
  *   sim(n)   = sum over shared items of exp(-p / position_decay) [idf]
  *              / sqrt(events of n) * exp(-age(n) / age_decay)
- *   vote(j) += sim(n) exp(-(|distance of j to m| - 1) / distance_decay)
+ *   vote(j) += sim(n) exp(-(|distance of j to m| - 1) / distance_decay) side
  *
  * p: place of the item in the query, newest 0; m: where n has the newest shared item, last
- * occurrence. The item at m itself gets nothing from it: who repeats is the business of
- * the head's `seen`. Votes are shares of their sum. Only the QUERY_MAX newest different
- * items of the query count, and of a long session what stands within REACH of m.
+ * occurrence; side: 1 after m, AT_OR_BEFORE at m (distance counts as 1) and before it: what
+ * came before is wanted less often, but whoever comes back to things does so everywhere
+ * (validation slices of four session and review sets). Votes are shares of their sum. Only
+ * the QUERY_MAX newest different items of the query count, and of a long session what stands
+ * within REACH of m.
  *
  * Everything is single floats, in an order that the store and the query fix. */
 #include "core/neighbours.h"
@@ -25,6 +27,7 @@
 #include "base/vmath.h"
 
 enum { QUERY_MAX = 20, REACH = 100 };
+#define AT_OR_BEFORE 0.5f
 
 struct eddy_neighbours_scratch {
     float *votes;      /* (items), zero between calls */
@@ -297,9 +300,9 @@ static uint32_t vote(const struct eddy_sessions *store,
     uint32_t to = n - middle > REACH ? middle + REACH : n;
     for (uint32_t e = from; e < to; e++) {
         uint32_t distance = e > middle ? e - middle : middle - e;
-        if (distance == 0)
-            continue;
         float weight = candidate->similarity * scratch->fade[distance];
+        if (e <= middle)
+            weight *= AT_OR_BEFORE;
         float *votes = &scratch->votes[entries[e]];
         if (*votes == 0.0f && weight > 0.0f)
             scratch->touched[touched++] = entries[e];
@@ -369,6 +372,7 @@ uint32_t eddy_neighbours_vote(const struct eddy_sessions *store,
     if (voters == 0 || room == 0)
         return 0;
 
+    scratch->fade[0] = 1.0f;
     for (uint32_t d = 1; d <= REACH; d++)
         scratch->fade[d] = fade((float)(d - 1), options->distance_decay);
     float least = kth_greatest(scratch->order, found, voters);

@@ -90,10 +90,9 @@ static void twin_votes(const struct eddy_neighbours_options *options,
         while (events[s][m] != shared[s])
             m--;
         for (uint32_t e = 0; e < views[s].count; e++) {
-            double far = fabs((double)e - m);
+            double far = e == m ? 1 : fabs((double)e - m);
             double vote = similarity[s] * exp(-(far - 1) / options->distance_decay);
-            if (e != m)
-                votes[events[s][e]] += vote;
+            votes[events[s][e]] += e > m ? vote : vote / 2;
         }
     }
     for (uint32_t i = 0; i < ITEMS; i++)

@@ -1,0 +1,206 @@
+/* From a log to a model: what is fitted on what, and the baselines. */
+#include "core/build.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/rng.h"
+#include "check.h"
+#include "core/build_parts.h"
+
+enum { ITEMS = 60, USERS = 400, LENGTH = 9 };
+
+static struct eddy_interactions in;
+
+/* Sessions that walk on from item to item, one user each, an hour apart; some steps jump. */
+static void make_log(uint64_t seed, double jumps)
+{
+    struct eddy_buf csv = {0};
+    struct eddy_rng rng;
+    struct eddy_err err = {0};
+    struct eddy_interactions_options options = {0};
+    eddy_rng_seed(&rng, seed);
+    eddy_buf_init(&csv, 0);
+    eddy_buf_printf(&csv, "USER_ID,ITEM_ID,TIMESTAMP\n");
+    for (uint32_t u = 0; u < USERS; u++) {
+        uint32_t item = eddy_rng_below(&rng, ITEMS);
+        for (uint32_t e = 0; e < LENGTH; e++) {
+            eddy_buf_printf(&csv, "u%u,i%u,%llu\n", u, item,
+                            1600000000ull + u * 3600 + e * 60);
+            item = eddy_rng_unit(&rng) < jumps ? eddy_rng_below(&rng, ITEMS)
+                                               : (item + 1) % ITEMS;
+        }
+    }
+    CHECK_INT(eddy_interactions_parse((struct eddy_span){csv.data, csv.size}, "log",
+                                      &options, &in, &err),
+              0);
+    CHECK_STR(err.text, "");
+    eddy_buf_fini(&csv);
+}
+
+static struct eddy_selection select_rows(void)
+{
+    struct eddy_train_options options;
+    struct eddy_selection selection;
+    eddy_train_options_init(&options);
+    options.validation_fraction = 0.1;
+    CHECK_INT(eddy_train_select(&in, &options, &selection, NULL), 0);
+    return selection;
+}
+
+static void tables_before_the_cut_know_nothing_after_it(void)
+{
+    make_log(1, 0.1);
+    struct eddy_selection selection = select_rows();
+    struct eddy_build_plan plan = eddy_build_plan_defaults(&in, &selection, 1800, 1);
+    struct eddy_tables before, changed;
+    CHECK_INT(eddy_build_tables(&plan, &in, &selection, &before, NULL), 0);
+    uint64_t after = 0;
+    for (uint64_t i = 0; i < in.count; i++)
+        if (eddy_selection_part(&selection, &in, i) == EDDY_PART_VALIDATION) {
+            in.rows[i].item = 0; /* anything else */
+            after++;
+        }
+    CHECK(after > 300 && after < 400);
+    CHECK_INT(eddy_build_tables(&plan, &in, &selection, &changed, NULL), 0);
+    CHECK_INT(before.related.begin[ITEMS], changed.related.begin[ITEMS]);
+    CHECK_INT(before.rules.begin[ITEMS], changed.rules.begin[ITEMS]);
+    CHECK_MEM(before.related.weight, changed.related.weight,
+              before.related.begin[ITEMS] * sizeof(float));
+    CHECK_MEM(before.rules.index, changed.rules.index,
+              before.rules.begin[ITEMS] * sizeof(uint32_t));
+    CHECK_MEM(before.prior[0], changed.prior[0], ITEMS * sizeof(float));
+    CHECK_INT(before.sessions.count, changed.sessions.count);
+    eddy_tables_fini(&before);
+    eddy_tables_fini(&changed);
+    eddy_interactions_fini(&in);
+}
+
+static void sessions_end_at_a_gap_or_with_the_user(void)
+{
+    make_log(2, 0);
+    struct eddy_selection selection = select_rows(), all;
+    struct eddy_build_views views;
+    all = eddy_selection_all(&selection);
+    for (uint64_t i = 4; i < in.count; i += LENGTH) /* a pause in every session */
+        for (uint64_t k = i; k < i + LENGTH - 4; k++)
+            in.rows[k].ts_ms += 1000000;
+    CHECK_INT(eddy_build_views_init(&views, &in, &all, 0), 0);
+    CHECK_INT(views.count, USERS);
+    eddy_build_views_fini(&views);
+    CHECK_INT(eddy_build_views_init(&views, &in, &all, 900), 0);
+    CHECK_INT(views.count, 2 * USERS);
+    for (uint32_t v = 1; v < views.count; v++)
+        CHECK(views.views[v].ts_ms >= views.views[v - 1].ts_ms);
+    eddy_build_views_fini(&views);
+    eddy_interactions_fini(&in);
+}
+
+static void tables_alone_learn_the_walk(void)
+{
+    make_log(3, 0.2);
+    struct eddy_build_inputs inputs = {.interactions = &in};
+    struct eddy_build_options options = {.tables = true};
+    struct eddy_build_result result;
+    struct eddy_err err = {0};
+    eddy_train_options_init(&options.train);
+    options.train.validation_fraction = 0.1;
+    options.train.allow_small = true;
+    options.train.threads = 2;
+    CHECK_INT(eddy_build(&inputs, &options, NULL, NULL, &result, &err), 0);
+    CHECK_STR(err.text, "");
+    CHECK_INT(result.network.layout.shape.hidden, 0);
+    CHECK_INT(result.tables.items, ITEMS);
+    CHECK(result.head_ndcg > 0.6);
+    CHECK(!result.head.network[1]);
+    CHECK(eddy_head_uses(&result.head, EDDY_HEAD_RULES) ||
+          eddy_head_uses(&result.head, EDDY_HEAD_RELATED));
+    eddy_build_result_fini(&result);
+    eddy_interactions_fini(&in);
+}
+
+static void a_network_comes_with_a_head_that_does_not_hurt(void)
+{
+    make_log(4, 0.1);
+    struct eddy_build_inputs inputs = {.interactions = &in};
+    struct eddy_build_options options = {.network = true, .tables = true};
+    struct eddy_build_result result;
+    struct eddy_err err = {0};
+    eddy_train_options_init(&options.train);
+    options.train.validation_fraction = 0.1;
+    options.train.hidden_dimension = 16;
+    options.train.layers = 1;
+    options.train.epochs = 2; /* hardly trained: tables must help */
+    options.train.threads = 2;
+    CHECK_INT(eddy_build(&inputs, &options, NULL, NULL, &result, &err), 0);
+    CHECK_STR(err.text, "");
+    CHECK(result.head_ndcg > result.plain_ndcg + 0.1);
+    CHECK(!eddy_head_is_plain(&result.head));
+    eddy_build_result_fini(&result);
+    options.tables = false;
+    CHECK_INT(eddy_build(&inputs, &options, NULL, NULL, &result, &err), 0);
+    CHECK(eddy_head_is_plain(&result.head));
+    CHECK_INT(result.tables.items, 0);
+    eddy_build_result_fini(&result);
+    eddy_interactions_fini(&in);
+}
+
+/* How many of the cases i -> i + 1 a head of one source puts first. */
+static double next_found(const struct eddy_build_result *model)
+{
+    struct eddy_head_scratch *scratch =
+        eddy_head_scratch_new(&model->tables, &model->head);
+    uint32_t found = 0;
+    for (uint32_t item = 0; item < ITEMS; item++) {
+        uint32_t recent[2] = {(item + ITEMS - 1) % ITEMS, item}, best = ITEMS;
+        const struct eddy_addition *additions;
+        float most = 0;
+        uint32_t n =
+            eddy_head_additions(&model->tables, &model->head, scratch,
+                                (struct eddy_head_recent){recent, 2}, &additions);
+        for (uint32_t i = 0; i < n; i++)
+            if (additions[i].value > most && additions[i].item != item) {
+                most = additions[i].value;
+                best = additions[i].item;
+            }
+        /* ids are given in order of appearance: ask the catalogue for the walk */
+        struct eddy_span id = eddy_catalog_id(in.items, item);
+        struct eddy_span to = best < ITEMS ? eddy_catalog_id(in.items, best) : id;
+        char text[16] = {0}, next[16] = {0};
+        memcpy(text, id.data, id.size);
+        memcpy(next, to.data, to.size);
+        found += (atol(text + 1) + 1) % ITEMS == atol(next + 1);
+    }
+    eddy_head_scratch_free(scratch);
+    return (double)found / ITEMS;
+}
+
+static void baselines_are_heads_of_one_source(void)
+{
+    make_log(5, 0.1);
+    for (int kind = 0; kind < EDDY_BASELINES; kind++) {
+        struct eddy_build_result model;
+        struct eddy_err err = {0};
+        CHECK_INT(eddy_build_baseline(&in, (enum eddy_baseline)kind, 2, &model, &err),
+                  0);
+        CHECK(eddy_baseline_names[kind] != NULL);
+        CHECK(!model.head.network[0] && !model.head.network[5]);
+        CHECK_INT(model.network.layout.shape.hidden, 0);
+        CHECK(model.tables.priors == 1 && model.tables.prior[0] != NULL);
+        if (kind > EDDY_BASELINE_RECENT_POPULARITY)
+            CHECK(next_found(&model) > (kind == EDDY_BASELINE_NEIGHBOURS ? 0.5 : 0.9));
+        eddy_build_result_fini(&model);
+    }
+    eddy_interactions_fini(&in);
+}
+
+int main(void)
+{
+    RUN(tables_before_the_cut_know_nothing_after_it);
+    RUN(sessions_end_at_a_gap_or_with_the_user);
+    RUN(tables_alone_learn_the_walk);
+    RUN(a_network_comes_with_a_head_that_does_not_hurt);
+    RUN(baselines_are_heads_of_one_source);
+    return check_done();
+}
