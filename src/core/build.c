@@ -105,8 +105,7 @@ static struct eddy_head unfitted_head(bool network)
 
 static int make_tables(const struct eddy_build_inputs *inputs,
                        const struct eddy_build_options *options,
-                       const struct eddy_features *users, struct eddy_build_result *ret,
-                       struct eddy_err *err)
+                       struct eddy_build_result *ret, struct eddy_err *err)
 {
     const struct eddy_interactions *in = inputs->interactions;
     const struct eddy_selection *selection = &ret->network.selection;
