@@ -14,6 +14,9 @@ eddy_packages_build="cmake ninja-build gcc g++ pkg-config
 # eddy demo starts a redis-server of its own.
 eddy_packages_run="redis-server"
 
+# Training by several processes: cmake --preset mpi.
+eddy_packages_mpi="libopenmpi-dev openmpi-bin"
+
 # Java and Maven: the Kafka broker of the end-to-end tests is fetched as jars.
 eddy_packages_test="python3 zstd clang-format openjdk-17-jre-headless maven"
 
@@ -24,9 +27,10 @@ eddy_packages_list() {
         case "$group" in
         build) printf '%s\n' $eddy_packages_build ;;
         run) printf '%s\n' $eddy_packages_run ;;
+        mpi) printf '%s\n' $eddy_packages_mpi ;;
         test) printf '%s\n' $eddy_packages_test ;;
         *)
-            echo "packages: no group '$group' (build, run, test)" >&2
+            echo "packages: no group '$group' (build, run, mpi, test)" >&2
             return 64
             ;;
         esac
@@ -82,7 +86,7 @@ eddy_packages_install() {
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then
     set -euo pipefail
     if [ $# = 0 ]; then
-        echo "usage: bash deploy/packages.sh [--list] build|run|test..." >&2
+        echo "usage: bash deploy/packages.sh [--list] build|run|mpi|test..." >&2
         exit 64
     fi
     if [ "$1" = --list ]; then

@@ -5,7 +5,8 @@
 #
 # Three builds: release (what ships; all tiers), asan and tsan (the tiers that run C code in
 # the test's own process). One ctest run over the three, so that its closing line counts
-# everything. --long adds the long programme of the end-to-end tests. For example
+# everything. --long adds the long programme of the end-to-end tests, and the tier mpi (a
+# fourth build, with Debian's Open MPI). For example
 #
 #   bash tests/run.sh -L unit            one tier
 #   bash tests/run.sh -R e2e.exact       one test (and EDDY_SEED=7 for other fault times)
@@ -30,6 +31,10 @@ eddy_packages_install build run test
 bash "$root/tests/e2e/kafka/fetch.sh" >/dev/null
 
 presets="release asan tsan"
+if [ "${EDDY_LONG:-}" = 1 ]; then
+    eddy_packages_install mpi
+    presets="$presets mpi"
+fi
 for preset in $presets; do
     eddy_build "$root" "$preset"
 done

@@ -7,6 +7,7 @@
 #include "app/args.h"
 #include "app/blas_core.h"
 #include "app/checkpoint.h"
+#include "app/group.h"
 #include "app/train_build.h"
 #include "app/train_report.h"
 #include "core/split.h"
@@ -90,7 +91,9 @@ static const struct eddy_args command_line = {
         "--set dropout=0.5\n"
         "  eddy train -i ratings.csv -o model --hold-out loo       then: eddy eval\n"
         "  eddy train -i clicks.csv -o similar --recipe aws-sims\n"
-        "  eddy train --set help          list the settings of training\n",
+        "  eddy train --set help          list the settings of training\n"
+        "  mpirun -n 2 --bind-to none eddy train ...   the same model by two processes\n"
+        "      (a build with cmake -DEDDY_MPI=ON; 2 or 4; on one machine or several)\n",
 };
 
 static void list_settings(void)
@@ -113,6 +116,7 @@ enum { EVENT_WEIGHTS_MAX = 10, EVENT_TYPE_SIZE = 101 };
 
 struct job {
     const struct arguments *arguments;
+    struct eddy_group group;
     const struct eddy_recipe *recipe;
     struct eddy_recipe_options options;
     struct eddy_inputs inputs;
@@ -172,11 +176,13 @@ static int train(struct job *job, struct eddy_err *err)
                         ? NULL
                         : eddy_protocol_name((enum eddy_protocol)arguments->hold_out),
     };
-    eddy_train_report_start(&report, arguments->quiet);
+    bool leads = eddy_group_leads(&job->group);
+    job->options.train.exchange = eddy_group_exchange(&job->group);
+    eddy_train_report_start(&report, arguments->quiet || !leads);
     eddy_checkpoint_open(&checkpoint, arguments->model, arguments->checkpoint_s,
                          &report.progress);
     job->options.train.keeper =
-        arguments->checkpoint_s >= 0 ? &checkpoint.keeper : NULL;
+        arguments->checkpoint_s >= 0 && leads ? &checkpoint.keeper : NULL;
     int r = eddy_train_build(&inputs, job->recipe, &job->options,
                              eddy_train_report_progress, &report, &result, err);
     eddy_train_report_stop(&report, &source.seconds, &source.cpu_seconds);
@@ -184,9 +190,10 @@ static int train(struct job *job, struct eddy_err *err)
         eddy_checkpoint_close(&checkpoint, false);
         return r;
     }
-    r = eddy_model_save(arguments->model, &source, &result, version, err);
-    eddy_checkpoint_close(&checkpoint, r == 0);
-    if (r == 0) {
+    if (leads)
+        r = eddy_model_save(arguments->model, &source, &result, version, err);
+    eddy_checkpoint_close(&checkpoint, r == 0 && leads);
+    if (r == 0 && leads) {
         struct eddy_train_summary summary = {
             .folder = arguments->model,
             .version = version,
@@ -273,16 +280,23 @@ int eddy_cmd_train(int argc, char **argv)
     if (arguments.from_ms != INT64_MIN && arguments.hold_out == HOLD_OUT_NONE)
         return eddy_args_fail("train", "--from TIME goes with --hold-out");
     eddy_blas_core_ensure();
-    eddy_blas_core_report("train", arguments.quiet);
+    int r = eddy_group_start(&job.group, &err);
+    bool several = eddy_group_exchange(&job.group) != NULL;
+    if (r == 0 && several && strcmp(arguments.interactions, "-") == 0)
+        r = eddy_fail(&err, EDDY_EUSAGE,
+                      "-i -: only one process has standard input; give a file");
+    eddy_blas_core_report("train", arguments.quiet || !eddy_group_leads(&job.group));
     struct eddy_input_options input = {.interactions = arguments.interactions,
                                        .items = arguments.items,
                                        .users = arguments.users,
                                        .skip_bad = arguments.skip_bad};
-    int r = eddy_inputs_open(&job.inputs, &input, &err);
+    if (r == 0)
+        r = eddy_inputs_open(&job.inputs, &input, &err);
     if (r == 0)
         r = select_rows(&job, &err);
     if (r == 0)
         r = train(&job, &err);
     eddy_inputs_close(&job.inputs);
-    return r < 0 ? eddy_app_fail("train", &err) : EDDY_EXIT_OK;
+    return eddy_group_end(&job.group,
+                          r < 0 ? eddy_app_fail("train", &err) : EDDY_EXIT_OK);
 }

@@ -373,7 +373,7 @@ static int decode_impressions(struct eddy_mp *mp, struct eddy_arena *arena,
                               struct eddy_event *event, struct eddy_err *err)
 {
     uint32_t count;
-    struct eddy_span *items;
+    struct eddy_span *items = NULL;
     if (eddy_mp_array(mp, &count) < 0) {
         return wrong_type(mp, EDDY_FIELD_IMPRESSION, "an array", err);
     }
