@@ -37,6 +37,7 @@ int eddy_app_fail(const char *command, const struct eddy_err *err);
     XX(train,     "Models",  "learn a model from interactions")                         \
     XX(recipes,   "Models",  "what can be trained, and its hyper-parameters")           \
     XX(recommend, "Models",  "lists for histories, from a model")                       \
+    XX(segment,   "Models",  "users for an item or an attribute, from a model")         \
     XX(eval,      "Models",  "measure a model on a protocol")                           \
     XX(run,       "Serve",   "the daemon: events in, lists out")                        \
     XX(check,     "Serve",   "configuration, Kafka, Redis, snapshots: is all well?")    \
