@@ -65,8 +65,22 @@ static struct eddy_sequence make_sequence(struct fill *fill, uint32_t user,
         *ret_targets += wanted ? 1 : 0;
     }
     fill->at += last - first;
-    return (struct eddy_sequence){
-        steps, targets, weights, times, (uint32_t)(last - first), user};
+    return (struct eddy_sequence){.steps = steps,
+                                  .targets = targets,
+                                  .weights = weights,
+                                  .times = times,
+                                  .count = (uint32_t)(last - first),
+                                  .user = user};
+}
+
+/* Row `first`, the user's first event, as a target. */
+static void set_start(const struct fill *fill, uint64_t first,
+                      struct eddy_sequence *sequence)
+{
+    const struct eddy_interaction *row = &fill->in->rows[first];
+    sequence->start = row->item;
+    sequence->start_time = (uint32_t)((row->ts_ms - fill->histories->first_ms) / 1000);
+    sequence->start_weight = eddy_selection_weight(fill->selection, row);
 }
 
 static void fill_user(struct fill *fill, uint32_t user)
@@ -82,6 +96,8 @@ static void fill_user(struct fill *fill, uint32_t user)
         before = histories->train_targets;
         histories->train[histories->train_count] =
             make_sequence(fill, user, first, last, first, &histories->train_targets);
+        if (first == begin)
+            set_start(fill, begin, &histories->train[histories->train_count]);
         histories->train_count += histories->train_targets > before ? 1 : 0;
     }
     uint64_t from = cut > begin ? cut : begin + 1; /* first validation target */
@@ -114,6 +130,7 @@ static void scale_weights(struct eddy_histories *histories)
         float *weights = histories->weights + (sequence->weights - histories->weights);
         for (uint32_t i = 0; i < sequence->count; i++)
             weights[i] *= factor;
+        histories->train[s].start_weight *= factor;
     }
 }
 
@@ -171,7 +188,7 @@ void eddy_histories_fini(struct eddy_histories *histories)
 
 int eddy_pack_init(struct eddy_pack *pack, uint32_t rows_max)
 {
-    size_t n = (size_t)rows_max + 1;
+    size_t n = (size_t)rows_max + 1 + EDDY_PACK_SEQUENCES;
     *pack = (struct eddy_pack){.rows_max = rows_max, .segments_max = rows_max};
     pack->wave_segment = malloc((n + 1) * sizeof *pack->wave_segment);
     pack->segments = malloc(n * sizeof *pack->segments);
@@ -182,9 +199,10 @@ int eddy_pack_init(struct eddy_pack *pack, uint32_t rows_max)
     pack->positions = malloc(n * sizeof *pack->positions);
     pack->sequences = malloc(n * sizeof *pack->sequences);
     pack->keys = malloc(n * sizeof *pack->keys);
-    if (pack->wave_segment && pack->segments && pack->steps && pack->targets &&
-        pack->weights && pack->times && pack->positions && pack->sequences &&
-        pack->keys)
+    pack->users = malloc(EDDY_PACK_SEQUENCES * sizeof *pack->users);
+    if (pack->users && pack->wave_segment && pack->segments && pack->steps &&
+        pack->targets && pack->weights && pack->times && pack->positions &&
+        pack->sequences && pack->keys)
         return 0;
     eddy_pack_fini(pack);
     return EDDY_ENOMEM;
@@ -200,6 +218,7 @@ void eddy_pack_fini(struct eddy_pack *pack)
     free(pack->times);
     free(pack->positions);
     free(pack->sequences);
+    free(pack->users);
     free(pack->keys);
     *pack = (struct eddy_pack){0};
 }
@@ -249,6 +268,25 @@ static void insert(struct entry *wave, uint32_t count, struct entry entry)
     wave[count] = entry;
 }
 
+/* First events behind the last row. */
+static void add_starts(struct eddy_pack *pack,
+                       const struct eddy_sequence *const *sequences, uint32_t count)
+{
+    pack->sequence_count = count;
+    pack->starts = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t row = pack->rows + pack->starts;
+        pack->users[i] = sequences[i]->user;
+        if (!(sequences[i]->start_weight > 0))
+            continue;
+        pack->targets[row] = sequences[i]->start;
+        pack->weights[row] = sequences[i]->start_weight;
+        pack->times[row] = sequences[i]->start_time;
+        pack->sequences[row] = i;
+        pack->starts++;
+    }
+}
+
 void eddy_pack_build(struct eddy_pack *pack, enum eddy_mode mode,
                      const struct eddy_sequence *const *sequences, uint32_t count)
 {
@@ -272,7 +310,7 @@ void eddy_pack_build(struct eddy_pack *pack, enum eddy_mode mode,
         }
         pack->wave_segment[pack->wave_count] = pack->segment_count;
         if (entries == 0)
-            return;
+            break;
         pack->wave_count++;
         for (uint32_t e = 0; e < entries; e++) {
             uint32_t i = wave[e].sequence;
@@ -286,4 +324,5 @@ void eddy_pack_build(struct eddy_pack *pack, enum eddy_mode mode,
             last[i] = pack->segment_count++;
         }
     }
+    add_starts(pack, sequences, count);
 }

@@ -18,6 +18,9 @@ struct eddy_sequence {
                               after everything */
     uint32_t count;
     uint32_t user;
+    /* The user's very first event as something to predict; weight 0: it is not. */
+    uint32_t start, start_time;
+    float start_weight;
 };
 
 struct eddy_history_options {
@@ -73,6 +76,11 @@ struct eddy_pack {
     uint32_t *sequences;     /* (rows) index among the sequences packed */
     uint64_t *keys;          /* (rows) key of the row's draws: (user, position) */
     uint64_t target_count;
+    uint32_t sequence_count;
+    uint32_t *users; /* (sequences) */
+    /* First events: behind the rows, [rows, rows + starts) of targets, weights, times and
+     * sequences. Networks that know nothing of users pass them over. */
+    uint32_t starts;
 };
 
 enum { EDDY_PACK_SEQUENCES = 256 }; /* in one pack, at most */

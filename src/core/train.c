@@ -208,6 +208,7 @@ static int prepare(struct eddy_trainer *trainer, struct eddy_err *err)
         .cell = (enum eddy_cell)options->cell,
         .mode = (enum eddy_mode)options->mode,
         .item_features = options->item_features ? options->item_features->size : 0,
+        .user_features = options->user_features ? options->user_features->size : 0,
     };
     uint32_t users = eddy_catalog_count(trainer->interactions->users);
     bool complete;

@@ -96,6 +96,7 @@ static void embed_back(struct eddy_net *net, const struct eddy_pack *pack,
 void eddy_net_backward(struct eddy_net *net, const struct eddy_pack *pack)
 {
     size_t segments = pack->segment_count, hidden = net->hidden;
+    eddy_net_queries_back(net, pack);
     for (uint32_t l = 0; l < net->layers; l++)
         memset(net->ds0 + l * net->segments_max * hidden, 0,
                segments * hidden * sizeof(float));

@@ -41,6 +41,7 @@ static void run_shard(void *context, uint32_t shard, uint32_t worker_at)
     eddy_train_items_view(&trainer->items, &net->params);
     net->bptt = (uint32_t)trainer->options->bptt;
     net->dropout = trainer->options->dropout;
+    net->users = trainer->options->user_features;
     net->key = trainer->key;
     net->sampler = trainer->negatives > 0 ? &trainer->sampler : NULL;
     net->sample_key = eddy_mix64(trainer->key, shard + 1);
@@ -67,6 +68,8 @@ static uint64_t deal(struct eddy_trainer *trainer, const uint32_t *users,
         for (; at > 0 && sorted[at - 1]->count < sequence->count; at--)
             sorted[at] = sorted[at - 1];
         sorted[at] = sequence;
+        if (trainer->options->user_features && sequence->start_weight > 0)
+            targets++;
         for (uint32_t j = 0; j < sequence->count; j++)
             targets += sequence->targets[j] != EDDY_ITEM_NONE ? 1 : 0;
     }
@@ -196,6 +199,7 @@ static int validate(struct eddy_trainer *trainer, struct eddy_err *err)
         .interactions = trainer->interactions,
         .histories = &trainer->histories,
         .workers = trainer->workers,
+        .users = trainer->options->user_features,
         .threads = (uint32_t)trainer->options->threads,
         .exchange = trainer->options->exchange,
     };

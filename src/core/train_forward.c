@@ -97,4 +97,5 @@ void eddy_net_forward(struct eddy_net *net, const struct eddy_pack *pack)
             feed_forward(net, pack, wave, l);
         }
     }
+    eddy_net_queries(net, pack);
 }

@@ -79,6 +79,8 @@ static void carve_all(struct eddy_net *net, struct carve *carve, bool for_traini
         net->x[l] = take(carve, rows, hidden);
     for (uint32_t l = 0; l < net->layers; l++)
         carve_layer(net, &net->saved[l], carve, net->segments_max);
+    if (net->layout.shape.user_features > 0)
+        net->query = take(carve, rows + EDDY_PACK_SEQUENCES, hidden);
     net->user = take(carve, segments, hidden);
     net->user_gates = take(carve, segments, 3 * hidden);
     net->user_hn = take(carve, segments, hidden);
@@ -97,7 +99,7 @@ static void carve_all(struct eddy_net *net, struct carve *carve, bool for_traini
     }
     net->wide2 = take(carve, rows, 4 * hidden);
     net->narrow2 = take(carve, rows, hidden);
-    net->dx = take(carve, rows, hidden);
+    net->dx = take(carve, rows + EDDY_PACK_SEQUENCES, hidden);
     net->ds0 = take(carve, segments * net->layers, hidden);
     net->duser = take(carve, segments, hidden);
 }
@@ -235,10 +237,11 @@ double eddy_net_loss(struct eddy_net *net, const struct eddy_pack *pack, float s
     double loss = 0;
     if (net->sampler != NULL)
         return eddy_net_loss_sampled(net, pack, scale);
-    for (uint32_t row = 0; row < pack->rows; row += net->chunk) {
-        uint32_t rows = pack->rows - row < net->chunk ? pack->rows - row : net->chunk;
+    uint32_t all = eddy_net_query_rows(net, pack);
+    for (uint32_t row = 0; row < all; row += net->chunk) {
+        uint32_t rows = all - row < net->chunk ? all - row : net->chunk;
         size_t at = (size_t)row * net->hidden;
-        const float *queries = net->x[net->layers] + at;
+        const float *queries = net->queries + at;
         eddy_net_product(net, rows, net->items, net->hidden, queries, embedding, 0,
                          net->logits);
         loss += chunk_softmax(net, pack, row, rows, scale);

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "core/features.h"
 #include "core/sequence.h"
 #include "core/train_vector.h"
 
@@ -63,6 +64,7 @@ struct eddy_net {
     uint32_t bptt;  /* gradient stops every so many events; 0: never */
     double dropout; /* 0: none */
     uint64_t key;   /* of the dropout masks, with the keys of the rows */
+    const struct eddy_features *users;  /* rows by user, added to queries; NULL: none */
     const struct eddy_sampler *sampler; /* NULL: full softmax */
     uint64_t sample_key;                /* of the negatives of this pack */
     enum eddy_loss loss;                /* bpr_max needs a sampler */
@@ -73,7 +75,10 @@ struct eddy_net {
     float
         *x[EDDY_LAYERS_MAX + 1]; /* (rows, H) input of each layer; the last: queries */
     struct eddy_net_saved saved[EDDY_LAYERS_MAX];
-    float *user;                 /* (segments, H) c during the segment */
+    float *queries; /* (rows and starts, H) what scores items: the last x, or `query` */
+    float
+        *query;  /* (rows and starts, H) with users' metadata; NULL: not in the shape */
+    float *user; /* (segments, H) c during the segment */
     float *user_gates, *user_hn; /* (segments, 3H), (segments, H) */
 
     /* Scratch. */
@@ -144,6 +149,17 @@ void eddy_net_product_back(struct eddy_net *net, uint32_t rows, uint32_t outputs
 void eddy_net_product_weight(struct eddy_net *net, uint32_t rows, uint32_t outputs,
                              uint32_t inputs, const float *dy, const float *x,
                              float *dw);
+
+/* Queries from the last layer's x and the users' metadata (train_query.c): net->queries; and
+ * back: from net->dx to the gradients of the tables of users. */
+void eddy_net_queries(struct eddy_net *net, const struct eddy_pack *pack);
+void eddy_net_queries_back(struct eddy_net *net, const struct eddy_pack *pack);
+/* Rows of net->queries that have targets. */
+static inline uint32_t eddy_net_query_rows(const struct eddy_net *net,
+                                           const struct eddy_pack *pack)
+{
+    return pack->rows + (net->users != NULL ? pack->starts : 0);
+}
 
 /* The sampled form of eddy_net_loss (train_sampled.c). */
 double eddy_net_loss_sampled(struct eddy_net *net, const struct eddy_pack *pack,

@@ -48,6 +48,7 @@ struct eddy_validation {
     const struct eddy_interactions *interactions;
     const struct eddy_histories *histories;
     struct eddy_net_view params;
+    const struct eddy_features *users; /* NULL: none */
     struct eddy_train_worker *workers;
     uint32_t threads;
     const struct eddy_exchange *exchange; /* NULL: alone */

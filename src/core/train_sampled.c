@@ -161,7 +161,7 @@ static double chunk_loss(struct eddy_net *net, const struct eddy_pack *pack,
 {
     const float *embedding = net->params.tensor[EDDY_G_ITEM];
     size_t hidden = net->hidden, start = row * hidden;
-    const float *queries = net->x[net->layers] + start;
+    const float *queries = net->queries + start;
     float *mine = net->narrow; /* (rows) gradients of the targets' logits */
     double loss = 0;
 
@@ -199,8 +199,9 @@ double eddy_net_loss_sampled(struct eddy_net *net, const struct eddy_pack *pack,
     double loss = 0;
 
     gather_samples(net);
-    for (uint32_t row = 0; row < pack->rows; row += chunk) {
-        uint32_t rows = pack->rows - row < chunk ? pack->rows - row : chunk;
+    uint32_t all = eddy_net_query_rows(net, pack);
+    for (uint32_t row = 0; row < all; row += chunk) {
+        uint32_t rows = all - row < chunk ? all - row : chunk;
         loss += chunk_loss(net, pack, row, rows, scale);
     }
     if (net->grads.tensor[EDDY_G_ITEM] != NULL)

@@ -76,7 +76,7 @@ static void rank_rows(struct eddy_validation *validation,
     struct eddy_net *net = &worker->net;
     size_t hidden = net->hidden;
     for (uint32_t i = 0; i < count; i++)
-        memcpy(net->narrow + i * hidden, net->x[net->layers] + rows[i] * hidden,
+        memcpy(net->narrow + i * hidden, net->queries + rows[i] * hidden,
                hidden * sizeof(float));
     eddy_net_product(net, count, net->items, net->hidden, net->narrow,
                      net->params.tensor[EDDY_G_ITEM], 0, net->logits);
@@ -110,6 +110,7 @@ static void run_task(void *context, uint32_t at, uint32_t worker_at)
                     task->count);
     worker->net.params = validation->params;
     worker->net.dropout = 0;
+    worker->net.users = validation->users;
     eddy_net_forward(&worker->net, &worker->pack);
     for (uint32_t r = 0; r < worker->pack.rows; r++) {
         if (worker->pack.targets[r] == EDDY_ITEM_NONE)

@@ -1,5 +1,5 @@
-/* Items with metadata in training: the effective table, its gradients against differences,
- * dropped ids, items without events. */
+/* Items and users with metadata in training: the effective table, the users' part of the
+ * query, gradients against differences, dropped ids, items without events. */
 #include "core/train_items.h"
 
 #include <stdlib.h>
@@ -25,6 +25,14 @@ static float weights[13] = {0.7f, 0.7f, 1,    0.6f, 1,    0.5f, 0.5f,
                             0.8f, 1,    0.3f, 1,    0.7f, 1};
 static const struct eddy_features features = {V, M, begin, indices, weights};
 
+/* Users 0 to 2, the last one without metadata. */
+enum { MU = 3, SAMPLES = 5 };
+static uint64_t user_begin[SEQUENCES + 1] = {0, 2, 3, 3};
+static uint32_t user_indices[3] = {0, 2, 1};
+static float user_weights[3] = {0.7f, 0.7f, 1};
+static const struct eddy_features user_features = {SEQUENCES, MU, user_begin,
+                                                   user_indices, user_weights};
+
 struct world {
     struct eddy_layout layout;
     float *params, *grads;
@@ -44,7 +52,9 @@ static struct world *world_new(bool with_features, double dropout)
                                .hidden = H,
                                .layers = 1,
                                .types = T,
-                               .item_features = with_features ? M : 0};
+                               .mode = EDDY_MODE_INIT,
+                               .item_features = with_features ? M : 0,
+                               .user_features = with_features ? MU : 0};
     struct world *world = calloc(1, sizeof *world);
     struct eddy_rng rng;
     eddy_rng_seed(&rng, 5);
@@ -53,12 +63,12 @@ static struct world *world_new(bool with_features, double dropout)
     world->grads = eddy_params_new(&world->layout);
     for (size_t i = 0; i < world->layout.size; i++)
         world->params[i] = (float)(0.4 * eddy_rng_normal(&rng));
-    CHECK_INT(eddy_net_init(&world->net, &world->layout, ROWS, true, 0), 0);
+    CHECK_INT(eddy_net_init(&world->net, &world->layout, ROWS, true, SAMPLES), 0);
     CHECK_INT(eddy_pack_init(&world->pack, ROWS), 0);
     for (uint32_t i = 0; i < ROWS; i++) {
         world->steps[i] = (struct eddy_step){.item = eddy_rng_below(&rng, COLD),
                                              .type = (uint16_t)(i % T),
-                                             .begin = i % EVENTS == 0,
+                                             .begin = i % 3 == 0,
                                              .first = i % EVENTS == 0};
         world->targets[i] = eddy_rng_below(&rng, COLD);
     }
@@ -67,10 +77,12 @@ static struct world *world_new(bool with_features, double dropout)
         world->sequences[s] = (struct eddy_sequence){.steps = world->steps + at,
                                                      .targets = world->targets + at,
                                                      .count = EVENTS,
-                                                     .user = s};
+                                                     .user = s,
+                                                     .start = s,
+                                                     .start_weight = s < 2 ? 0.8f : 0};
         world->list[s] = &world->sequences[s];
     }
-    eddy_pack_build(&world->pack, EDDY_MODE_FLAT, world->list, SEQUENCES);
+    eddy_pack_build(&world->pack, EDDY_MODE_INIT, world->list, SEQUENCES);
     CHECK_INT(eddy_train_items_init(&world->items, &world->layout,
                                     with_features ? &features : NULL, dropout, 2),
               0);
@@ -163,6 +175,43 @@ static void gradients_equal_differences_with_and_without_dropped_ids(void)
         check_tensor(world, EDDY_G_TYPE);
         world_free(world);
     }
+}
+
+static void gradients_of_users_equal_differences(void)
+{
+    static const uint64_t support[V] = {9, 3, 4, 7, 1, 9, 2, 0, 0};
+    struct eddy_sampler sampler;
+    CHECK_INT(eddy_sampler_init(&sampler, support, V), 0);
+    for (int sampled = 0; sampled < 2; sampled++) {
+        struct world *world = world_new(true, 0.3);
+        world->net.users = &user_features;
+        world->net.sampler = sampled ? &sampler : NULL;
+        gradient_of(world);
+        CHECK(check_tensor(world, EDDY_G_USER_FEATURES) > 0.1);
+        CHECK(check_tensor(world, EDDY_G_USER_START) > 0.1);
+        for (int t = 0; t < EDDY_GLOBAL_COUNT; t++)
+            if (world->layout.tensors[t].rows > 0)
+                check_tensor(world, (enum eddy_global_tensor)t);
+        world_free(world);
+    }
+    eddy_sampler_fini(&sampler);
+}
+
+/* The user level carries on what it did without: x, not the query. */
+static void what_users_add_stays_out_of_the_state(void)
+{
+    struct world *world = world_new(true, 0);
+    size_t floats = (size_t)ROWS * H;
+    float *before = malloc(floats * sizeof *before);
+    double plain = loss_of(world);
+    memcpy(before, world->net.x[1], floats * sizeof *before);
+    CHECK(world->net.queries == world->net.x[1]);
+    world->net.users = &user_features;
+    CHECK(fabs(loss_of(world) - plain) > 1e-3);
+    CHECK(memcmp(before, world->net.x[1], floats * sizeof *before) == 0);
+    CHECK_INT(eddy_net_query_rows(&world->net, &world->pack), ROWS + 2);
+    free(before);
+    world_free(world);
 }
 
 static void ids_are_dropped_as_often_as_asked_and_per_batch(void)
@@ -279,6 +328,8 @@ static void an_item_becomes_known_in_the_last_phase(void)
 int main(void)
 {
     RUN(gradients_equal_differences_with_and_without_dropped_ids);
+    RUN(gradients_of_users_equal_differences);
+    RUN(what_users_add_stays_out_of_the_state);
     RUN(ids_are_dropped_as_often_as_asked_and_per_batch);
     RUN(an_item_without_events_is_no_negative);
     RUN(finish_and_resume_undo_each_other);
