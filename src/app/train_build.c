@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "core/metadata.h"
 
 /* Entries per row of an item-item table: a list of 25 takes out what the user has had. */
 enum { WIDTH = 200 };

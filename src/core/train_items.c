@@ -208,7 +208,7 @@ void eddy_train_items_all(struct eddy_train_items *items, const float *params)
     if (items->features == NULL)
         return;
     items->drops = false;
-    items->serving = true;
+    items->serving = false;
     build(items, params, items->table, items->bias);
 }
 

@@ -46,7 +46,8 @@ void eddy_train_items_know(struct eddy_train_items *items,
  * see them through eddy_train_items_view. No effect without features. */
 void eddy_train_items_batch(struct eddy_train_items *items, const float *params,
                             uint64_t key);
-/* The same without drawing, items without an event included: for validation. */
+/* The same without drawing: for validation. Items without an event are no candidates there
+ * either: when to stop is a matter of what can be learned. */
 void eddy_train_items_all(struct eddy_train_items *items, const float *params);
 void eddy_train_items_view(const struct eddy_train_items *items,
                            struct eddy_net_view *view);
