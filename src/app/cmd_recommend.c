@@ -110,8 +110,9 @@ static void put_list(const struct job *job, uint32_t user, uint64_t n,
                      const struct eddy_scored *list, uint32_t count,
                      struct eddy_buf *out)
 {
-    eddy_lists_put(job->snapshot, eddy_catalog_id(job->interactions->users, user), n,
-                   list, count, out);
+    eddy_lists_put(job->interactions->items,
+                   eddy_catalog_id(job->interactions->users, user), n, list, count,
+                   out);
 }
 
 static void write_text(struct job *job, struct eddy_buf *text)

@@ -27,7 +27,7 @@ void eddy_lists_put_id(struct eddy_span id, struct eddy_buf *out)
     }
 }
 
-void eddy_lists_put(const struct eddy_snapshot *snapshot, struct eddy_span query,
+void eddy_lists_put(const struct eddy_catalog *items, struct eddy_span query,
                     uint64_t n, const struct eddy_scored *list, uint32_t count,
                     struct eddy_buf *out)
 {
@@ -40,7 +40,7 @@ void eddy_lists_put(const struct eddy_snapshot *snapshot, struct eddy_span query
         eddy_buf_putc(out, '\t');
         eddy_buf_put_u64(out, i + 1);
         eddy_buf_putc(out, '\t');
-        eddy_lists_put_id(eddy_catalog_id(snapshot->catalog, list[i].item), out);
+        eddy_lists_put_id(eddy_catalog_id(items, list[i].item), out);
         eddy_buf_putc(out, '\t');
         eddy_buf_put_fixed(out, (double)list[i].score, 6);
         eddy_buf_putc(out, '\n');

@@ -335,6 +335,11 @@ int eddy_counters_add_rows(struct eddy_counters *counters,
     return r;
 }
 
+uint32_t eddy_counters_pairs(const struct eddy_counters *counters)
+{
+    return counters->pair_count;
+}
+
 /* ---- tables ------------------------------------------------------------------------- */
 
 struct cell {

@@ -49,6 +49,8 @@ uint64_t *eddy_counters_log_order(const struct eddy_interactions *interactions);
 /* The rules as of now_ms, `width` per row, over `items` items. 0 or EDDY_ENOMEM. */
 int eddy_counters_rules(struct eddy_counters *counters, int64_t now_ms, uint32_t items,
                         uint32_t width, struct eddy_table *ret);
+/* Pairs that are held: what a call of eddy_counters_rules passes over. */
+uint32_t eddy_counters_pairs(const struct eddy_counters *counters);
 /* log of the smoothed share of events of each item, as of now_ms, for one half-life:
  * log((count + 0.5) / (sum + 0.5 items)); ret: (items) floats. */
 void eddy_counters_prior(struct eddy_counters *counters, int64_t now_ms, uint32_t items,

@@ -396,3 +396,106 @@ int eddy_head_decode(const char *json, struct eddy_tables *tables,
                            bad)
                : 0;
 }
+
+/* ---- stream head -------------------------------------------------------------------- */
+
+struct eddy_head eddy_head_union(const struct eddy_head *head,
+                                 const struct eddy_stream_head *stream)
+{
+    struct eddy_head both = *head;
+    if (stream == NULL || stream->refresh_s == 0)
+        return both;
+    if (eddy_head_uses(&stream->head, EDDY_HEAD_RELATED))
+        both.weight[0][EDDY_HEAD_RELATED] = 1;
+    if (eddy_head_uses(&stream->head, EDDY_HEAD_NEIGHBOURS))
+        both.weight[0][EDDY_HEAD_NEIGHBOURS] = 1;
+    return both;
+}
+
+/* The half-lives of the counters in the place where a head has its own. */
+static struct eddy_tables half_lives_of(const struct eddy_counters_options *counters)
+{
+    struct eddy_tables tables = {.priors = counters->half_lives};
+    memcpy(tables.half_life_s, counters->half_life_s, sizeof tables.half_life_s);
+    return tables;
+}
+
+static bool is_sane_stream(const struct eddy_stream_head *stream)
+{
+    const struct eddy_counters_options *counters = &stream->counters;
+    return stream->refresh_s <= INT32_MAX && stream->width >= 1 &&
+           stream->width <= 1000 && counters->window <= EDDY_RULES_WINDOW_MAX &&
+           counters->half_lives <= EDDY_HALF_LIVES_MAX &&
+           is_within(counters->distance_decay, 0, 1e9) &&
+           is_within(counters->rules_half_life_s, 0, 1e12) &&
+           is_within(counters->shrink, 0, 1e9) &&
+           is_sane(&stream->head, counters->half_lives);
+}
+
+int eddy_stream_head_encode(const struct eddy_tables *tables,
+                            const struct eddy_stream_head *stream, char **ret,
+                            struct eddy_err *err)
+{
+    const struct eddy_counters_options *counters = &stream->counters;
+    static const struct eddy_tables none;
+    tables = tables ? tables : &none;
+    *ret = NULL;
+    if (stream->refresh_s == 0)
+        return 0;
+    if ((eddy_head_uses(&stream->head, EDDY_HEAD_RELATED) &&
+         tables->related.items == 0) ||
+        (eddy_head_uses(&stream->head, EDDY_HEAD_NEIGHBOURS) &&
+         tables->sessions.count == 0))
+        return eddy_fail(err, EDDY_ECONFIG,
+                         "stream head: one of its tables is not there");
+    if (!is_sane_stream(stream))
+        return eddy_fail(err, EDDY_ECONFIG, "stream head: a number is out of range");
+    struct eddy_tables half_lives = half_lives_of(counters);
+    json_t *json = json_pack("{s:o, s:i, s:i, s:i, s:f, s:f, s:f}", "head",
+                             head_json(&half_lives, &stream->head), "refresh_s",
+                             (int)stream->refresh_s, "width", (int)stream->width,
+                             "window", (int)counters->window, "distance_decay",
+                             counters->distance_decay, "rules_half_life_s",
+                             counters->rules_half_life_s, "shrink", counters->shrink);
+    *ret =
+        json ? json_dumps(json, JSON_SORT_KEYS | JSON_COMPACT | JSON_REAL_PRECISION(17))
+             : NULL;
+    json_decref(json);
+    return *ret ? 0 : eddy_fail(err, EDDY_ENOMEM, "stream head: no memory");
+}
+
+static bool read_number(const json_t *object, const char *key, double *ret)
+{
+    const json_t *number = json_object_get(object, key);
+    *ret = json_number_value(number);
+    return json_is_number(number);
+}
+
+int eddy_stream_head_decode(const char *json, struct eddy_stream_head *ret,
+                            struct eddy_err *err)
+{
+    struct eddy_counters_options *counters = &ret->counters;
+    struct eddy_tables half_lives = {0};
+    *ret = (struct eddy_stream_head){.head = eddy_head_plain};
+    if (json == NULL)
+        return 0;
+    json_t *object = json_loads(json, JSON_REJECT_DUPLICATES, NULL);
+    char *head = json_dumps(json_object_get(object, "head"), JSON_COMPACT);
+    bool good =
+        head != NULL && read_count(object, "refresh_s", INT32_MAX, &ret->refresh_s) &&
+        read_count(object, "width", 1000, &ret->width) &&
+        read_count(object, "window", EDDY_RULES_WINDOW_MAX, &counters->window) &&
+        read_number(object, "distance_decay", &counters->distance_decay) &&
+        read_number(object, "rules_half_life_s", &counters->rules_half_life_s) &&
+        read_number(object, "shrink", &counters->shrink);
+    int r = good ? eddy_head_decode(head, &half_lives, &ret->head, err)
+                 : eddy_fail(err, EDDY_EFORMAT, "stream: a field is missing");
+    free(head);
+    json_decref(object);
+    counters->half_lives = half_lives.priors;
+    memcpy(counters->half_life_s, half_lives.half_life_s,
+           sizeof half_lives.half_life_s);
+    if (r == 0 && (ret->refresh_s == 0 || !is_sane_stream(ret)))
+        r = eddy_fail(err, EDDY_EFORMAT, "stream: a number is out of range");
+    return r;
+}

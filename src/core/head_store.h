@@ -4,11 +4,13 @@
  * are tensors of model.safetensors, only those that some bucket uses:
  *   related.begin (V + 1, U64), .index (U32), .weight (F32); rules.* likewise
  *   sessions.begin (U64), .entries (U32), .age (F32)
- *   prior.<h> (V, F32) */
+ *   prior.<h> (V, F32)
+ * The stream head is the object "stream" (left out when there is none); of tables it uses
+ * related and sessions. */
 #ifndef EDDY_CORE_HEAD_STORE_H
 #define EDDY_CORE_HEAD_STORE_H
 
-#include "core/head.h"
+#include "core/live.h"
 #include "core/safetensors.h"
 
 enum { EDDY_HEAD_TENSORS_MAX = 3 + 3 + 3 + EDDY_HALF_LIVES_MAX };
@@ -30,5 +32,15 @@ int eddy_head_encode(const struct eddy_tables *tables, const struct eddy_head *h
 /* json NULL: the plain head. Sets tables->priors and half_life_s, too. EDDY_EFORMAT. */
 int eddy_head_decode(const char *json, struct eddy_tables *tables,
                      struct eddy_head *ret, struct eddy_err *err);
+
+/* The same for the stream head: NULL without one. */
+int eddy_stream_head_encode(const struct eddy_tables *tables,
+                            const struct eddy_stream_head *stream, char **ret,
+                            struct eddy_err *err);
+int eddy_stream_head_decode(const char *json, struct eddy_stream_head *ret,
+                            struct eddy_err *err);
+/* A head that uses the tables that either uses; stream may be NULL. */
+struct eddy_head eddy_head_union(const struct eddy_head *head,
+                                 const struct eddy_stream_head *stream);
 
 #endif

@@ -22,6 +22,7 @@ void eddy_manifest_fini(struct eddy_manifest *manifest)
     free(manifest->metrics_json);
     free(manifest->features_json);
     free(manifest->head_json);
+    free(manifest->stream_json);
     memset(manifest, 0, sizeof *manifest);
 }
 
@@ -90,10 +91,10 @@ static int add_features(const struct eddy_shape *shape, json_t *features, json_t
     return failed ? EDDY_ENOMEM : 0;
 }
 
-/* All that decides a step. hyper, features and head (these two may be NULL) are
- * borrowed. NULL: memory. */
+/* All that decides a step. hyper is borrowed, and so are features, head and
+ * stream, which may be NULL. NULL: memory. */
 static json_t *canonical_object(const struct eddy_manifest *manifest, json_t *hyper,
-                                json_t *features, json_t *head)
+                                json_t *features, json_t *head, json_t *stream)
 {
     const struct eddy_shape *shape = &manifest->shape;
     json_t *root, *types = types_array(manifest);
@@ -109,7 +110,8 @@ static json_t *canonical_object(const struct eddy_manifest *manifest, json_t *hy
                      cell_names[shape->cell], "mode", mode_names[shape->mode], "types",
                      types);
     if (add_features(shape, features, root) < 0 ||
-        (head && json_object_set(root, "head", head) != 0)) {
+        (head && json_object_set(root, "head", head) != 0) ||
+        (stream && json_object_set(root, "stream", stream) != 0)) {
         json_decref(root);
         root = NULL;
     }
@@ -206,7 +208,7 @@ int eddy_manifest_encode(struct eddy_manifest *manifest,
                          struct eddy_err *err)
 {
     json_t *hyper = NULL, *data = NULL, *metrics = NULL, *root = NULL;
-    json_t *features = NULL, *head = NULL;
+    json_t *features = NULL, *head = NULL, *stream = NULL;
     int code = check_ranges(manifest, EDDY_ECONFIG, err);
     if (code < 0) {
         return code;
@@ -224,10 +226,13 @@ int eddy_manifest_encode(struct eddy_manifest *manifest,
     if (code == 0 && manifest->head_json) {
         code = load_object("head", manifest->head_json, &head, err);
     }
+    if (code == 0 && manifest->stream_json) {
+        code = load_object("stream", manifest->stream_json, &stream, err);
+    }
     if (code < 0) {
         goto out;
     }
-    root = canonical_object(manifest, hyper, features, head);
+    root = canonical_object(manifest, hyper, features, head, stream);
     code = root ? compute_version(root, files, manifest->version) : EDDY_ENOMEM;
     if (code == 0) {
         code = add_rest(root, manifest, files, json_incref(data), json_incref(metrics));
@@ -243,6 +248,7 @@ int eddy_manifest_encode(struct eddy_manifest *manifest,
 out:
     json_decref(root);
     json_decref(head);
+    json_decref(stream);
     json_decref(features);
     json_decref(metrics);
     json_decref(data);
@@ -393,6 +399,9 @@ static int read_fields(const json_t *root, struct eddy_manifest *ret,
     if (json_object_get(root, "head")) {
         code = code ? code : read_object(root, "head", &ret->head_json, err);
     }
+    if (json_object_get(root, "stream")) {
+        code = code ? code : read_object(root, "stream", &ret->stream_json, err);
+    }
     code = code ? code : read_text(root, "created", created, sizeof created, err);
     if (code == 0 && !eddy_time_parse_iso(eddy_span_of(created), &created_ms)) {
         return eddy_fail(err, EDDY_EFORMAT, "created: '%s' is no time", created);
@@ -413,7 +422,8 @@ static int check_version(const json_t *root, const struct eddy_manifest *manifes
     json_t *canonical =
         canonical_object(manifest, json_object_get(root, "hyper_parameters"),
                          json_object_get(root, "features"),
-                         json_object_get(root, "head"));
+                         json_object_get(root, "head"),
+                         json_object_get(root, "stream"));
     int code = canonical ? compute_version(canonical, files, version) : EDDY_ENOMEM;
     json_decref(canonical);
     if (code < 0) {

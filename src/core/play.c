@@ -127,6 +127,31 @@ int eddy_play_user_see(struct eddy_play_user *user, uint32_t item)
     return 0;
 }
 
+int eddy_play_user_remember(struct eddy_play_user *user,
+                            const struct eddy_interaction *row, uint32_t room,
+                            uint32_t session_gap_s)
+{
+    bool begins = user->ring_count == 0 ||
+                  row->ts_ms - user->newest_ms > (int64_t)session_gap_s * 1000;
+    if (user->ring_count == room) {
+        memmove(user->ring, user->ring + 1, (room - 1) * sizeof *user->ring);
+        user->ring_count--;
+    } else if (user->ring_count == user->ring_capacity) {
+        uint32_t capacity = user->ring_capacity ? 2 * user->ring_capacity : 4;
+        capacity = capacity < room ? capacity : room;
+        uint32_t *grown = realloc(user->ring, capacity * sizeof *grown);
+        if (grown == NULL)
+            return EDDY_ENOMEM;
+        user->ring = grown;
+        user->ring_capacity = capacity;
+    }
+    user->ring[user->ring_count++] = row->item;
+    user->session_events = begins ? 1 : user->session_events + 1;
+    user->newest_ms =
+        begins || row->ts_ms > user->newest_ms ? row->ts_ms : user->newest_ms;
+    return 0;
+}
+
 int eddy_play_user_step(struct eddy_play_user *user,
                         const struct eddy_snapshot *snapshot,
                         const struct eddy_interaction *row, const uint16_t *types,

@@ -14,6 +14,11 @@ struct eddy_play_user {
     uint32_t *seen; /* known items, owned: rising ones, then the newest as they came */
     uint32_t seen_count, seen_capacity;
     uint32_t seen_sorted; /* how many are rising */
+    /* Streams only: the newest events, whatever their items, oldest first; owned. */
+    uint32_t *ring;
+    uint32_t ring_count, ring_capacity;
+    uint32_t session_events; /* of the present session */
+    int64_t newest_ms;       /* event of all */
 };
 
 /* Back to a new user; keeps the memory. */
@@ -27,6 +32,11 @@ int eddy_play_user_step(struct eddy_play_user *user,
                         const struct eddy_snapshot *snapshot,
                         const struct eddy_interaction *row, const uint16_t *types,
                         struct eddy_step *ret);
+
+/* One more event into the ring, which keeps the newest `room`. 0 or EDDY_ENOMEM. */
+int eddy_play_user_remember(struct eddy_play_user *user,
+                            const struct eddy_interaction *row, uint32_t room,
+                            uint32_t session_gap_s);
 
 /* Types of the file -> types of the snapshot; free(). NULL: memory. */
 uint16_t *eddy_play_types(const struct eddy_snapshot *snapshot,

@@ -88,19 +88,17 @@ int eddy_rank_pack(struct eddy_packed *ret, const struct eddy_layout *layout,
     return 0;
 }
 
-static bool has_dense_weight(const struct eddy_head *head, uint32_t bucket)
-{
-    bool any = false;
-    for (uint32_t h = 0; h < EDDY_HALF_LIVES_MAX; h++)
-        any = any || head->prior[bucket][h] != 0;
-    return any;
-}
-
 bool eddy_rank_knows(const struct eddy_rank_model *model,
                      const struct eddy_rank_user *user)
 {
-    return user->query != NULL ||
-           has_dense_weight(model->head, eddy_head_bucket(user->recent.count));
+    const struct eddy_head *head = model->head;
+    uint32_t bucket = eddy_head_bucket(user->recent.count);
+    bool any = user->query != NULL;
+    for (uint32_t h = 0; h < EDDY_HALF_LIVES_MAX; h++)
+        any = any || head->prior[bucket][h] != 0;
+    for (uint32_t f = 0; f < EDDY_HEAD_FEATURES && user->recent.count > 0; f++)
+        any = any || head->weight[bucket][f] != 0;
+    return any;
 }
 
 struct eddy_ranker *eddy_ranker_new(const struct eddy_rank_model *model,

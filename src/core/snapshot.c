@@ -72,16 +72,23 @@ int eddy_snapshot_encode(struct eddy_manifest *manifest,
 {
     const struct eddy_head *head = parts->head ? parts->head : &eddy_head_plain;
     struct eddy_st_tensor tensors[TENSORS_MAX];
-    char *weights = NULL;
+    char *weights = NULL, *stream = NULL;
     int code = eddy_head_encode(parts->tables, head, &weights, err);
+    if (code == 0 && parts->stream_head) {
+        code = eddy_stream_head_encode(parts->tables, parts->stream_head, &stream, err);
+    }
     if (code < 0) {
+        free(weights);
         return code;
     }
     free(manifest->head_json);
+    free(manifest->stream_json);
     manifest->head_json = weights;
+    manifest->stream_json = stream;
+    const struct eddy_head used = eddy_head_union(head, parts->stream_head);
     uint32_t count =
         list_tensors(parts->layout, parts->params, parts->popularity, tensors);
-    count += eddy_head_tensors(parts->tables, head, tensors + count);
+    count += eddy_head_tensors(parts->tables, &used, tensors + count);
     code = check_parts(parts, tensors, count, err);
     if (code < 0) {
         return code;
@@ -154,8 +161,10 @@ static int read_tensors(struct eddy_snapshot *snapshot, struct eddy_span bytes,
         return code;
     }
     uint32_t more = 0;
-    code = eddy_head_read_tensors(&file, &snapshot->head, layout->shape.items,
-                                  &snapshot->tables, &more, err);
+    const struct eddy_head used =
+        eddy_head_union(&snapshot->head, &snapshot->stream_head);
+    code = eddy_head_read_tensors(&file, &used, layout->shape.items, &snapshot->tables,
+                                  &more, err);
     if (code == 0 && file.count != count + more) {
         code = eddy_fail(err, EDDY_EFORMAT, "%u tensors, shape and head have %u",
                          file.count, count + more);
@@ -301,6 +310,9 @@ static int read_files(struct eddy_snapshot *snapshot,
     }
     code = eddy_head_decode(snapshot->manifest.head_json, &snapshot->tables,
                             &snapshot->head, &why);
+    code = code ? code
+                : eddy_stream_head_decode(snapshot->manifest.stream_json,
+                                          &snapshot->stream_head, &why);
     code = code ? code : read_features(snapshot, &why);
     if (code < 0) {
         return eddy_fail(err, code, EDDY_MANIFEST_FILE ": %.200s", why.text);

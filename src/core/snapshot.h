@@ -12,7 +12,8 @@
  * version: the first 16 hex digits of the sha256 over the other files' sha256 in name
  * order, a newline behind each, and the canonical JSON (sorted keys, no blanks) of all that
  * decides a step: {hyper_parameters, recent_events, recipe, session_gap_s, shape, types}
- * and, where there is metadata in the network, features, and the head that is not plain.
+ * and, where there is metadata in the network, features, the head that is not plain
+ * and the stream head.
  * Equal training gives an equal version, and no such number can be changed by hand
  * without being seen.
  * This module works on bytes; io/files reads, writes and renames. */
@@ -24,6 +25,7 @@
 #include "core/event.h"
 #include "core/head.h"
 #include "core/hrnn.h"
+#include "core/live.h"
 
 enum { EDDY_RECENT_MAX = 200, EDDY_POPULAR_MAX = 500 };
 
@@ -47,6 +49,7 @@ struct eddy_manifest {
                             (core/features.h), owned; NULL: no metadata */
     char
         *head_json; /* weights of a head that is not plain (core/head_store.h), owned */
+    char *stream_json; /* likewise of the stream head, owned */
     uint64_t seed;
     int64_t created_s; /* Unix seconds, given by the caller; not part of the version */
 };
@@ -64,6 +67,7 @@ struct eddy_snapshot {
     float *popularity; /* (V), finite, >= 0 */
     struct eddy_tables tables;
     struct eddy_head head; /* eddy_head_plain: the network alone */
+    struct eddy_stream_head stream_head;
     uint32_t *popular; /* the min(V, EDDY_POPULAR_MAX) most popular items, best first */
     uint32_t popular_count;
     struct eddy_catalog *catalog;
@@ -92,11 +96,12 @@ struct eddy_snapshot_parts {
     const float *params;
     const float *popularity; /* (V) */
     const struct eddy_catalog *catalog;
-    const struct eddy_tables *tables; /* NULL: none */
-    const struct eddy_head *head;     /* NULL: plain */
+    const struct eddy_tables *tables;           /* NULL: none */
+    const struct eddy_head *head;               /* NULL: plain */
+    const struct eddy_stream_head *stream_head; /* NULL: none */
 };
 /* The three files of a model; fills manifest->version, manifest->shape from the layout, and
- * manifest->head_json. EDDY_ECONFIG: a number out of range, or tables that do not fit each
+ * manifest->head_json and stream_json. EDDY_ECONFIG: a number out of range, or tables that do not fit each
  * other; EDDY_EFORMAT: one of the JSON texts is no object; EDDY_EFATAL: NaN or infinity in
  * a tensor. */
 int eddy_snapshot_encode(struct eddy_manifest *manifest,

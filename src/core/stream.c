@@ -10,8 +10,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "core/live.h"
 #include "core/play.h"
 #include "core/play_user.h"
+#include "core/rank.h"
 #include "core/team.h"
 
 enum {
@@ -22,7 +24,7 @@ enum {
 
 struct worker {
     struct eddy_hrnn_scratch *hrnn;
-    struct eddy_score_scratch *score;
+    struct eddy_ranker *ranker;
     struct eddy_scored *lists; /* (TASK_ROWS, k) */
 };
 
@@ -35,7 +37,10 @@ struct eddy_stream {
     uint16_t *types;
     struct worker *workers;
     uint32_t run;
-    atomic_bool failed; /* memory ran out in a task */
+    atomic_bool failed;           /* memory ran out in a task */
+    struct eddy_rank_model model; /* of the snapshot as it is */
+    struct eddy_live *live;       /* NULL: tables stay as they are */
+    uint32_t appeared;            /* items of the rows so far: those below */
     /* the table */
     double *counts; /* (V), in units of the weight at reference_ms */
     float *popularity;
@@ -54,6 +59,17 @@ static uint32_t items_of(const struct eddy_stream *stream)
     return stream->options.snapshot->layout.shape.items;
 }
 
+static const struct eddy_rank_model *model_of(const struct eddy_stream *stream)
+{
+    return stream->live ? eddy_live_model(stream->live) : &stream->model;
+}
+
+/* Items that a list may hold. */
+static uint32_t known_items(const struct eddy_stream *stream)
+{
+    return stream->live ? eddy_live_items(stream->live) : items_of(stream);
+}
+
 static double weight_at(const struct eddy_stream *stream, int64_t ts_ms)
 {
     double age_s = (double)(ts_ms - stream->reference_ms) / 1000;
@@ -69,13 +85,18 @@ static void rebase(struct eddy_stream *stream)
     stream->reference_ms = stream->newest_ms;
 }
 
-static void refresh(struct eddy_stream *stream)
+static int refresh(struct eddy_stream *stream)
 {
     rebase(stream);
     for (uint32_t i = 0; i < items_of(stream); i++)
         stream->popularity[i] = (float)stream->counts[i];
     stream->popular_count = eddy_play_popular(stream->popularity, items_of(stream),
                                               stream->options.k, stream->popular);
+    uint32_t items =
+        items_of(stream) > stream->appeared ? items_of(stream) : stream->appeared;
+    return stream->live
+               ? eddy_live_refresh(stream->live, stream->next_refresh_ms, items)
+               : 0;
 }
 
 static void start_table(struct eddy_stream *stream)
@@ -144,11 +165,18 @@ static bool allocate(struct eddy_stream *stream)
         !stream->workers || !stream->counts || !stream->popularity ||
         !stream->popular || !stream->lists)
         return false;
+    stream->model = eddy_rank_model_of(options->snapshot);
+    if (options->refresh_ms > 0 && options->snapshot->stream_head.refresh_s > 0 &&
+        eddy_live_new(options->snapshot,
+                      eddy_catalog_count(options->interactions->items), &stream->live,
+                      NULL) < 0)
+        return false;
     for (uint32_t t = 0; t < options->threads; t++) {
         stream->workers[t].hrnn = eddy_hrnn_scratch_new(shape, TASK_ROWS);
-        stream->workers[t].score = eddy_score_scratch_new(TASK_ROWS, options->k);
+        stream->workers[t].ranker =
+            eddy_ranker_new(model_of(stream), TASK_ROWS, options->k);
         stream->workers[t].lists = calloc(TASK_ROWS * k, sizeof *stream->lists);
-        if (!stream->workers[t].hrnn || !stream->workers[t].score ||
+        if (!stream->workers[t].hrnn || !stream->workers[t].ranker ||
             !stream->workers[t].lists)
             return false;
     }
@@ -182,12 +210,14 @@ void eddy_stream_free(struct eddy_stream *stream)
     for (uint32_t u = 0; stream->users && u < users; u++) {
         free(stream->users[u].hidden);
         free(stream->users[u].seen);
+        free(stream->users[u].ring);
     }
     for (uint32_t t = 0; stream->workers && t < stream->options.threads; t++) {
         eddy_hrnn_scratch_free(stream->workers[t].hrnn);
-        eddy_score_scratch_free(stream->workers[t].score);
+        eddy_ranker_free(stream->workers[t].ranker);
         free(stream->workers[t].lists);
     }
+    eddy_live_free(stream->live);
     free(stream->order);
     free(stream->users);
     free(stream->run_of_user);
@@ -219,41 +249,83 @@ static uint32_t popular_list(const struct eddy_stream *stream, struct eddy_score
     return stream->popular_count;
 }
 
-/* Lists of the wanted rows [first, end) of the run. */
-static void make_lists(struct eddy_stream *stream, struct worker *worker,
-                       uint32_t first, uint32_t end)
+/* What is known of a user now; recent has room for EDDY_RECENT_MAX. */
+static struct eddy_rank_user rank_user(const struct eddy_stream *stream,
+                                       struct eddy_play_user *user, uint32_t *recent)
 {
     const struct eddy_stream_options *options = &stream->options;
-    uint32_t offset = eddy_hrnn_query_offset(&options->snapshot->layout.shape);
-    uint32_t asked[TASK_ROWS], excluded_count[TASK_ROWS], counts[TASK_ROWS], n = 0;
-    const uint32_t *excluded[TASK_ROWS];
-    const float *queries[TASK_ROWS];
-    size_t k = options->k;
+    uint32_t ring = options->snapshot->manifest.recent_events, count = 0;
+    uint32_t known = known_items(stream);
+    uint32_t first = user->ring_count > ring ? user->ring_count - ring : 0;
+    for (uint32_t i = first; i < user->ring_count; i++)
+        if (user->ring[i] < known)
+            recent[count++] = user->ring[i];
+    eddy_play_user_settle(user);
+    return (struct eddy_rank_user){
+        .recent = {recent, count},
+        .query = user->stepped ? user->hidden + eddy_hrnn_query_offset(
+                                                    &options->snapshot->layout.shape)
+                               : NULL,
+        .excluded = user->seen,
+        .excluded_count = options->exclude_seen ? user->seen_count : 0,
+    };
+}
 
-    for (uint32_t i = first; i < end; i++) {
-        struct eddy_play_user *user =
-            &stream->users[options->interactions->rows[stream->rows[i]].user];
-        if (!stream->wanted[i])
-            continue;
-        eddy_play_user_settle(user);
-        if (!user->stepped) {
-            stream->counts_of[i] = popular_list(stream, stream->lists + i * k);
-            continue;
-        }
-        queries[n] = user->hidden + offset;
-        excluded[n] = user->seen;
-        excluded_count[n] = options->exclude_seen ? user->seen_count : 0;
-        asked[n++] = i;
-    }
-    if (n == 0)
-        return;
-    eddy_score_topk(options->snapshot->hrnn, worker->score, n, queries, options->k,
-                    excluded, excluded_count, worker->lists, counts);
+/* Lists of what the worker's ranker holds: rows asked[0..) of the run. */
+static void run_ranker(struct eddy_stream *stream, struct worker *worker,
+                       const uint32_t *asked)
+{
+    size_t k = stream->options.k;
+    uint32_t counts[TASK_ROWS];
+    uint32_t n =
+        eddy_ranker_run(worker->ranker, stream->options.k, worker->lists, counts);
     for (uint32_t j = 0; j < n; j++) {
         memcpy(stream->lists + asked[j] * k, worker->lists + j * k,
                counts[j] * sizeof *worker->lists);
         stream->counts_of[asked[j]] = counts[j];
     }
+}
+
+/* Lists of the wanted rows [first, end) of the run. */
+static void make_lists(struct eddy_stream *stream, struct worker *worker,
+                       uint32_t first, uint32_t end)
+{
+    const struct eddy_interaction *rows = stream->options.interactions->rows;
+    uint32_t asked[TASK_ROWS] = {0}, recent[EDDY_RECENT_MAX], n = 0;
+    size_t k = stream->options.k;
+
+    for (uint32_t i = first; i < end; i++) {
+        if (!stream->wanted[i])
+            continue;
+        struct eddy_rank_user user =
+            rank_user(stream, &stream->users[rows[stream->rows[i]].user], recent);
+        if (!eddy_rank_knows(model_of(stream), &user)) {
+            stream->counts_of[i] = popular_list(stream, stream->lists + i * k);
+            continue;
+        }
+        if (!eddy_ranker_add(worker->ranker, &user)) {
+            run_ranker(stream, worker, asked);
+            n = 0;
+            (void)eddy_ranker_add(worker->ranker, &user); /* an empty one has room */
+        }
+        asked[n++] = i;
+    }
+    run_ranker(stream, worker, asked);
+}
+
+/* The event into the user's ring; an item that only the stream knows counts as seen. */
+static int remember(const struct eddy_stream *stream, struct eddy_play_user *user,
+                    const struct eddy_interaction *row)
+{
+    const struct eddy_manifest *manifest = &stream->options.snapshot->manifest;
+    uint32_t room = manifest->recent_events;
+    if (room < EDDY_RULES_WINDOW_MAX + 1)
+        room = EDDY_RULES_WINDOW_MAX + 1;
+    if (eddy_play_user_remember(user, row, room, manifest->session_gap_s) < 0)
+        return EDDY_ENOMEM;
+    return stream->live && row->item >= items_of(stream)
+               ? eddy_play_user_see(user, row->item)
+               : 0;
 }
 
 /* Rows of a task: lists of the wanted ones, then the steps. */
@@ -273,7 +345,7 @@ static void run_task(void *context, uint32_t task, uint32_t worker_at)
         const struct eddy_interaction *row = &in->rows[stream->rows[i]];
         struct eddy_play_user *user = user_of(stream, row->user);
         int r = EDDY_ENOMEM;
-        if (user->hidden != NULL)
+        if (user->hidden != NULL && remember(stream, user, row) == 0)
             r = eddy_play_user_step(user, stream->options.snapshot, row, stream->types,
                                     &steps[stepped]);
         if (r < 0)
@@ -303,7 +375,8 @@ static void collect(struct eddy_stream *stream,
         if (due) {
             int64_t interval = stream->options.refresh_ms;
             int64_t past = in->rows[row].ts_ms - stream->next_refresh_ms;
-            refresh(stream);
+            if (refresh(stream) < 0)
+                atomic_store_explicit(&stream->failed, true, memory_order_relaxed);
             stream->next_refresh_ms += (past / interval + 1) * interval;
         }
         stream->run_of_user[user] = stream->run;
@@ -313,11 +386,26 @@ static void collect(struct eddy_stream *stream,
     }
 }
 
+/* The event into the live counters; his ring ends with it already. */
+static int count_live(struct eddy_stream *stream, const struct eddy_interaction *row)
+{
+    const struct eddy_play_user *user = &stream->users[row->user];
+    uint32_t before = user->ring_count - 1;
+    uint32_t n = user->session_events - 1;
+    n = n < before ? n : before;
+    if (row->item >= stream->appeared)
+        stream->appeared = row->item + 1;
+    return eddy_live_add(stream->live, row->ts_ms, row->item, user->ring + before - n,
+                         n);
+}
+
 static void count_rows(struct eddy_stream *stream)
 {
     const struct eddy_interactions *in = stream->options.interactions;
     for (uint32_t i = 0; i < stream->row_count; i++) {
         const struct eddy_interaction *row = &in->rows[stream->rows[i]];
+        if (stream->live && count_live(stream, row) < 0)
+            atomic_store_explicit(&stream->failed, true, memory_order_relaxed);
         if (row->item < items_of(stream))
             stream->counts[row->item] += weight_at(stream, row->ts_ms);
         if (row->ts_ms > stream->newest_ms)
@@ -350,16 +438,12 @@ int eddy_stream_next(struct eddy_stream *stream,
 uint32_t eddy_stream_list(struct eddy_stream *stream, uint32_t user,
                           struct eddy_scored *ret)
 {
-    const struct eddy_stream_options *options = &stream->options;
-    struct eddy_play_user *state = &stream->users[user];
-    uint32_t offset = eddy_hrnn_query_offset(&options->snapshot->layout.shape);
-    eddy_play_user_settle(state);
-    const uint32_t *seen = state->seen;
-    uint32_t seen_count = options->exclude_seen ? state->seen_count : 0, count;
-    if (!state->stepped)
+    struct eddy_ranker *ranker = stream->workers[0].ranker;
+    uint32_t recent[EDDY_RECENT_MAX], count = 0;
+    struct eddy_rank_user known = rank_user(stream, &stream->users[user], recent);
+    if (!eddy_rank_knows(model_of(stream), &known))
         return popular_list(stream, ret);
-    const float *query = state->hidden + offset;
-    eddy_score_topk(options->snapshot->hrnn, stream->workers[0].score, 1, &query,
-                    options->k, &seen, &seen_count, ret, &count);
+    (void)eddy_ranker_add(ranker, &known); /* it is empty between calls */
+    (void)eddy_ranker_run(ranker, stream->options.k, ret, &count);
     return count;
 }

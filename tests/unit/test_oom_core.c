@@ -84,10 +84,11 @@ static bool snapshot_is_written(void)
                                               .catalog = snapshot->catalog,
                                               .tables = &snapshot->tables,
                                               .head = &snapshot->head};
-    manifest.head_json = NULL; /* encode makes its own */
+    manifest.head_json = manifest.stream_json = NULL; /* encode makes its own */
     bool good = made(eddy_snapshot_encode(&manifest, &parts, &out.model, &out.catalog,
                                           &out.manifest, &err));
     free(manifest.head_json);
+    free(manifest.stream_json);
     if (good) {
         CHECK(eddy_span_eq(eddy_buf_span(&out.model), eddy_buf_span(&files.model)));
     }
