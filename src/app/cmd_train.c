@@ -11,15 +11,18 @@
 #include "app/train_build.h"
 #include "app/train_report.h"
 #include "core/split.h"
+#include "io/scratch.h"
 
 struct arguments {
-    const char *interactions, *items, *users, *model, *recipe, *event_type;
+    const char *interactions, *items, *users, *model, *recipe, *event_type, *scratch;
     struct eddy_arg_list set, event_weight;
     int64_t seed, threads, hold_out, from_ms, checkpoint_s;
     double threshold;
     bool skip_bad, quiet, json;
 };
 enum { HOLD_OUT_NONE = -1 };
+/* Arrays below are not worth a file. */
+enum { SCRATCH_THRESHOLD = 1 << 16 };
 /* No EVENT_VALUE is below it. */
 #define NO_THRESHOLD (-1e300)
 
@@ -35,6 +38,10 @@ static const struct eddy_arg rows[] = {
      .help = "CSV with USER_ID and metadata columns"},
     {"model", 'o', EDDY_ARG_TEXT, offsetof(struct arguments, model), "FOLDER",
      .help = "where the model goes; an older one there is replaced", .required = true},
+    {"scratch", 0, EDDY_ARG_TEXT, offsetof(struct arguments, scratch), "FOLDER",
+     .help =
+         "for more events than memory holds: rows and histories lie in nameless files of "
+         "FOLDER, 64 bytes per event, gone when the program ends; the same model"},
     {"recipe", 0, EDDY_ARG_TEXT, offsetof(struct arguments, recipe), "NAME",
      .help =
          "one of `eddy recipes`, with Amazon's default hyper-parameters; without it: "
@@ -285,11 +292,15 @@ int eddy_cmd_train(int argc, char **argv)
     if (r == 0 && several && strcmp(arguments.interactions, "-") == 0)
         r = eddy_fail(&err, EDDY_EUSAGE,
                       "-i -: only one process has standard input; give a file");
+    struct eddy_spill spill;
+    if (r == 0 && arguments.scratch != NULL)
+        r = eddy_scratch_init(&spill, arguments.scratch, SCRATCH_THRESHOLD, &err);
     eddy_blas_core_report("train", arguments.quiet || !eddy_group_leads(&job.group));
     struct eddy_input_options input = {.interactions = arguments.interactions,
                                        .items = arguments.items,
                                        .users = arguments.users,
-                                       .skip_bad = arguments.skip_bad};
+                                       .skip_bad = arguments.skip_bad,
+                                       .spill = arguments.scratch ? &spill : NULL};
     if (r == 0)
         r = eddy_inputs_open(&job.inputs, &input, &err);
     if (r == 0)

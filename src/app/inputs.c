@@ -93,7 +93,8 @@ int eddy_inputs_open(struct eddy_inputs *inputs,
                      const struct eddy_input_options *options, struct eddy_err *err)
 {
     struct eddy_interactions_options interactions = {.skip_bad = options->skip_bad,
-                                                     .no_hash = options->no_hash};
+                                                     .no_hash = options->no_hash,
+                                                     .spill = options->spill};
     struct eddy_file file;
     int r;
 

@@ -13,7 +13,8 @@ struct eddy_input_options {
     const char *items, *users;        /* path or NULL */
     const struct eddy_catalog *known; /* of a model: its items keep their indices */
     bool skip_bad;
-    bool no_hash; /* interactions.sha256 stays empty */
+    bool no_hash;                   /* interactions.sha256 stays empty */
+    const struct eddy_spill *spill; /* room on disk for rows; NULL: in memory */
 };
 
 struct eddy_inputs {

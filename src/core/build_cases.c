@@ -30,8 +30,10 @@ int eddy_build_views_init(struct eddy_build_views *views,
     uint64_t filled = 0;
 
     *views = (struct eddy_build_views){0};
-    views->views = malloc((in->count + 1) * sizeof *views->views);
-    views->items = malloc((in->count + 1) * sizeof *views->items);
+    views->views =
+        eddy_spill_new(in->spill, (in->count + 1) * sizeof *views->views, NULL, NULL);
+    views->items =
+        eddy_spill_new(in->spill, (in->count + 1) * sizeof *views->items, NULL, NULL);
     if (views->views == NULL || views->items == NULL) {
         eddy_build_views_fini(views);
         return EDDY_ENOMEM;
@@ -59,8 +61,8 @@ int eddy_build_views_init(struct eddy_build_views *views,
 
 void eddy_build_views_fini(struct eddy_build_views *views)
 {
-    free(views->views);
-    free(views->items);
+    eddy_spill_free(views->views);
+    eddy_spill_free(views->items);
     *views = (struct eddy_build_views){0};
 }
 

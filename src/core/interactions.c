@@ -13,7 +13,9 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/log.h"
 #include "core/event.h"
+#include "core/interactions_parts.h"
 #include "core/text.h"
 
 enum { POSITION_MAX = 100000000 };
@@ -219,6 +221,7 @@ static int read_row(struct reader *reader, struct eddy_interaction *row)
 static int append(struct reader *reader, const struct eddy_interaction *row)
 {
     struct eddy_interactions *data = reader->data;
+    EDDY_ASSERT(data->spill == NULL || data->count < reader->capacity);
     if (data->count == reader->capacity) {
         uint64_t more = reader->capacity ? 2 * reader->capacity : 1024;
         void *grown = realloc(data->rows, more * sizeof *data->rows);
@@ -272,9 +275,65 @@ static int by_time(const void *a, const void *b)
     return x->row < y->row ? -1 : x->row > y->row;
 }
 
+/* Where users begin, from sorted rows. */
+static void find_users(const struct eddy_interactions *data, uint64_t *begin)
+{
+    uint32_t users = eddy_catalog_count(data->users), next = 0;
+    for (uint64_t i = 0; i < data->count; i++) {
+        while (next <= data->rows[i].user) {
+            begin[next++] = i;
+        }
+    }
+    while (next <= users) {
+        begin[next++] = data->count;
+    }
+}
+
+/* sort_rows for rows on disk. */
+static int sort_spilled(struct reader *reader)
+{
+    struct eddy_interactions *data = reader->data;
+    size_t users = eddy_catalog_count(data->users);
+    int code = 0;
+    struct eddy_interaction *sorted =
+        eddy_spill_new(data->spill, (data->count + 1) * sizeof *sorted, &code,
+                       reader->err);
+    uint64_t *begin = calloc(users + 1, sizeof *begin);
+    if (!sorted || !begin ||
+        eddy_interactions_merge_sort(data->rows, data->count, 0, sorted) < 0) {
+        eddy_spill_free(sorted);
+        free(begin);
+        return code < 0 ? code : out_of_memory(reader);
+    }
+    eddy_spill_free(data->rows);
+    data->rows = sorted;
+    data->user_begin = begin;
+    find_users(data, begin);
+    return 0;
+}
+
+/* Room on disk for as many rows as there are lines. */
+static int make_room(struct reader *reader, struct eddy_span csv)
+{
+    struct eddy_interactions *data = reader->data;
+    const char *at = csv.data, *end = csv.data + csv.size;
+    int code = 0;
+    reader->capacity = 1;
+    while (at < end && (at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+        at++;
+        reader->capacity++;
+    }
+    data->rows = eddy_spill_new(data->spill, reader->capacity * sizeof *data->rows,
+                                &code, reader->err);
+    return code;
+}
+
 static int sort_rows(struct reader *reader)
 {
     struct eddy_interactions *data = reader->data;
+    if (data->spill) {
+        return sort_spilled(reader);
+    }
     uint32_t users = eddy_catalog_count(data->users);
     uint64_t *begin = calloc((size_t)users + 1, sizeof *begin);
     struct eddy_interaction *sorted = malloc((data->count + 1) * sizeof *sorted);
@@ -334,7 +393,7 @@ int eddy_interactions_parse(struct eddy_span csv, const char *name,
                             struct eddy_interactions *ret, struct eddy_err *err)
 {
     static const struct eddy_interactions_options defaults;
-    struct eddy_interactions data = {0};
+    struct eddy_interactions data = {.spill = options ? options->spill : NULL};
     struct reader reader = {.data = &data, .err = err};
     options = options ? options : &defaults;
     eddy_csv_init(&reader.csv, csv, name);
@@ -346,6 +405,9 @@ int eddy_interactions_parse(struct eddy_span csv, const char *name,
     if (!data.users || !data.items || !data.types[0] ||
         copy_items(data.items, options->items) != 0) {
         code = out_of_memory(&reader);
+    }
+    if (code == 0 && data.spill) {
+        code = make_room(&reader, csv);
     }
     if (code == 0) {
         code = read_rows(&reader, options->skip_bad);
@@ -366,7 +428,11 @@ int eddy_interactions_parse(struct eddy_span csv, const char *name,
 
 void eddy_interactions_fini(struct eddy_interactions *interactions)
 {
-    free(interactions->rows);
+    if (interactions->spill) {
+        eddy_spill_free(interactions->rows);
+    } else {
+        free(interactions->rows);
+    }
     free(interactions->user_begin);
     eddy_catalog_free(interactions->users);
     eddy_catalog_free(interactions->items);

@@ -5,6 +5,7 @@
 
 #include "core/catalog.h"
 #include "core/csv.h"
+#include "core/spill.h"
 
 struct eddy_interaction {
     int64_t ts_ms;
@@ -23,13 +24,15 @@ struct eddy_interactions {
     struct eddy_catalog *items;
     char *types[256]; /* [0] is "" */
     uint32_t type_count;
-    uint64_t skipped; /* bad rows left out (skip_bad) */
-    char sha256[65];  /* of the file's bytes; "" with no_hash */
+    uint64_t skipped;               /* bad rows left out (skip_bad) */
+    const struct eddy_spill *spill; /* rows come from it; NULL: from malloc */
+    char sha256[65];                /* of the file's bytes; "" with no_hash */
 };
 
 struct eddy_interactions_options {
-    bool skip_bad; /* count bad rows instead of refusing the first */
-    bool no_hash;  /* sha256 is not asked for: 5 ms per MB */
+    bool skip_bad;                  /* count bad rows instead of refusing the first */
+    bool no_hash;                   /* sha256 is not asked for: 5 ms per MB */
+    const struct eddy_spill *spill; /* room for rows on disk; NULL: none, in memory */
     const struct eddy_catalog
         *items; /* not NULL: items get the indices of this catalogue
                                          and unknown ones are appended */

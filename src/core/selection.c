@@ -149,31 +149,50 @@ static bool times_are_positions(const struct eddy_interactions *in)
            (first >= 0 && last < SMALL_MS && 10 * units >= 9 * steps);
 }
 
+/* A heap of the newest events, the oldest of them in front: `when` takes its place. */
+static void replace_oldest(struct when *heap, uint64_t count, struct when when)
+{
+    uint64_t at = 0;
+    for (uint64_t child; (child = 2 * at + 1) < count; at = child) {
+        if (child + 1 < count && compare_when(&heap[child + 1], &heap[child]) < 0)
+            child++;
+        if (compare_when(&when, &heap[child]) <= 0)
+            break;
+        heap[at] = heap[child];
+    }
+    heap[at] = when;
+}
+
+/* The oldest of as many newest events as are wanted; only those are in memory. */
 static int find_cut(struct eddy_selection *selection,
                     const struct eddy_interactions *in,
                     const struct eddy_selection_options *options)
 {
     double wanted = options->validation_fraction * (double)selection->events;
-    uint64_t count = wanted > 0 ? (uint64_t)wanted : 0, filled = 0;
-    struct when *all;
+    uint64_t count = wanted > 0 ? (uint64_t)wanted : 0;
+    struct when *newest;
 
     if (count > options->validation_max)
         count = options->validation_max;
     if (count == 0)
         return 0;
-    all = malloc(selection->events * sizeof *all);
-    if (all == NULL)
+    newest = malloc(count * sizeof *newest);
+    if (newest == NULL)
         return EDDY_ENOMEM;
+    for (uint64_t i = 0; i < count; i++)
+        newest[i] = (struct when){INT64_MIN, 0};
     for (uint32_t user = 0; user < eddy_catalog_count(in->users); user++) {
         uint64_t begin, cut, end;
         eddy_selection_user(selection, in, user, &begin, &cut, &end);
-        for (uint64_t i = begin; i < end; i++)
-            all[filled++] = (struct when){in->rows[i].ts_ms, in->rows[i].row};
+        for (uint64_t i = begin; i < end; i++) {
+            struct when when = {in->rows[i].ts_ms, in->rows[i].row};
+            if (compare_when(&when, &newest[0]) > 0)
+                replace_oldest(newest, count, when);
+        }
     }
-    qsort(all, filled, sizeof *all, compare_when);
-    selection->cut_ms = all[filled - count].ts_ms;
-    selection->cut_row = all[filled - count].row;
-    free(all);
+    selection->cut_ms = newest[0].ts_ms;
+    selection->cut_row = newest[0].row;
+    free(newest);
     return 0;
 }
 

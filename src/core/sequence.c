@@ -83,36 +83,70 @@ static void set_start(const struct fill *fill, uint64_t first,
     sequence->start_weight = eddy_selection_weight(fill->selection, row);
 }
 
-static void fill_user(struct fill *fill, uint32_t user)
-{
-    struct eddy_histories *histories = fill->histories;
-    uint32_t window = fill->options->window;
-    uint64_t begin, end, cut, before;
+/* Input rows [first, last) of a sequence; targets are rows from `from` on. first == last:
+ * there is none. */
+struct window {
+    uint64_t first, last, from;
+};
 
+static void find_windows(const struct fill *fill, uint32_t user,
+                         struct window *ret_train, struct window *ret_validation)
+{
+    uint64_t size = fill->options->window, begin, end, cut;
+
+    *ret_train = *ret_validation = (struct window){0, 0, 0};
     eddy_selection_user(fill->selection, fill->in, user, &begin, &cut, &end);
     if (cut - begin >= 2) {
         uint64_t last = cut - 1; /* the last target */
-        uint64_t first = last - begin > window ? last - window : begin;
-        before = histories->train_targets;
-        histories->train[histories->train_count] =
-            make_sequence(fill, user, first, last, first, &histories->train_targets);
-        if (first == begin)
-            set_start(fill, begin, &histories->train[histories->train_count]);
-        histories->train_count += histories->train_targets > before ? 1 : 0;
+        uint64_t first = last - begin > size ? last - size : begin;
+        *ret_train = (struct window){first, last, first};
     }
     uint64_t from = cut > begin ? cut : begin + 1; /* first validation target */
     if (from < end) {
         uint64_t last = end - 1;
-        uint64_t first = from - begin > window ? from - window : begin;
+        uint64_t first = from - begin > size ? from - size : begin;
         if (last - first > fill->options->rows_max)
             first = last - fill->options->rows_max;
+        *ret_validation = (struct window){first, last, from};
+    }
+}
+
+static void fill_user(struct fill *fill, uint32_t user)
+{
+    struct eddy_histories *histories = fill->histories;
+    struct window train, validation;
+    uint64_t before;
+
+    find_windows(fill, user, &train, &validation);
+    if (train.first < train.last) {
+        before = histories->train_targets;
+        histories->train[histories->train_count] =
+            make_sequence(fill, user, train.first, train.last, train.from,
+                          &histories->train_targets);
+        if (train.first == fill->in->user_begin[user])
+            set_start(fill, train.first, &histories->train[histories->train_count]);
+        histories->train_count += histories->train_targets > before ? 1 : 0;
+    }
+    if (validation.first < validation.last) {
         before = histories->validation_targets;
-        histories->validation_row[histories->validation_count] = first;
+        histories->validation_row[histories->validation_count] = validation.first;
         histories->validation[histories->validation_count] =
-            make_sequence(fill, user, first, last, from,
-                          &histories->validation_targets);
+            make_sequence(fill, user, validation.first, validation.last,
+                          validation.from, &histories->validation_targets);
         histories->validation_count += histories->validation_targets > before ? 1 : 0;
     }
+}
+
+/* Steps of all sequences. */
+static size_t room_for(const struct fill *fill, uint32_t users)
+{
+    uint64_t room = 1;
+    for (uint32_t user = 0; user < users; user++) {
+        struct window train, validation;
+        find_windows(fill, user, &train, &validation);
+        room += train.last - train.first + validation.last - validation.first;
+    }
+    return (size_t)room;
 }
 
 /* Mean weight of a training target: 1, so that learning rates keep their meaning. */
@@ -134,19 +168,30 @@ static void scale_weights(struct eddy_histories *histories)
     }
 }
 
-static bool make_room(struct eddy_histories *histories, uint32_t users, size_t room)
+/* 0, EDDY_ENOMEM, EDDY_EIO. */
+static int make_room(struct eddy_histories *histories, const struct eddy_spill *spill,
+                     uint32_t users, size_t room, struct eddy_err *err)
 {
+    int code = 0;
     histories->train = calloc((size_t)users + 1, sizeof *histories->train);
     histories->validation = calloc((size_t)users + 1, sizeof *histories->validation);
     histories->validation_row =
         calloc((size_t)users + 1, sizeof *histories->validation_row);
-    histories->steps = malloc(room * sizeof *histories->steps);
-    histories->targets = malloc(room * sizeof *histories->targets);
-    histories->weights = malloc(room * sizeof *histories->weights);
-    histories->times = malloc(room * sizeof *histories->times);
-    return histories->train && histories->validation && histories->validation_row &&
-           histories->steps && histories->targets && histories->weights &&
-           histories->times;
+    if (!histories->train || !histories->validation || !histories->validation_row)
+        return eddy_fail(err, EDDY_ENOMEM, "no memory for the histories of %u users",
+                         users);
+    histories->steps =
+        eddy_spill_new(spill, room * sizeof *histories->steps, &code, err);
+    if (code == 0)
+        histories->targets =
+            eddy_spill_new(spill, room * sizeof *histories->targets, &code, err);
+    if (code == 0)
+        histories->weights =
+            eddy_spill_new(spill, room * sizeof *histories->weights, &code, err);
+    if (code == 0)
+        histories->times =
+            eddy_spill_new(spill, room * sizeof *histories->times, &code, err);
+    return code;
 }
 
 int eddy_histories_init(struct eddy_histories *histories,
@@ -159,10 +204,11 @@ int eddy_histories_init(struct eddy_histories *histories,
     struct fill fill = {interactions, selection, options, histories, 0};
 
     *histories = (struct eddy_histories){0};
-    if (!make_room(histories, users, (size_t)interactions->count * 2 + 1)) {
+    int code =
+        make_room(histories, interactions->spill, users, room_for(&fill, users), err);
+    if (code < 0) {
         eddy_histories_fini(histories);
-        return eddy_fail(err, EDDY_ENOMEM, "no memory for the histories of %u users",
-                         users);
+        return code;
     }
     histories->first_ms = interactions->count > 0 ? interactions->rows[0].ts_ms : 0;
     for (uint64_t i = 0; i < interactions->count; i++)
@@ -179,10 +225,10 @@ void eddy_histories_fini(struct eddy_histories *histories)
     free(histories->train);
     free(histories->validation);
     free(histories->validation_row);
-    free(histories->steps);
-    free(histories->targets);
-    free(histories->weights);
-    free(histories->times);
+    eddy_spill_free(histories->steps);
+    eddy_spill_free(histories->targets);
+    eddy_spill_free(histories->weights);
+    eddy_spill_free(histories->times);
     *histories = (struct eddy_histories){0};
 }
 

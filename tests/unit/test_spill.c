@@ -1,0 +1,205 @@
+/* Rows and histories on disk: the same rows, sequences and model as in memory; a disk
+ * without room is an error; nothing is left behind. */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/rng.h"
+#include "check.h"
+#include "core/interactions_parts.h"
+#include "core/train.h"
+#include "io/scratch.h"
+
+static char folder[] = "/tmp/eddy-test-spill-XXXXXX";
+
+static uint32_t files_in_folder(void)
+{
+    DIR *open = opendir(folder);
+    uint32_t count = 0;
+    CHECK(open != NULL);
+    for (struct dirent *entry; open && (entry = readdir(open)) != NULL;)
+        count += entry->d_name[0] != '.' ? 1 : 0;
+    closedir(open);
+    return count;
+}
+
+/* Users and times in no order, equal times, quoted ids over two lines, an empty line. */
+static struct eddy_buf csv_new(uint32_t rows)
+{
+    struct eddy_buf csv;
+    struct eddy_rng rng;
+    eddy_buf_init(&csv, 0);
+    eddy_rng_seed(&rng, 3);
+    eddy_buf_puts(&csv, "USER_ID,ITEM_ID,TIMESTAMP,EVENT_VALUE\n");
+    for (uint32_t i = 0; i < rows; i++) {
+        uint32_t user = eddy_rng_below(&rng, 60), time = eddy_rng_below(&rng, 400);
+        eddy_buf_printf(&csv, "\"u\n%u\",i%u,%u,%u\n", user,
+                        (user * 3 + time / 50) % 37, 1600000000 + time * 977,
+                        eddy_rng_below(&rng, 5));
+        if (i == rows / 2)
+            eddy_buf_puts(&csv, "\n");
+    }
+    return csv;
+}
+
+static struct eddy_interactions parse(struct eddy_span csv,
+                                      const struct eddy_spill *spill)
+{
+    struct eddy_interactions_options options = {.spill = spill};
+    struct eddy_interactions in;
+    struct eddy_err err = {0};
+    CHECK_INT(eddy_interactions_parse(csv, "made", &options, &in, &err), 0);
+    return in;
+}
+
+static void rows_and_model_are_those_of_memory(void)
+{
+    struct eddy_buf csv = csv_new(2000);
+    struct eddy_train_options options;
+    struct eddy_train_result results[2];
+    struct eddy_interactions in[2];
+    struct eddy_spill spill;
+
+    CHECK_INT(eddy_scratch_init(&spill, folder, 0, NULL), 0);
+    in[0] = parse(eddy_buf_span(&csv), NULL);
+    in[1] = parse(eddy_buf_span(&csv), &spill);
+    uint32_t users = eddy_catalog_count(in[0].users);
+    CHECK_INT(in[1].count, in[0].count);
+    for (uint64_t i = 0; i < in[0].count; i++) {
+        const struct eddy_interaction *a = &in[0].rows[i], *b = &in[1].rows[i];
+        CHECK_INT(a->row, b->row);
+        CHECK(a->user == b->user && a->item == b->item && a->ts_ms == b->ts_ms);
+    }
+    CHECK(memcmp(in[0].user_begin, in[1].user_begin,
+                 (users + 1) * sizeof *in[0].user_begin) == 0);
+    eddy_train_options_init(&options);
+    options.hidden_dimension = 16;
+    options.epochs = 2;
+    for (int i = 0; i < 2; i++)
+        CHECK_INT(eddy_train(&in[i], &options, NULL, NULL, &results[i], NULL), 0);
+    CHECK(memcmp(results[0].params, results[1].params,
+                 results[0].layout.size * sizeof(float)) == 0);
+    CHECK_INT(files_in_folder(), 0); /* they never have a name for long */
+    for (int i = 0; i < 2; i++) {
+        eddy_train_result_fini(&results[i]);
+        eddy_interactions_fini(&in[i]);
+    }
+    eddy_buf_fini(&csv);
+}
+
+static void runs_of_any_length_merge_into_one_order(void)
+{
+    static const uint64_t lengths[] = {0, 1, 2, 3, 7, 64, 499, 500, 501};
+    enum { ROWS = 500 };
+    struct eddy_interaction rows[ROWS], sorted[ROWS];
+    for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++) {
+        struct eddy_rng rng;
+        eddy_rng_seed(&rng, l);
+        for (uint32_t i = 0; i < ROWS; i++)
+            rows[i] = (struct eddy_interaction){.user = eddy_rng_below(&rng, 9),
+                                                .ts_ms = eddy_rng_below(&rng, 5),
+                                                .row = i};
+        uint64_t sum = 0;
+        CHECK_INT(eddy_interactions_merge_sort(rows, ROWS, lengths[l], sorted), 0);
+        for (uint32_t i = 0; i < ROWS; i++) {
+            const struct eddy_interaction *a = &sorted[i ? i - 1 : 0], *b = &sorted[i];
+            sum += b->row;
+            CHECK(a->user < b->user || (a->user == b->user && a->ts_ms < b->ts_ms) ||
+                  (a->user == b->user && a->ts_ms == b->ts_ms && a->row <= b->row));
+        }
+        CHECK_INT(sum, ROWS * (ROWS - 1) / 2);
+    }
+    CHECK_INT(eddy_interactions_merge_sort(rows, 0, 0, sorted), 0);
+}
+
+/* The n-th array finds no room. */
+struct full {
+    struct eddy_spill disk;
+    int left;
+};
+
+static void *map_or_fail(void *context, size_t bytes, struct eddy_err *err)
+{
+    struct full *full = context;
+    if (full->left-- == 0) {
+        eddy_fail(err, EDDY_EIO, "no room");
+        return NULL;
+    }
+    return full->disk.map(full->disk.context, bytes, err);
+}
+
+static void unmap(void *context, void *memory, size_t bytes)
+{
+    struct full *full = context;
+    full->disk.unmap(full->disk.context, memory, bytes);
+}
+
+static void a_disk_without_room_is_an_error_at_every_array(void)
+{
+    struct eddy_buf csv = csv_new(2000);
+    int code = EDDY_EIO;
+    for (int n = 0; code != 0; n++) {
+        struct full full = {.left = n};
+        struct eddy_spill spill = {
+            .map = map_or_fail, .unmap = unmap, .context = &full};
+        struct eddy_interactions_options options = {.spill = &spill};
+        struct eddy_train_options train;
+        struct eddy_train_result result;
+        struct eddy_interactions in;
+        struct eddy_err err = {0};
+        CHECK_INT(eddy_scratch_init(&full.disk, folder, 0, NULL), 0);
+        code =
+            eddy_interactions_parse(eddy_buf_span(&csv), "made", &options, &in, &err);
+        if (code == 0) {
+            eddy_train_options_init(&train);
+            train.hidden_dimension = 16;
+            train.epochs = 1;
+            code = eddy_train(&in, &train, NULL, NULL, &result, &err);
+            if (code == 0)
+                eddy_train_result_fini(&result);
+            eddy_interactions_fini(&in);
+        }
+        if (code != 0) {
+            CHECK_INT(code, EDDY_EIO);
+            CHECK_STR(err.text, "no room");
+        } else {
+            CHECK(n >= 6); /* rows twice, four arrays of histories */
+        }
+        CHECK(n < 100);
+    }
+    CHECK_INT(files_in_folder(), 0);
+    eddy_buf_fini(&csv);
+}
+
+static void a_folder_that_is_not_there_is_named(void)
+{
+    struct eddy_spill spill;
+    struct eddy_err err = {0};
+    CHECK_INT(eddy_scratch_init(&spill, "/nonexistent/scratch", 0, &err), EDDY_EIO);
+    CHECK(strstr(err.text, "/nonexistent/scratch") != NULL);
+}
+
+static void more_than_the_disk_has_is_refused_before_use(void)
+{
+    struct eddy_spill spill;
+    struct eddy_err err = {0};
+    int code = 0;
+    CHECK_INT(eddy_scratch_init(&spill, folder, 0, NULL), 0);
+    CHECK(eddy_spill_new(&spill, (size_t)1 << 60, &code, &err) == NULL);
+    CHECK_INT(code, EDDY_EIO);
+    CHECK(strstr(err.text, "no room") != NULL);
+}
+
+int main(void)
+{
+    CHECK(mkdtemp(folder) != NULL);
+    RUN(rows_and_model_are_those_of_memory);
+    RUN(runs_of_any_length_merge_into_one_order);
+    RUN(a_disk_without_room_is_an_error_at_every_array);
+    RUN(a_folder_that_is_not_there_is_named);
+    RUN(more_than_the_disk_has_is_refused_before_use);
+    rmdir(folder);
+    return check_done();
+}
