@@ -197,6 +197,13 @@ static int prepare_batches(struct eddy_trainer *trainer, uint32_t items)
     return trainer->negatives > 0 ? prepare_sampler(trainer, items) : 0;
 }
 
+/* Batches have gradients for few items: those in them and those drawn. The metadata tower
+ * reads all items for every batch, so there nothing would be saved. */
+static bool touches_few(const struct eddy_trainer *trainer)
+{
+    return trainer->negatives > 0 && trainer->options->item_features == NULL;
+}
+
 static int prepare(struct eddy_trainer *trainer, struct eddy_err *err)
 {
     const struct eddy_train_options *options = trainer->options;
@@ -227,8 +234,8 @@ static int prepare(struct eddy_trainer *trainer, struct eddy_err *err)
             eddy_train_items_init(&trainer->items, &trainer->layout,
                                   options->item_features, options->item_id_dropout,
                                   (uint32_t)options->threads) == 0 &&
-            eddy_adam_init(&trainer->adam, &trainer->layout, trainer->params,
-                           options) == 0;
+            eddy_adam_init(&trainer->adam, &trainer->layout, trainer->params, options,
+                           touches_few(trainer)) == 0;
     }
     if (complete)
         eddy_train_know(trainer);

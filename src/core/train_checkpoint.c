@@ -159,7 +159,8 @@ int eddy_train_checkpoint_save(struct eddy_trainer *trainer, struct eddy_err *er
     void *blocks[BLOCKS];
     size_t sizes[BLOCKS];
 
-    if (keeper == NULL || !keeper->due(keeper->context))
+    if (keeper == NULL || !eddy_train_owns(trainer->options->exchange, 0) ||
+        !keeper->due(keeper->context))
         return 0;
     uint32_t count = blocks_of(trainer, blocks, sizes);
     fill_header(trainer, &header);
@@ -233,6 +234,7 @@ int eddy_train_checkpoint_load(struct eddy_trainer *trainer, struct eddy_err *er
         memcpy(blocks[i], from, sizes[i]);
         from += sizes[i];
     }
+    eddy_rows_restored(&trainer->adam);
     keeper->resumed(keeper->context, trainer->progress.epoch, NULL);
     return 0;
 }

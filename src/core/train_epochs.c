@@ -21,6 +21,11 @@
 
 static const double last_phase_share = 0.22; /* of the best epoch's number */
 
+static uint64_t sample_key(const struct eddy_trainer *trainer, uint32_t shard)
+{
+    return eddy_mix64(trainer->key, shard + 1);
+}
+
 static void run_shard(void *context, uint32_t shard, uint32_t worker_at)
 {
     struct eddy_trainer *trainer = context;
@@ -30,7 +35,8 @@ static void run_shard(void *context, uint32_t shard, uint32_t worker_at)
 
     if (!eddy_train_owns(trainer->options->exchange, shard))
         return;
-    memset(gradients, 0, trainer->layout.size * sizeof *gradients);
+    size_t dense = trainer->adam.rows.items > 0 ? trainer->adam.rows.dense : 0;
+    memset(gradients + dense, 0, (trainer->layout.size - dense) * sizeof *gradients);
     trainer->shard_loss[shard] = 0;
     if (trainer->shard_count[shard] == 0)
         return;
@@ -44,7 +50,7 @@ static void run_shard(void *context, uint32_t shard, uint32_t worker_at)
     net->users = trainer->options->user_features;
     net->key = trainer->key;
     net->sampler = trainer->negatives > 0 ? &trainer->sampler : NULL;
-    net->sample_key = eddy_mix64(trainer->key, shard + 1);
+    net->sample_key = sample_key(trainer, shard);
     net->loss = (enum eddy_loss)trainer->options->loss;
     net->bpreg = (float)trainer->options->bpreg;
     net->elu = (float)trainer->options->elu_param;
@@ -84,6 +90,34 @@ static uint64_t deal(struct eddy_trainer *trainer, const uint32_t *users,
     return targets;
 }
 
+/* Tells a sparse Adam which items the batch will have gradients for, those of shards that
+ * other members of a group compute included, and brings them to the present step. */
+static void touch_items(struct eddy_trainer *trainer)
+{
+    struct eddy_adam *adam = &trainer->adam;
+    uint32_t *drawn = trainer->workers[0].net.sample_items;
+
+    if (adam->rows.items == 0)
+        return;
+    for (uint32_t s = 0; s < EDDY_TRAIN_SHARDS; s++) {
+        if (trainer->shard_count[s] == 0)
+            continue;
+        for (uint32_t q = 0; q < trainer->shard_count[s]; q++) {
+            const struct eddy_sequence *sequence = trainer->shard[s][q];
+            for (uint32_t i = 0; i < sequence->count; i++) {
+                eddy_rows_touch(&adam->rows, s, sequence->steps[i].item);
+                if (sequence->targets[i] != EDDY_ITEM_NONE)
+                    eddy_rows_touch(&adam->rows, s, sequence->targets[i]);
+            }
+        }
+        eddy_sampler_draw(&trainer->sampler, sample_key(trainer, s), trainer->negatives,
+                          drawn);
+        for (uint32_t i = 0; i < trainer->negatives; i++)
+            eddy_rows_touch(&adam->rows, s, drawn[i]);
+    }
+    eddy_rows_catch_up(adam, trainer->params);
+}
+
 /* Adds the batch's loss and targets. */
 static int run_batch(struct eddy_trainer *trainer, const uint32_t *users,
                      uint32_t count, double *loss, uint64_t *targets,
@@ -94,6 +128,7 @@ static int run_batch(struct eddy_trainer *trainer, const uint32_t *users,
 
     trainer->scale = (float)(1.0 / (double)batch_targets);
     trainer->key = eddy_mix64(trainer->options->seed, trainer->adam.steps);
+    touch_items(trainer);
     eddy_train_items_batch(&trainer->items, trainer->params, trainer->key);
     eddy_team_run((uint32_t)trainer->options->threads, EDDY_TRAIN_SHARDS, run_shard,
                   trainer);
@@ -178,6 +213,7 @@ static int run_epoch(struct eddy_trainer *trainer, eddy_train_progress_fn progre
         if ((r = eddy_train_share_stop(trainer->options->exchange, ret_stop, err)) < 0)
             return r;
     }
+    eddy_rows_flush(&trainer->adam, trainer->params);
     return 0;
 }
 

@@ -14,6 +14,21 @@ enum { EDDY_TRAIN_SHARDS = 4 };
 void eddy_train_start_values(const struct eddy_layout *layout, uint64_t seed,
                              float *params);
 
+/* One step of the optimiser. */
+struct eddy_adam_move {
+    float rate, correction2, gradient_scale, average_gain;
+};
+
+/* Items of which a batch touches few (train_rows.c). items 0: every row moves at every
+ * step. Otherwise all item rows of the gradients are zero between batches. */
+struct eddy_rows {
+    uint32_t items, hidden;
+    size_t embedding, bias, dense; /* offsets; what is not of items begins at dense */
+    uint32_t *list, count;         /* touched by the present batch */
+    uint8_t *shards;               /* (items) bits of the shards that touch it */
+    uint32_t *last;                /* (items) step at which the row stands */
+};
+
 struct eddy_adam {
     size_t size;                         /* floats of a block */
     float *gradients[EDDY_TRAIN_SHARDS]; /* summed into [0] by a step */
@@ -22,13 +37,33 @@ struct eddy_adam {
     uint64_t steps;
     double learning_rate, clip_norm, average_decay;
     uint32_t threads;
+    struct eddy_rows rows;
 };
+/* sparse: batches touch few items, and say which before they read them. */
 int eddy_adam_init(struct eddy_adam *adam, const struct eddy_layout *layout,
-                   const float *params, const struct eddy_train_options *options);
+                   const float *params, const struct eddy_train_options *options,
+                   bool sparse);
 void eddy_adam_fini(struct eddy_adam *adam);
 /* One step of params along the sum of the shards' gradients, clipped to clip_norm; the
  * average follows. Returns the norm before clipping; NaN leaves params as they were. */
 double eddy_adam_step(struct eddy_adam *adam, float *params);
+
+/* The rows of a sparse Adam. 0 or EDDY_ENOMEM. */
+int eddy_rows_init(struct eddy_rows *rows, const struct eddy_layout *layout);
+void eddy_rows_fini(struct eddy_rows *rows);
+/* The batch that is to come will have gradients for the item in this shard. */
+void eddy_rows_touch(struct eddy_rows *rows, uint32_t shard, uint32_t item);
+/* The touched rows, or all of them, to the present step: before they are read. No effect
+ * unless sparse. */
+void eddy_rows_catch_up(struct eddy_adam *adam, float *params);
+void eddy_rows_flush(struct eddy_adam *adam, float *params);
+/* All rows stand at the present step (a checkpoint of a flushed run was loaded). */
+void eddy_rows_restored(struct eddy_adam *adam);
+/* Parts of eddy_adam_step, by pieces of the list of touched rows. */
+uint32_t eddy_rows_pieces(const struct eddy_rows *rows);
+double eddy_rows_sum(struct eddy_adam *adam, uint32_t piece);
+void eddy_rows_move(struct eddy_adam *adam, const struct eddy_adam_move *move,
+                    float *params, uint32_t piece);
 
 /* A thread's memory. */
 struct eddy_train_worker {

@@ -21,6 +21,13 @@ struct eddy_drawn {
     float elu, regularisation; /* of bpr_max */
 };
 
+/* Steps of Adam without gradient, made up for in one go (train_rows.c). */
+struct eddy_adam_skip {
+    float m_decay, v_decay;
+    float moved; /* of a parameter, in m / sqrt(v) */
+    float average_kept, average_lag;
+};
+
 struct eddy_train_vector {
     const char *name;
 
@@ -89,6 +96,9 @@ struct eddy_train_vector {
     /* Adam (Kingma, Ba 2015): rate is the bias-corrected rate, eps 1e-8. */
     void (*adam)(uint32_t n, float rate, float correction2, const float *gradient,
                  float gradient_scale, float *m, float *v, float *params);
+    /* average may be NULL */
+    void (*adam_skip)(uint32_t n, const struct eddy_adam_skip *skip, float *m, float *v,
+                      float *params, float *average);
     /* average += a (params - average) */
     void (*average)(uint32_t n, float a, const float *params, float *average);
 };
