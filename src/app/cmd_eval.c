@@ -9,18 +9,16 @@
 #include "app/eval.h"
 #include "app/eval_rivals.h"
 #include "app/inputs.h"
-#include "app/progress.h"
-#include "base/clock.h"
-#include "core/csv.h"
+#include "core/build.h"
 #include "core/text.h"
 #include "io/files.h"
 
 struct arguments {
-    const char *model, *interactions, *report, *reward;
+    const char *model, *interactions, *train, *report, *reward;
     struct eddy_arg_list against;
     int64_t protocol, threads, from_ms, resamples, seed, split_seed, refresh_ms,
         half_life_ms;
-    bool keep_seen, exclude_seen, skip_bad, quiet, json;
+    bool baselines, keep_seen, exclude_seen, skip_bad, quiet, json;
 };
 
 static const struct eddy_arg rows[] = {
@@ -38,6 +36,13 @@ static const struct eddy_arg rows[] = {
      .help = "rank items that the user has had, too"},
     {"exclude-seen", 0, EDDY_ARG_FLAG, offsetof(struct arguments, exclude_seen), NULL,
      .help = "do not rank items that the user has had"},
+    {"baselines", 0, EDDY_ARG_FLAG, offsetof(struct arguments, baselines), NULL,
+     .help = "fit popularity, recent popularity, Markov, rules, neighbours and closed "
+             "form on what is not asked, and ask them the same"},
+    {"train", 0, EDDY_ARG_TEXT, offsetof(struct arguments, train), "FILE",
+     .help =
+         "interactions that the baselines are fitted on; needed where the file holds "
+         "nothing else than questions (sessions)"},
     {"against", 0, EDDY_ARG_LIST, offsetof(struct arguments, against), "FOLDER",
      .help = "another model to ask the same."},
     {"report", 0, EDDY_ARG_TEXT, offsetof(struct arguments, report), "FILE.html",
@@ -105,10 +110,11 @@ static const struct eddy_args command_line = {
     .row_count = sizeof rows / sizeof *rows,
     .examples =
         "  eddy train -i log.csv -o model --hold-out loo\n"
-        "  eddy eval -m model -i log.csv --protocol loo --report loo.html\n"
+        "  eddy eval -m model -i log.csv --protocol loo --baselines --report loo.html\n"
         "  eddy eval -m model -i log.csv --protocol successive --from "
         "2021-07-01 --json\n"
-        "  eddy eval -m model -i test.csv --protocol sessions --against older\n",
+        "  eddy eval -m model -i test.csv --protocol sessions --baselines --train "
+        "train.csv\n",
 };
 
 /* Everything that one run holds. */
@@ -249,12 +255,15 @@ static int ask_others(struct job *job, struct eddy_err *err)
     struct eddy_eval_rivals rivals = {.eval = &job->eval,
                                       .split = &job->split,
                                       .marks = job->marks,
+                                      .train = arguments->train,
                                       .skip_bad = arguments->skip_bad,
                                       .quiet = arguments->quiet,
                                       .threads = (uint32_t)arguments->threads};
     int r = 0;
     for (size_t i = 0; r == 0 && i < arguments->against.count; i++)
         r = eddy_eval_ask_model(&rivals, arguments->against.values[i], err);
+    if (r == 0 && arguments->baselines)
+        r = eddy_eval_ask_baselines(&rivals, err);
     return r;
 }
 
@@ -310,7 +319,14 @@ static const char *contradiction(const struct arguments *arguments)
         return "--keep-seen and --exclude-seen together";
     if (arguments->refresh_ms != 0 && arguments->protocol != EDDY_PROTOCOL_PREQUENTIAL)
         return "--refresh goes with --protocol prequential";
-    if (arguments->against.count + 7 > EDDY_EVAL_CONTENDERS)
+    if (arguments->train != NULL && !arguments->baselines)
+        return "--train is what --baselines are fitted on: give both";
+    if (arguments->baselines && arguments->train == NULL &&
+        (arguments->protocol == EDDY_PROTOCOL_SESSIONS ||
+         (arguments->protocol == EDDY_PROTOCOL_PREQUENTIAL &&
+          arguments->from_ms == INT64_MIN)))
+        return "the file holds questions only: --baselines need --train FILE";
+    if (arguments->against.count + EDDY_BASELINES + 1 > EDDY_EVAL_CONTENDERS)
         return "at most 9 models --against";
     return NULL;
 }

@@ -19,13 +19,13 @@ int eddy_eval_sit(const struct eddy_exam *exam, const struct eddy_snapshot *snap
 {
     struct eddy_progress progress;
     char label[100];
-    int64_t start_ns = (int64_t)eddy_monotonic_ns();
+    uint64_t start_ns = eddy_monotonic_ns();
     (void)snprintf(label, sizeof label, "asking %s", contender->name);
     eddy_progress_init(&progress, label, "events", exam->played.count, quiet);
     int r = eddy_exam_sit(exam, snapshot, show_progress, &progress, &contender->result,
                           err);
     eddy_progress_clear(&progress);
-    contender->seconds += (double)((int64_t)eddy_monotonic_ns() - start_ns) / 1e9;
+    contender->seconds += (double)(eddy_monotonic_ns() - start_ns) / 1e9;
     return r;
 }
 

@@ -9,6 +9,8 @@ struct eddy_eval_rivals {
     struct eddy_eval *eval; /* contenders are added to it */
     const struct eddy_split_options *split;
     const uint8_t *marks;
+    const char
+        *train; /* file that baselines are fitted on; NULL: the rows to train on */
     bool skip_bad, quiet;
     uint32_t threads;
 };
@@ -22,5 +24,10 @@ int eddy_eval_sit(const struct eddy_exam *exam, const struct eddy_snapshot *snap
  * of opening and sitting. */
 int eddy_eval_ask_model(const struct eddy_eval_rivals *rivals, const char *folder,
                         struct eddy_err *err);
+
+/* All of enum eddy_baseline. One that memory does not reach for is named in eval->missing;
+ * other errors are returned. */
+int eddy_eval_ask_baselines(const struct eddy_eval_rivals *rivals,
+                            struct eddy_err *err);
 
 #endif
