@@ -170,10 +170,27 @@ int eddy_play_user_step(struct eddy_play_user *user,
     return 1;
 }
 
+const float *eddy_play_user_query(struct eddy_play_user *user,
+                                  const struct eddy_snapshot *snapshot,
+                                  const struct eddy_user_queries *users, uint32_t index)
+{
+    const struct eddy_shape *shape = &snapshot->layout.shape;
+    const float *x =
+        user->stepped ? user->hidden + eddy_hrnn_query_offset(shape) : NULL;
+    if (users == NULL || users->start == NULL || !users->known[index])
+        return x;
+    x = x ? x : users->start;
+    for (uint32_t h = 0; h < shape->hidden; h++)
+        user->query[h] = x[h] + users->rows[(size_t)index * shape->hidden + h];
+    return user->query;
+}
+
 static void player_fini(struct player *player)
 {
     for (int s = 0; s < SLOTS; s++) {
         free(player->slots[s].state.hidden);
+        free(player->slots[s].state.query);
+        free(player->parked[s].state.query);
         free(player->slots[s].state.seen);
         free(player->parked[s].state.hidden);
         free(player->parked[s].state.seen);
@@ -193,7 +210,11 @@ static int player_init(struct player *player, const struct run *run)
     for (int s = 0; s < SLOTS; s++) {
         player->slots[s].state.hidden = calloc(floats + 16, sizeof(float));
         player->parked[s].state.hidden = calloc(floats + 16, sizeof(float));
-        complete = complete && player->slots[s].state.hidden != NULL &&
+        player->slots[s].state.query = calloc(shape->hidden, sizeof(float));
+        player->parked[s].state.query = calloc(shape->hidden, sizeof(float));
+        complete = complete && player->slots[s].state.query != NULL &&
+                   player->parked[s].state.query != NULL &&
+                   player->slots[s].state.hidden != NULL &&
                    player->parked[s].state.hidden != NULL;
     }
     player->hrnn = eddy_hrnn_scratch_new(shape, SLOTS);
@@ -216,7 +237,7 @@ static uint64_t query_row(const struct slot *slot)
 
 /* What is known of the slot's user before his next row. recent: room for EDDY_RECENT_MAX
  * items. A worker keeps his newest events in a ring, known items or not; here they are rows. */
-static struct eddy_rank_user user_of(const struct run *run, const struct slot *slot,
+static struct eddy_rank_user user_of(const struct run *run, struct slot *slot,
                                      uint32_t *recent)
 {
     const struct eddy_play *play = run->play;
@@ -232,9 +253,8 @@ static struct eddy_rank_user user_of(const struct run *run, const struct slot *s
     }
     return (struct eddy_rank_user){
         .recent = {recent, count},
-        .query = slot->state.stepped
-                     ? slot->state.hidden + eddy_hrnn_query_offset(shape)
-                     : NULL,
+        .query =
+            eddy_play_user_query(&slot->state, play->snapshot, play->users, slot->user),
         .excluded = slot->state.seen,
         .excluded_count = play->exclude_seen ? slot->state.seen_count : 0,
     };
@@ -278,7 +298,7 @@ static void score(const struct run *run, struct player *player, uint32_t n,
 }
 
 /* Is the list of this user a matter of the model, or what is popular? */
-static bool is_known(const struct run *run, const struct slot *slot)
+static bool is_known(const struct run *run, struct slot *slot)
 {
     uint32_t recent[EDDY_RECENT_MAX];
     if (slot->state.stepped)

@@ -10,12 +10,17 @@
 
 #define EDDY_PLAY_END UINT64_MAX
 
+struct eddy_user_queries; /* core/metadata.h */
+
 struct eddy_play {
     const struct eddy_snapshot *snapshot;
     /* Parsed with the snapshot's catalogue first; items beyond it are unknown: no step. */
     const struct eddy_interactions *interactions;
     uint32_t k, threads;
     bool exclude_seen;
+    /* What users' metadata adds to their queries, rows as interactions->users (borrowed);
+     * who has some gets a list of his own before his first step. NULL: none. */
+    const struct eddy_user_queries *users;
     /* What users without a step get: scores per known item (borrowed). */
     const float *popularity;
     /* Is the event at `row` (index in interactions) a query, to be answered from the user's

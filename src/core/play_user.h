@@ -4,11 +4,13 @@
 #define EDDY_CORE_PLAY_USER_H
 
 #include "core/interactions.h"
+#include "core/metadata.h"
 #include "core/score.h"
 #include "core/snapshot.h"
 
 struct eddy_play_user {
-    float *hidden;      /* owned; eddy_hrnn_state_floats */
+    float *hidden; /* owned; eddy_hrnn_state_floats */
+    float *query;  /* owned; (H), room for a query with metadata; NULL: none is used */
     int64_t previous_s; /* newest stepped event, -1: none */
     bool stepped;
     uint32_t *seen; /* known items, owned: rising ones, then the newest as they came */
@@ -37,6 +39,13 @@ int eddy_play_user_step(struct eddy_play_user *user,
 int eddy_play_user_remember(struct eddy_play_user *user,
                             const struct eddy_interaction *row, uint32_t room,
                             uint32_t session_gap_s);
+
+/* What scores items for him: the state's query, with his metadata where users (may be NULL)
+ * know some, then in user->query. NULL: neither step nor metadata. */
+const float *eddy_play_user_query(struct eddy_play_user *user,
+                                  const struct eddy_snapshot *snapshot,
+                                  const struct eddy_user_queries *users,
+                                  uint32_t index);
 
 /* Types of the file -> types of the snapshot; free(). NULL: memory. */
 uint16_t *eddy_play_types(const struct eddy_snapshot *snapshot,
