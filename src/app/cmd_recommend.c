@@ -11,11 +11,12 @@
 #include "app/recipe.h"
 #include "app/recommend_lists.h"
 #include "app/recommend_ranking.h"
+#include "core/metadata.h"
 #include "core/play.h"
 #include "io/files.h"
 
 struct arguments {
-    const char *model, *interactions, *for_items, *input_lists, *output;
+    const char *model, *interactions, *users, *for_items, *input_lists, *output;
     int64_t k, threads, refresh_ms, from_ms, half_life_ms;
     bool every_event, stream, exclude_seen, skip_bad, quiet;
 };
@@ -25,6 +26,10 @@ static const struct eddy_arg rows[] = {
      .help = "a model of eddy train", .required = true},
     {"histories", 'i', EDDY_ARG_TEXT, offsetof(struct arguments, interactions), "FILE",
      .help = "CSV with USER_ID, ITEM_ID, TIMESTAMP: a list for each user"},
+    {"users", 'U', EDDY_ARG_TEXT, offsetof(struct arguments, users), "FILE",
+     .help =
+         "CSV with USER_ID and the metadata columns that the model was trained with; users "
+         "of it without events get a list too"},
     {"for-items", 0, EDDY_ARG_TEXT, offsetof(struct arguments, for_items), "FILE",
      .help =
          "CSV with ITEM_ID instead of histories: a list for each item, as for one who has "
@@ -95,7 +100,8 @@ struct job {
     FILE *out;
     struct eddy_progress progress;
     uint64_t lists, lines;
-    bool failed; /* memory or disk */
+    bool failed;                           /* memory or disk */
+    const struct eddy_user_queries *users; /* of --users, NULL: none */
     /* play */
     uint32_t group_first;
     struct eddy_buf *texts; /* (GROUP_USERS) */
@@ -168,6 +174,7 @@ static int play(struct job *job, struct eddy_err *err)
         .k = (uint32_t)job->arguments->k,
         .threads = (uint32_t)job->arguments->threads,
         .exclude_seen = job->arguments->exclude_seen,
+        .users = job->users,
         .popularity = job->snapshot->popularity,
         .wants = play_wants,
         .list = play_list,
@@ -278,6 +285,7 @@ static int rank(struct job *job, struct eddy_err *err)
         .interactions = job->interactions,
         .input_lists = job->arguments->input_lists,
         .threads = (uint32_t)job->arguments->threads,
+        .users = job->users,
     };
     int r = eddy_ranking_run(&ranking, &job->line, &job->lists, err);
     for (size_t i = 0; r == 0 && i < job->line.size; i++)
@@ -331,9 +339,28 @@ static int check_recipe(const struct arguments *arguments,
     return 0;
 }
 
+/* What the users file says of users, with or without events. */
+static int open_users(struct job *job, struct eddy_inputs *inputs,
+                      struct eddy_user_queries *queries, struct eddy_err *err)
+{
+    const struct arguments *arguments = job->arguments;
+    int r = 0;
+    if (inputs->users == NULL)
+        return 0;
+    if (!arguments->every_event && !arguments->stream && !arguments->input_lists)
+        r = eddy_users_without_events(&inputs->interactions, inputs->users, err);
+    if (r == 0)
+        r = eddy_user_queries_init(queries, job->snapshot, inputs->users,
+                                   inputs->interactions.users, err);
+    if (r == 0)
+        job->users = queries;
+    return r;
+}
+
 static int recommend(const struct arguments *arguments, struct eddy_err *err)
 {
     struct eddy_snapshot *snapshot = NULL;
+    struct eddy_user_queries queries = {0};
     struct eddy_inputs inputs;
     int r = eddy_snapshot_open(arguments->model, eddy_kernels_get(), &snapshot, err);
     if (r < 0)
@@ -344,6 +371,7 @@ static int recommend(const struct arguments *arguments, struct eddy_err *err)
     }
     struct eddy_input_options input = {.interactions = arguments->interactions,
                                        .item_list = arguments->for_items,
+                                       .users = arguments->users,
                                        .known = snapshot->catalog,
                                        .skip_bad = arguments->skip_bad,
                                        .no_hash = true};
@@ -355,7 +383,9 @@ static int recommend(const struct arguments *arguments, struct eddy_err *err)
     struct job job = {.arguments = arguments, .snapshot = snapshot, .interactions = in};
     eddy_progress_init(&job.progress, "recommending", "events", in->count,
                        arguments->quiet);
-    r = write_lists(&job, err);
+    r = open_users(&job, &inputs, &queries, err);
+    if (r == 0)
+        r = write_lists(&job, err);
     if (r == 0)
         eddy_progress_finish(
             &job.progress,
@@ -371,6 +401,7 @@ static int recommend(const struct arguments *arguments, struct eddy_err *err)
     free(job.text_lists);
     free(job.event_count);
     free(job.listed);
+    eddy_user_queries_fini(&queries);
     eddy_inputs_close(&inputs);
     eddy_snapshot_release(snapshot);
     return r;

@@ -219,6 +219,7 @@ static int rank_all(struct job *job, struct eddy_err *err)
         .interactions = ranking->interactions,
         .k = 1,
         .threads = ranking->threads,
+        .users = ranking->users,
         .popularity = ranking->snapshot->popularity,
         .wants = wants_end,
         .scores = take_scores,

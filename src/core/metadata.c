@@ -137,3 +137,26 @@ void eddy_user_queries_fini(struct eddy_user_queries *queries)
     free(queries->known);
     *queries = (struct eddy_user_queries){0};
 }
+
+int eddy_users_without_events(struct eddy_interactions *interactions,
+                              const struct eddy_catalog *users, struct eddy_err *err)
+{
+    uint32_t before = eddy_catalog_count(interactions->users);
+    size_t room = (size_t)before + eddy_catalog_count(users) + 1;
+    uint64_t *begin = realloc(interactions->user_begin, room * sizeof *begin);
+    if (begin == NULL)
+        return eddy_fail(err, EDDY_ENOMEM, "no memory for %u users",
+                         eddy_catalog_count(users));
+    interactions->user_begin = begin;
+    for (uint32_t u = 0; u < eddy_catalog_count(users); u++) {
+        uint32_t count = eddy_catalog_count(interactions->users);
+        uint32_t index =
+            eddy_catalog_add(interactions->users, eddy_catalog_id(users, u));
+        if (index == EDDY_ITEM_NONE)
+            return eddy_fail(err, EDDY_ENOMEM, "no memory for %u users",
+                             eddy_catalog_count(users));
+        if (index == count)
+            begin[index + 1] = begin[index];
+    }
+    return 0;
+}

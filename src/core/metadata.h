@@ -49,6 +49,10 @@ int eddy_user_queries_init(struct eddy_user_queries *queries,
                            const struct eddy_snapshot *snapshot,
                            const struct eddy_catalog *users,
                            const struct eddy_catalog *ids, struct eddy_err *err);
+/* Users of the catalogue that have no row get an index behind those who have. 0, EDDY_ENOMEM
+ * (then some may have one). */
+int eddy_users_without_events(struct eddy_interactions *interactions,
+                              const struct eddy_catalog *users, struct eddy_err *err);
 void eddy_user_queries_fini(struct eddy_user_queries *queries);
 
 #endif

@@ -12,8 +12,9 @@ enum {
     INTERACTIONS_MIN = 1000, /* Amazon's limits */
     USERS_MIN = 25,
     VALIDATION_MAX = 50000,
-    BATCH_USERS = 32,           /* automatic batch: at least so many users, */
-    BATCH_EVENTS = 3500,        /* more while events are fewer (MODELS: 3 to 5 k) */
+    BATCH_USERS = 32,    /* automatic batch: at least so many users, */
+    BATCH_EVENTS = 3500, /* more while events are fewer (MODELS: 3 to 5 k) */
+    EPOCH_STEPS = 40,    /* fewer events when an epoch has fewer steps than this */
     FULL_SOFTMAX_ITEMS = 20000, /* automatic negatives: none up to here (MODELS), */
     NEGATIVES = 2048,           /* then so many */
 };
@@ -181,8 +182,10 @@ static int prepare_batches(struct eddy_trainer *trainer, uint32_t items)
 {
     const struct eddy_train_options *options = trainer->options;
     const struct eddy_histories *histories = &trainer->histories;
-    uint64_t users =
-        BATCH_EVENTS * (uint64_t)histories->train_count / histories->train_targets;
+    uint64_t targets = histories->train_targets;
+    uint64_t events =
+        targets < BATCH_EVENTS * EPOCH_STEPS ? targets / EPOCH_STEPS : BATCH_EVENTS;
+    uint64_t users = events * (uint64_t)histories->train_count / targets;
 
     users = users < BATCH_USERS           ? BATCH_USERS
             : users > EDDY_PACK_SEQUENCES ? EDDY_PACK_SEQUENCES
