@@ -250,6 +250,7 @@ static int stream(struct job *job, struct eddy_err *err)
         .exclude_seen = job->arguments->exclude_seen,
         .refresh_ms = job->arguments->refresh_ms,
         .half_life_s = (double)job->arguments->half_life_ms / 1000,
+        .users = job->users,
     };
     struct eddy_scored *list = calloc((size_t)job->arguments->k, sizeof *list);
     struct eddy_stream *stream = NULL;

@@ -35,6 +35,7 @@ struct player {
     struct eddy_hrnn_scratch *hrnn;
     struct eddy_ranker *ranker;
     struct eddy_scored *lists; /* (SLOTS, k) */
+    float *queries;            /* (SLOTS, H) with metadata of users */
     float *scores;             /* (ALL_ROWS, V), when all are asked for */
 };
 
@@ -170,9 +171,10 @@ int eddy_play_user_step(struct eddy_play_user *user,
     return 1;
 }
 
-const float *eddy_play_user_query(struct eddy_play_user *user,
+const float *eddy_play_user_query(const struct eddy_play_user *user,
                                   const struct eddy_snapshot *snapshot,
-                                  const struct eddy_user_queries *users, uint32_t index)
+                                  const struct eddy_user_queries *users, uint32_t index,
+                                  float *room)
 {
     const struct eddy_shape *shape = &snapshot->layout.shape;
     const float *x =
@@ -181,16 +183,14 @@ const float *eddy_play_user_query(struct eddy_play_user *user,
         return x;
     x = x ? x : users->start;
     for (uint32_t h = 0; h < shape->hidden; h++)
-        user->query[h] = x[h] + users->rows[(size_t)index * shape->hidden + h];
-    return user->query;
+        room[h] = x[h] + users->rows[(size_t)index * shape->hidden + h];
+    return room;
 }
 
 static void player_fini(struct player *player)
 {
     for (int s = 0; s < SLOTS; s++) {
         free(player->slots[s].state.hidden);
-        free(player->slots[s].state.query);
-        free(player->parked[s].state.query);
         free(player->slots[s].state.seen);
         free(player->parked[s].state.hidden);
         free(player->parked[s].state.seen);
@@ -198,6 +198,7 @@ static void player_fini(struct player *player)
     eddy_hrnn_scratch_free(player->hrnn);
     eddy_ranker_free(player->ranker);
     free(player->lists);
+    free(player->queries);
     free(player->scores);
 }
 
@@ -210,11 +211,7 @@ static int player_init(struct player *player, const struct run *run)
     for (int s = 0; s < SLOTS; s++) {
         player->slots[s].state.hidden = calloc(floats + 16, sizeof(float));
         player->parked[s].state.hidden = calloc(floats + 16, sizeof(float));
-        player->slots[s].state.query = calloc(shape->hidden, sizeof(float));
-        player->parked[s].state.query = calloc(shape->hidden, sizeof(float));
-        complete = complete && player->slots[s].state.query != NULL &&
-                   player->parked[s].state.query != NULL &&
-                   player->slots[s].state.hidden != NULL &&
+        complete = complete && player->slots[s].state.hidden != NULL &&
                    player->parked[s].state.hidden != NULL;
     }
     player->hrnn = eddy_hrnn_scratch_new(shape, SLOTS);
@@ -224,9 +221,12 @@ static int player_init(struct player *player, const struct run *run)
         player->scores = malloc(ALL_ROWS * (size_t)shape->items * sizeof(float));
         complete = complete && player->scores != NULL;
     }
+    player->queries = malloc(SLOTS * (size_t)shape->hidden * sizeof(float));
     player->lists = malloc(SLOTS * (size_t)play->k * sizeof *player->lists);
-    return complete && player->hrnn && player->ranker && player->lists ? 0
-                                                                       : EDDY_ENOMEM;
+    return complete && player->queries && player->hrnn && player->ranker &&
+                   player->lists
+               ? 0
+               : EDDY_ENOMEM;
 }
 
 /* The row that a query before the slot's next row is known by. */
@@ -235,10 +235,10 @@ static uint64_t query_row(const struct slot *slot)
     return slot->row < slot->end ? slot->row : EDDY_PLAY_END;
 }
 
-/* What is known of the slot's user before his next row. recent: room for EDDY_RECENT_MAX
- * items. A worker keeps his newest events in a ring, known items or not; here they are rows. */
-static struct eddy_rank_user user_of(const struct run *run, struct slot *slot,
-                                     uint32_t *recent)
+/* What is known of the slot's user before his next row. query: room for H floats; recent:
+ * for EDDY_RECENT_MAX items. A worker keeps his newest events in a ring, known items or not; here they are rows. */
+static struct eddy_rank_user user_of(const struct run *run, const struct slot *slot,
+                                     float *query, uint32_t *recent)
 {
     const struct eddy_play *play = run->play;
     const struct eddy_interactions *in = play->interactions;
@@ -253,8 +253,8 @@ static struct eddy_rank_user user_of(const struct run *run, struct slot *slot,
     }
     return (struct eddy_rank_user){
         .recent = {recent, count},
-        .query =
-            eddy_play_user_query(&slot->state, play->snapshot, play->users, slot->user),
+        .query = eddy_play_user_query(&slot->state, play->snapshot, play->users,
+                                      slot->user, query),
         .excluded = slot->state.seen,
         .excluded_count = play->exclude_seen ? slot->state.seen_count : 0,
     };
@@ -287,7 +287,8 @@ static void score(const struct run *run, struct player *player, uint32_t n,
     uint32_t recent[EDDY_RECENT_MAX], first = 0;
     for (uint32_t i = 0; i < n; i++) {
         eddy_play_user_settle(&asked[i]->state);
-        struct eddy_rank_user user = user_of(run, asked[i], recent);
+        float *query = player->queries + (size_t)i * run->model.hidden;
+        struct eddy_rank_user user = user_of(run, asked[i], query, recent);
         if (eddy_ranker_add(player->ranker, &user))
             continue;
         run_ranker(run, player, asked + first);
@@ -298,12 +299,13 @@ static void score(const struct run *run, struct player *player, uint32_t n,
 }
 
 /* Is the list of this user a matter of the model, or what is popular? */
-static bool is_known(const struct run *run, struct slot *slot)
+static bool is_known(const struct run *run, const struct slot *slot)
 {
     uint32_t recent[EDDY_RECENT_MAX];
+    float query[EDDY_HIDDEN_MAX];
     if (slot->state.stepped)
         return true;
-    struct eddy_rank_user user = user_of(run, slot, recent);
+    struct eddy_rank_user user = user_of(run, slot, query, recent);
     return eddy_rank_knows(&run->model, &user);
 }
 

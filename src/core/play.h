@@ -51,6 +51,7 @@ struct eddy_stream_options {
     bool exclude_seen;
     int64_t refresh_ms; /* of event time between refreshes of the tables; 0: never */
     double half_life_s; /* of the popularity table */
+    const struct eddy_user_queries *users; /* as in eddy_play */
 };
 int eddy_stream_new(const struct eddy_stream_options *options, struct eddy_stream **ret,
                     struct eddy_err *err);

@@ -40,12 +40,12 @@ int eddy_play_user_remember(struct eddy_play_user *user,
                             const struct eddy_interaction *row, uint32_t room,
                             uint32_t session_gap_s);
 
-/* What scores items for him: the state's query, with his metadata where users (may be NULL)
- * know some, then in user->query. NULL: neither step nor metadata. */
-const float *eddy_play_user_query(struct eddy_play_user *user,
+/* What scores items for the user at index: his state's query, with his metadata where users
+ * (may be NULL) know some, then in room (H floats). NULL: neither step nor metadata. */
+const float *eddy_play_user_query(const struct eddy_play_user *user,
                                   const struct eddy_snapshot *snapshot,
-                                  const struct eddy_user_queries *users,
-                                  uint32_t index);
+                                  const struct eddy_user_queries *users, uint32_t index,
+                                  float *room);
 
 /* Types of the file -> types of the snapshot; free(). NULL: memory. */
 uint16_t *eddy_play_types(const struct eddy_snapshot *snapshot,

@@ -26,6 +26,7 @@ struct worker {
     struct eddy_hrnn_scratch *hrnn;
     struct eddy_ranker *ranker;
     struct eddy_scored *lists; /* (TASK_ROWS, k) */
+    float *queries;            /* (TASK_ROWS, H) with metadata of users */
 };
 
 struct eddy_stream {
@@ -175,9 +176,11 @@ static bool allocate(struct eddy_stream *stream)
         stream->workers[t].hrnn = eddy_hrnn_scratch_new(shape, TASK_ROWS);
         stream->workers[t].ranker =
             eddy_ranker_new(model_of(stream), TASK_ROWS, options->k);
+        stream->workers[t].queries =
+            calloc((size_t)TASK_ROWS * shape->hidden, sizeof(float));
         stream->workers[t].lists = calloc(TASK_ROWS * k, sizeof *stream->lists);
         if (!stream->workers[t].hrnn || !stream->workers[t].ranker ||
-            !stream->workers[t].lists)
+            !stream->workers[t].lists || !stream->workers[t].queries)
             return false;
     }
     return true;
@@ -216,6 +219,7 @@ void eddy_stream_free(struct eddy_stream *stream)
         eddy_hrnn_scratch_free(stream->workers[t].hrnn);
         eddy_ranker_free(stream->workers[t].ranker);
         free(stream->workers[t].lists);
+        free(stream->workers[t].queries);
     }
     eddy_live_free(stream->live);
     free(stream->order);
@@ -250,9 +254,10 @@ static uint32_t popular_list(const struct eddy_stream *stream, struct eddy_score
 }
 
 /* What is known of a user now; recent has room for EDDY_RECENT_MAX. */
-static struct eddy_rank_user rank_user(const struct eddy_stream *stream,
-                                       struct eddy_play_user *user, uint32_t *recent)
+static struct eddy_rank_user rank_user(const struct eddy_stream *stream, uint32_t index,
+                                       float *query, uint32_t *recent)
 {
+    struct eddy_play_user *user = &stream->users[index];
     const struct eddy_stream_options *options = &stream->options;
     uint32_t ring = options->snapshot->manifest.recent_events, count = 0;
     uint32_t known = known_items(stream);
@@ -263,9 +268,8 @@ static struct eddy_rank_user rank_user(const struct eddy_stream *stream,
     eddy_play_user_settle(user);
     return (struct eddy_rank_user){
         .recent = {recent, count},
-        .query = user->stepped ? user->hidden + eddy_hrnn_query_offset(
-                                                    &options->snapshot->layout.shape)
-                               : NULL,
+        .query =
+            eddy_play_user_query(user, options->snapshot, options->users, index, query),
         .excluded = user->seen,
         .excluded_count = options->exclude_seen ? user->seen_count : 0,
     };
@@ -298,7 +302,8 @@ static void make_lists(struct eddy_stream *stream, struct worker *worker,
         if (!stream->wanted[i])
             continue;
         struct eddy_rank_user user =
-            rank_user(stream, &stream->users[rows[stream->rows[i]].user], recent);
+            rank_user(stream, rows[stream->rows[i]].user,
+                      worker->queries + (i - first) * model_of(stream)->hidden, recent);
         if (!eddy_rank_knows(model_of(stream), &user)) {
             stream->counts_of[i] = popular_list(stream, stream->lists + i * k);
             continue;
@@ -440,7 +445,8 @@ uint32_t eddy_stream_list(struct eddy_stream *stream, uint32_t user,
 {
     struct eddy_ranker *ranker = stream->workers[0].ranker;
     uint32_t recent[EDDY_RECENT_MAX], count = 0;
-    struct eddy_rank_user known = rank_user(stream, &stream->users[user], recent);
+    struct eddy_rank_user known =
+        rank_user(stream, user, stream->workers[0].queries, recent);
     if (!eddy_rank_knows(model_of(stream), &known))
         return popular_list(stream, ret);
     (void)eddy_ranker_add(ranker, &known); /* it is empty between calls */
