@@ -15,7 +15,7 @@
 
 struct arguments {
     const char *interactions, *items, *users, *model, *recipe, *event_type, *scratch;
-    struct eddy_arg_list set, event_weight;
+    struct eddy_arg_list schemas, set, event_weight;
     int64_t seed, threads, hold_out, from_ms, checkpoint_s;
     double threshold;
     bool skip_bad, quiet, json;
@@ -36,6 +36,10 @@ static const struct eddy_arg rows[] = {
      .help = "CSV with ITEM_ID and metadata columns"},
     {"users", 'U', EDDY_ARG_TEXT, offsetof(struct arguments, users), "FILE",
      .help = "CSV with USER_ID and metadata columns"},
+    {"schema", 0, EDDY_ARG_LIST, offsetof(struct arguments, schemas), "FILE",
+     .help =
+         "Amazon's Avro schema (JSON) of one of these files: every cell is checked against "
+         "it, and categorical and textual columns are read as it says"},
     {"model", 'o', EDDY_ARG_TEXT, offsetof(struct arguments, model), "FOLDER",
      .help = "where the model goes; an older one there is replaced", .required = true},
     {"scratch", 0, EDDY_ARG_TEXT, offsetof(struct arguments, scratch), "FOLDER",
@@ -168,8 +172,13 @@ static int select_rows(struct job *job, struct eddy_err *err)
 static int train(struct job *job, struct eddy_err *err)
 {
     const struct arguments *arguments = job->arguments;
-    struct eddy_build_inputs inputs = {&job->inputs.interactions, job->inputs.items,
-                                       job->inputs.users};
+    struct eddy_build_inputs inputs = {
+        .interactions = &job->inputs.interactions,
+        .items = job->inputs.items,
+        .users = job->inputs.users,
+        .item_kinds = job->inputs.item_kinds,
+        .user_kinds = job->inputs.user_kinds,
+    };
     struct eddy_build_result result;
     struct eddy_train_report report;
     struct eddy_checkpoint checkpoint;
@@ -213,7 +222,7 @@ static int train(struct job *job, struct eddy_err *err)
         };
         eddy_train_summary_print(&summary, arguments->json);
     }
-    eddy_counting_model_fini(&result);
+    eddy_build_result_fini(&result);
     return r;
 }
 
@@ -299,10 +308,13 @@ int eddy_cmd_train(int argc, char **argv)
     struct eddy_input_options input = {.interactions = arguments.interactions,
                                        .items = arguments.items,
                                        .users = arguments.users,
+                                       .schemas = &arguments.schemas,
                                        .skip_bad = arguments.skip_bad,
                                        .spill = arguments.scratch ? &spill : NULL};
     if (r == 0)
         r = eddy_inputs_open(&job.inputs, &input, &err);
+    if (r == 0 && eddy_group_leads(&job.group))
+        eddy_inputs_warn(&job.inputs, "train", &input);
     if (r == 0)
         r = select_rows(&job, &err);
     if (r == 0)

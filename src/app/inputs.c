@@ -1,8 +1,11 @@
 #include "app/inputs.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
+#include "core/schema.h"
 #include "io/files.h"
 
 uint64_t eddy_peak_resident_bytes(void)
@@ -13,8 +16,75 @@ uint64_t eddy_peak_resident_bytes(void)
     return (uint64_t)usage.ru_maxrss * 1024;
 }
 
+/* ---- schemas ---------------------------------------------------------------------- */
+
+struct schemas {
+    struct eddy_schema *of[3]; /* by kind, NULL: none; owned */
+    bool skip_bad;
+    uint64_t wrong_cells;
+};
+
+static void schemas_fini(struct schemas *schemas)
+{
+    for (int kind = 0; kind < 3; kind++)
+        free(schemas->of[kind]);
+}
+
+static int read_schema(struct schemas *schemas, const char *path, struct eddy_err *err)
+{
+    struct eddy_schema *schema = malloc(sizeof *schema);
+    struct eddy_file file;
+    if (schema == NULL)
+        return eddy_fail(err, EDDY_ENOMEM, "%s: no memory", path);
+    int r = eddy_file_open(path, &file, err);
+    if (r == 0) {
+        r = eddy_schema_parse(file.bytes, path, schema, err);
+        eddy_file_close(&file);
+    }
+    if (r == 0 && schemas->of[schema->kind] != NULL)
+        r = eddy_fail(err, EDDY_EFORMAT, "%s: the second schema of its name", path);
+    if (r == 0)
+        schemas->of[schema->kind] = schema;
+    else
+        free(schema);
+    return r;
+}
+
+/* A file against its schema, if there is one. */
+static int check_schema(struct schemas *schemas, enum eddy_schema_kind kind,
+                        const struct eddy_file *file, const char *path,
+                        struct eddy_err *err)
+{
+    uint64_t bad = 0;
+    if (schemas->of[kind] == NULL)
+        return 0;
+    int r = eddy_schema_check(schemas->of[kind], file->bytes, path,
+                              schemas->skip_bad ? &bad : NULL, err);
+    schemas->wrong_cells += bad;
+    return r;
+}
+
+static int put_kinds(const struct schemas *schemas, enum eddy_schema_kind kind,
+                     const struct eddy_catalog *catalog, char **ret,
+                     struct eddy_err *err)
+{
+    struct eddy_buf kinds;
+    if (schemas->of[kind] == NULL)
+        return 0;
+    eddy_buf_init(&kinds, 0);
+    eddy_schema_put_kinds(schemas->of[kind], catalog, &kinds);
+    if (kinds.size > 0)
+        *ret = strdup(kinds.data);
+    bool failed = kinds.failed || (kinds.size > 0 && *ret == NULL);
+    eddy_buf_fini(&kinds);
+    return failed ? eddy_fail(err, EDDY_ENOMEM, "no memory for the columns") : 0;
+}
+
+/* ---- files ------------------------------------------------------------------------ */
+
 static int open_items(struct eddy_inputs *inputs,
-                      const struct eddy_input_options *options, struct eddy_err *err)
+                      const struct eddy_input_options *options, struct schemas *schemas,
+                      struct eddy_err *err)
 {
     struct eddy_file file;
     int r;
@@ -22,14 +92,19 @@ static int open_items(struct eddy_inputs *inputs,
         return 0;
     if ((r = eddy_file_open(options->items, &file, err)) < 0)
         return r;
-    r = eddy_items_parse(file.bytes, options->items, options->skip_bad, &inputs->items,
-                         err);
+    r = check_schema(schemas, EDDY_SCHEMA_ITEMS, &file, options->items, err);
+    if (r == 0)
+        r = eddy_items_parse(file.bytes, options->items, options->skip_bad,
+                             &inputs->items, err);
     eddy_file_close(&file);
-    return r;
+    return r < 0 ? r
+                 : put_kinds(schemas, EDDY_SCHEMA_ITEMS, inputs->items,
+                             &inputs->item_kinds, err);
 }
 
 static int open_users(struct eddy_inputs *inputs,
-                      const struct eddy_input_options *options, struct eddy_err *err)
+                      const struct eddy_input_options *options, struct schemas *schemas,
+                      struct eddy_err *err)
 {
     struct eddy_file file;
     int r;
@@ -38,11 +113,37 @@ static int open_users(struct eddy_inputs *inputs,
         return 0;
     if ((r = eddy_file_open(options->users, &file, err)) < 0)
         return r;
-    r = eddy_users_parse(file.bytes, options->users, options->skip_bad, &inputs->users,
-                         err);
-    eddy_file_close(&file);
+    r = check_schema(schemas, EDDY_SCHEMA_USERS, &file, options->users, err);
     if (r == 0)
-        inputs->user_rows = eddy_catalog_count(inputs->users);
+        r = eddy_users_parse(file.bytes, options->users, options->skip_bad,
+                             &inputs->users, err);
+    eddy_file_close(&file);
+    if (r < 0)
+        return r;
+    inputs->user_rows = eddy_catalog_count(inputs->users);
+    return put_kinds(schemas, EDDY_SCHEMA_USERS, inputs->users, &inputs->user_kinds,
+                     err);
+}
+
+static int open_interactions(struct eddy_inputs *inputs,
+                             const struct eddy_input_options *options,
+                             struct schemas *schemas, struct eddy_err *err)
+{
+    struct eddy_interactions_options interactions = {
+        .skip_bad = options->skip_bad,
+        .no_hash = options->no_hash,
+        .spill = options->spill,
+        .items = options->known ? options->known : inputs->items};
+    struct eddy_file file;
+    int r = eddy_file_open(options->interactions, &file, err);
+    if (r < 0)
+        return r;
+    r = check_schema(schemas, EDDY_SCHEMA_INTERACTIONS, &file, options->interactions,
+                     err);
+    if (r == 0)
+        r = eddy_interactions_parse(file.bytes, options->interactions, &interactions,
+                                    &inputs->interactions, err);
+    eddy_file_close(&file);
     return r;
 }
 
@@ -92,28 +193,72 @@ static int open_list(struct eddy_inputs *inputs,
 int eddy_inputs_open(struct eddy_inputs *inputs,
                      const struct eddy_input_options *options, struct eddy_err *err)
 {
-    struct eddy_interactions_options interactions = {.skip_bad = options->skip_bad,
-                                                     .no_hash = options->no_hash,
-                                                     .spill = options->spill};
-    struct eddy_file file;
-    int r;
+    struct schemas schemas = {.skip_bad = options->skip_bad};
+    int r = 0;
 
     *inputs = (struct eddy_inputs){0};
     if (options->item_list)
         return open_list(inputs, options, err);
-    if ((r = open_items(inputs, options, err)) < 0 ||
-        (r = open_users(inputs, options, err)) < 0 ||
-        (r = eddy_file_open(options->interactions, &file, err)) < 0) {
-        eddy_inputs_close(inputs);
-        return r;
-    }
-    interactions.items = options->known ? options->known : inputs->items;
-    r = eddy_interactions_parse(file.bytes, options->interactions, &interactions,
-                                &inputs->interactions, err);
-    eddy_file_close(&file);
+    for (size_t i = 0; r == 0 && options->schemas && i < options->schemas->count; i++)
+        r = read_schema(&schemas, options->schemas->values[i], err);
+    if (r == 0)
+        r = open_items(inputs, options, &schemas, err);
+    if (r == 0)
+        r = open_users(inputs, options, &schemas, err);
+    if (r == 0)
+        r = open_interactions(inputs, options, &schemas, err);
+    inputs->wrong_cells = schemas.wrong_cells;
+    schemas_fini(&schemas);
     if (r < 0)
         eddy_inputs_close(inputs);
     return r;
+}
+
+/* Columns without a single value, or none at all. */
+static void warn_empty(const struct eddy_catalog *catalog, const char *command,
+                       const char *file)
+{
+    uint32_t columns = catalog ? eddy_catalog_column_count(catalog) : 0;
+    if (catalog != NULL && columns == 0)
+        (void)fprintf(stderr,
+                      "eddy %s: %s: no metadata column, nothing to learn from\n",
+                      command, file);
+    for (uint32_t c = 0; c < columns; c++) {
+        struct eddy_span name = eddy_catalog_column_name(catalog, c);
+        uint32_t i = 0, count = eddy_catalog_count(catalog);
+        while (i < count && eddy_catalog_get(catalog, i, c).size == 0)
+            i++;
+        if (i == count)
+            (void)fprintf(stderr, "eddy %s: %s: column %.*s is empty in all %u rows\n",
+                          command, file, (int)name.size, name.data, count);
+    }
+}
+
+void eddy_inputs_warn(const struct eddy_inputs *inputs, const char *command,
+                      const struct eddy_input_options *options)
+{
+    const struct eddy_interactions *in = &inputs->interactions;
+    const char *interactions = options->interactions;
+    warn_empty(inputs->items, command, options->items);
+    warn_empty(inputs->users, command, options->users);
+    if (in->repeats > 0)
+        (void)fprintf(
+            stderr,
+            "eddy %s: %s: %llu rows are there before, with the same user, item, "
+            "time, type and value (first: row %u); each of them counts\n",
+            command, interactions, (unsigned long long)in->repeats, in->repeat_row + 1);
+    if (in->unsorted > 0)
+        (void)fprintf(
+            stderr,
+            "eddy %s: %s: %llu rows are older than the row before of the same "
+            "user (first: row %u); they were sorted by time\n",
+            command, interactions, (unsigned long long)in->unsorted,
+            in->unsorted_row + 1);
+    if (inputs->wrong_cells > 0)
+        (void)fprintf(stderr,
+                      "eddy %s: %llu rows hold a cell that its schema does not "
+                      "allow\n",
+                      command, (unsigned long long)inputs->wrong_cells);
 }
 
 void eddy_inputs_close(struct eddy_inputs *inputs)
@@ -121,5 +266,7 @@ void eddy_inputs_close(struct eddy_inputs *inputs)
     eddy_interactions_fini(&inputs->interactions);
     eddy_catalog_free(inputs->items);
     eddy_catalog_free(inputs->users);
+    free(inputs->item_kinds);
+    free(inputs->user_kinds);
     *inputs = (struct eddy_inputs){0};
 }

@@ -2,6 +2,7 @@
 #ifndef EDDY_APP_INPUTS_H
 #define EDDY_APP_INPUTS_H
 
+#include "app/args.h"
 #include "core/interactions.h"
 #include "core/snapshot.h"
 
@@ -10,8 +11,9 @@ struct eddy_input_options {
     const char
         *item_list; /* instead of it: CSV with ITEM_ID, each a user of that id who
                               has had it alone */
-    const char *items, *users;        /* path or NULL */
-    const struct eddy_catalog *known; /* of a model: its items keep their indices */
+    const char *items, *users;           /* path or NULL */
+    const struct eddy_arg_list *schemas; /* Amazon's, of any of the files; NULL: none */
+    const struct eddy_catalog *known;    /* of a model: its items keep their indices */
     bool skip_bad;
     bool no_hash;                   /* interactions.sha256 stays empty */
     const struct eddy_spill *spill; /* room on disk for rows; NULL: in memory */
@@ -22,6 +24,9 @@ struct eddy_inputs {
     struct eddy_catalog *items; /* of the items file, NULL: none */
     struct eddy_catalog *users; /* of the users file, by USER_ID, NULL: none */
     int64_t user_rows;          /* of the users file, -1: none */
+    /* Kinds of their columns by schema (core/build.h), NULL: none. */
+    char *item_kinds, *user_kinds;
+    uint64_t wrong_cells; /* not of their schema's type (skip_bad) */
 };
 
 /* Read and check all of them. EDDY_EIO, EDDY_EFORMAT "FILE:LINE: ...", EDDY_ENOMEM; then
@@ -29,6 +34,12 @@ struct eddy_inputs {
 int eddy_inputs_open(struct eddy_inputs *inputs,
                      const struct eddy_input_options *options, struct eddy_err *err);
 void eddy_inputs_close(struct eddy_inputs *inputs);
+
+/* What is worth knowing of the files before they are trained on, on stderr: rows that are
+ * there twice, rows out of order, wrong cells, empty columns. options: those they were
+ * opened with. */
+void eddy_inputs_warn(const struct eddy_inputs *inputs, const char *command,
+                      const struct eddy_input_options *options);
 
 /* Largest resident set of this process so far, in bytes. */
 uint64_t eddy_peak_resident_bytes(void);

@@ -68,7 +68,7 @@ int eddy_train_build(const struct eddy_build_inputs *inputs,
     int r = eddy_build(inputs, &build, progress, context, &result, err);
     if (r == 0 && recipe->cold_only &&
         (r = keep_cold(inputs, options, &result, err)) < 0)
-        eddy_counting_model_fini(&result);
+        eddy_build_result_fini(&result);
     if (r == 0)
         *ret = result;
     return r;

@@ -17,6 +17,8 @@ struct eddy_build_inputs {
     const struct eddy_catalog *items; /* metadata columns, items first in interactions'
                                          indices; NULL: none */
     const struct eddy_catalog *users; /* metadata columns by user id; NULL: none */
+    /* What their values do not decide, as eddy_vocabulary_learn; NULL: nothing. */
+    const char *item_kinds, *user_kinds;
 };
 struct eddy_build_options {
     struct eddy_train_options train;

@@ -71,7 +71,8 @@ static int similar(const struct eddy_build_inputs *inputs,
     struct eddy_features features = {0};
     int r = 0;
     if (inputs->items != NULL) {
-        r = eddy_vocabulary_learn(inputs->items, NULL, &ret->item_vocabulary, err);
+        r = eddy_vocabulary_learn(inputs->items, inputs->item_kinds,
+                                  &ret->item_vocabulary, err);
         if (r == 0)
             r = eddy_features_align(ret->item_vocabulary, inputs->items,
                                     inputs->interactions->items, &features);
@@ -121,20 +122,11 @@ int eddy_counting_model(const struct eddy_build_inputs *inputs,
     if (r == 0)
         r = fill(inputs, options, &result, err);
     if (r < 0) {
-        eddy_counting_model_fini(&result);
+        eddy_build_result_fini(&result);
         return r == EDDY_ENOMEM ? eddy_fail(err, r, "no memory to count") : r;
     }
     *ret = result;
     return 0;
-}
-
-void eddy_counting_model_fini(struct eddy_build_result *result)
-{
-    eddy_train_result_fini(&result->network);
-    eddy_tables_fini(&result->tables);
-    eddy_vocabulary_free(result->item_vocabulary);
-    eddy_vocabulary_free(result->user_vocabulary);
-    *result = (struct eddy_build_result){0};
 }
 
 int eddy_counting_keep_cold(struct eddy_build_result *result, const bool *cold,

@@ -25,11 +25,10 @@ struct eddy_counting_options {
  * popular, with scores near 0; the item itself is never in its list before the others.
  * ret->network.popularity: the scores of POPULAR and TRENDING, the number of distinct users
  * of the related ones. inputs->users is not used. Thread: trainer. EDDY_ENOMEM. Owned:
- * eddy_counting_model_fini. */
+ * eddy_build_result_fini. */
 int eddy_counting_model(const struct eddy_build_inputs *inputs,
                         const struct eddy_counting_options *options,
                         struct eddy_build_result *ret, struct eddy_err *err);
-void eddy_counting_model_fini(struct eddy_build_result *result);
 
 /* Hides all items but the cold ones: EDDY_HIDDEN_BIAS, popularity 0; users without a known
  * event get the most popular cold items. The head becomes that of the network alone.

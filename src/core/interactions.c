@@ -368,6 +368,37 @@ static int sort_rows(struct reader *reader)
     return 0;
 }
 
+/* Among equal times; more are not compared (files without times: all may be equal). */
+enum { REPEAT_WINDOW = 32 };
+
+static bool is_repeat(const struct eddy_interaction *a,
+                      const struct eddy_interaction *b)
+{
+    return a->item == b->item && a->type == b->type && a->has_value == b->has_value &&
+           (!a->has_value || memcmp(&a->value, &b->value, sizeof a->value) == 0);
+}
+
+/* Sorted rows: which are there twice, and which stood behind a newer one? */
+static void inspect_rows(struct eddy_interactions *data)
+{
+    for (uint64_t i = 1; i < data->count; i++) {
+        const struct eddy_interaction *row = &data->rows[i];
+        if (row[-1].user == row->user && row[-1].row > row->row &&
+            (data->unsorted++ == 0 || row[-1].row < data->unsorted_row))
+            data->unsorted_row = row[-1].row;
+        for (uint64_t j = 1; j <= i && j <= REPEAT_WINDOW; j++) {
+            const struct eddy_interaction *other = row - j;
+            if (other->user != row->user || other->ts_ms != row->ts_ms)
+                break;
+            if (!is_repeat(other, row))
+                continue;
+            if (data->repeats++ == 0 || row->row < data->repeat_row)
+                data->repeat_row = row->row;
+            break;
+        }
+    }
+}
+
 static int copy_items(struct eddy_catalog *to, const struct eddy_catalog *from)
 {
     for (uint32_t i = 0; from && i < eddy_catalog_count(from); i++) {
@@ -414,6 +445,9 @@ int eddy_interactions_parse(struct eddy_span csv, const char *name,
     }
     if (code == 0) {
         code = sort_rows(&reader);
+    }
+    if (code == 0) {
+        inspect_rows(&data);
     }
     eddy_csv_fini(&reader.csv);
     if (code < 0) {

@@ -26,7 +26,11 @@ struct eddy_interactions {
     uint32_t type_count;
     uint64_t skipped;               /* bad rows left out (skip_bad) */
     const struct eddy_spill *spill; /* rows come from it; NULL: from malloc */
-    char sha256[65];                /* of the file's bytes; "" with no_hash */
+    uint64_t repeats; /* rows that equal another in user, item, time, type and value */
+    uint32_t repeat_row; /* the first of them, from 0 */
+    uint64_t unsorted;   /* rows that stand behind a newer one of the same user */
+    uint32_t unsorted_row;
+    char sha256[65]; /* of the file's bytes; "" with no_hash */
 };
 
 struct eddy_interactions_options {

@@ -72,8 +72,8 @@ int eddy_metadata_train(const struct eddy_build_inputs *inputs,
     struct eddy_train_options with = *options;
     struct eddy_metadata metadata;
     int r = eddy_metadata_init(&metadata, inputs->interactions,
-                               items ? inputs->items : NULL, NULL,
-                               users ? inputs->users : NULL, NULL, err);
+                               items ? inputs->items : NULL, inputs->item_kinds,
+                               users ? inputs->users : NULL, inputs->user_kinds, err);
     if (r < 0)
         return r;
     with.item_features = eddy_metadata_items(&metadata);

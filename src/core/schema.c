@@ -334,19 +334,28 @@ int eddy_schema_check(const struct eddy_schema *schema, struct eddy_span csv,
     return r;
 }
 
-void eddy_schema_put_kinds(const struct eddy_schema *schema, struct eddy_buf *out)
+static const char *kind_of(const struct eddy_schema_field *field)
 {
-    for (uint32_t f = 0; f < schema->count; f++) {
-        const struct eddy_schema_field *field = &schema->fields[f];
-        const char *kind = field->categorical                   ? "categorical"
-                           : field->textual                     ? "text"
-                           : field->type == EDDY_SCHEMA_STRING  ? "ignored"
-                           : field->type == EDDY_SCHEMA_BOOLEAN ? "categorical"
-                                                                : "numeric";
-        if (strcmp(field->name, "ITEM_ID") == 0 || strcmp(field->name, "USER_ID") == 0)
-            continue;
-        if (strcmp(field->name, "CREATION_TIMESTAMP") == 0)
-            kind = "ignored"; /* a rule of new items, no feature */
-        eddy_buf_printf(out, "%s%s=%s", out->size > 0 ? "," : "", field->name, kind);
+    if (strcmp(field->name, "CREATION_TIMESTAMP") == 0)
+        return "ignored"; /* a rule of new items, no feature */
+    if (field->categorical || field->type == EDDY_SCHEMA_BOOLEAN)
+        return "categorical";
+    if (field->textual)
+        return "text";
+    return field->type == EDDY_SCHEMA_STRING ? "ignored" : "numeric";
+}
+
+void eddy_schema_put_kinds(const struct eddy_schema *schema,
+                           const struct eddy_catalog *catalog, struct eddy_buf *out)
+{
+    for (uint32_t c = 0; c < eddy_catalog_column_count(catalog); c++) {
+        struct eddy_span name = eddy_catalog_column_name(catalog, c);
+        for (uint32_t f = 0; f < schema->count; f++) {
+            if (!eddy_span_eq_nocase(name, eddy_span_of(schema->fields[f].name)))
+                continue;
+            eddy_buf_puts(out, out->size > 0 ? "," : "");
+            eddy_buf_put(out, name.data, name.size);
+            eddy_buf_printf(out, "=%s", kind_of(&schema->fields[f]));
+        }
     }
 }

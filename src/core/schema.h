@@ -5,8 +5,7 @@
 
 #include <stdbool.h>
 
-#include "base/buf.h"
-#include "eddy/error.h"
+#include "core/catalog.h"
 
 enum eddy_schema_kind {
     EDDY_SCHEMA_INTERACTIONS,
@@ -45,7 +44,9 @@ int eddy_schema_check(const struct eddy_schema *schema, struct eddy_span csv,
                       const char *file, uint64_t *ret_bad, struct eddy_err *err);
 
 /* "GENRES=categorical,YEAR=numeric,..." for eddy_vocabulary_learn: how the metadata columns
- * are to be read. A string that is neither categorical nor textual is not learned from. */
-void eddy_schema_put_kinds(const struct eddy_schema *schema, struct eddy_buf *out);
+ * of a catalogue are to be read. A string that is neither categorical nor textual is not
+ * learned from; a column that the schema does not name is read as its values say. */
+void eddy_schema_put_kinds(const struct eddy_schema *schema,
+                           const struct eddy_catalog *catalog, struct eddy_buf *out);
 
 #endif

@@ -166,7 +166,7 @@ static void a_new_item_has_neighbours_by_metadata(void)
     struct eddy_interactions_options how = {.items = catalog};
     CHECK_INT(eddy_interactions_parse(eddy_buf_span(&rows), "t.csv", &how, &in, NULL),
               0);
-    struct eddy_build_inputs inputs = {&in, catalog, NULL};
+    struct eddy_build_inputs inputs = {.interactions = &in, .items = catalog};
     struct eddy_counting_options options = {.kind = EDDY_COUNTING_SIMILAR,
                                             .similar = {.id_dimension = 30,
                                                         .metadata_dimension = 30,
@@ -189,8 +189,8 @@ static void a_new_item_has_neighbours_by_metadata(void)
     CHECK_INT(eddy_counting_model(&inputs, &options, &again, NULL), 0);
     CHECK_MEM(again.tables.related.weight, table->weight,
               table->begin[22] * sizeof(float));
-    eddy_counting_model_fini(&result);
-    eddy_counting_model_fini(&again);
+    eddy_build_result_fini(&result);
+    eddy_build_result_fini(&again);
     eddy_interactions_fini(&in);
     eddy_catalog_free(catalog);
     eddy_buf_fini(&rows);
@@ -201,7 +201,7 @@ static void without_a_cold_item_there_is_no_model(void)
 {
     struct eddy_interactions in = parse("USER_ID,ITEM_ID,TIMESTAMP\n"
                                         "a,x,1600000000\nb,y,1600000001\n");
-    struct eddy_build_inputs inputs = {&in, NULL, NULL};
+    struct eddy_build_inputs inputs = {.interactions = &in};
     struct eddy_counting_options options = {.kind = EDDY_COUNTING_POPULAR};
     struct eddy_build_result result;
     struct eddy_err err = {0};
@@ -213,7 +213,7 @@ static void without_a_cold_item_there_is_no_model(void)
     CHECK_INT(eddy_counting_keep_cold(&result, cold, &err), 0);
     CHECK_NEAR(result.network.popularity[0], 0, 0);
     CHECK_NEAR(result.network.popularity[1], 1, 0);
-    eddy_counting_model_fini(&result);
+    eddy_build_result_fini(&result);
     eddy_interactions_fini(&in);
 }
 

@@ -241,6 +241,28 @@ static void times_are_formatted_as_they_are_read(void)
     CHECK_STR(text, "2020-09-13T12:26:40Z");
 }
 
+static void repeats_and_rows_out_of_order_are_counted(void)
+{
+    struct eddy_interactions in = {0};
+    static const char csv[] = HEAD "u,a,1600000005,1,click\n"
+                                   "u,b,1600000001,,click\n" /* older */
+                                   "v,a,1600000005,1,click\n"
+                                   "u,a,1600000005,1,click\n" /* again */
+                                   "u,a,1600000005,1,view\n"
+                                   "u,a,1600000005,2,click\n"
+                                   "u,a,1600000005,,click\n"
+                                   "u,b,1600000005,,click\n"
+                                   "u,a,1600000005,,click\n"   /* again */
+                                   "v,a,1600000000,1,click\n"; /* older */
+    CHECK_INT(eddy_interactions_parse(eddy_span_of(csv), "f.csv", NULL, &in, NULL), 0);
+    CHECK_INT(in.count, 10);
+    CHECK_INT(in.repeats, 2);
+    CHECK_INT(in.repeat_row, 3);
+    CHECK_INT(in.unsorted, 2);
+    CHECK_INT(in.unsorted_row, 1);
+    eddy_interactions_fini(&in);
+}
+
 int main(void)
 {
     RUN(rows_come_out_by_user_time_and_row);
@@ -251,5 +273,6 @@ int main(void)
     RUN(hash_of_the_bytes_is_told);
     RUN(the_256th_type_is_refused);
     RUN(times_are_formatted_as_they_are_read);
+    RUN(repeats_and_rows_out_of_order_are_counted);
     return check_done();
 }
