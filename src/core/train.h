@@ -89,6 +89,7 @@ struct eddy_train_result {
     double loss;                 /* of the last epoch */
     uint64_t events;             /* positions trained on, all epochs */
     uint64_t validation_events;  /* never targets in training */
+    double dropout;              /* used; the options' unless that is automatic */
     double flops;                /* of matrix products, all epochs */
 };
 

@@ -46,7 +46,7 @@ static void run_shard(void *context, uint32_t shard, uint32_t worker_at)
     eddy_net_view_init(&net->grads, &trainer->layout, gradients);
     eddy_train_items_view(&trainer->items, &net->params);
     net->bptt = (uint32_t)trainer->options->bptt;
-    net->dropout = trainer->options->dropout;
+    net->dropout = trainer->dropout;
     net->users = trainer->options->user_features;
     net->key = trainer->key;
     net->sampler = trainer->negatives > 0 ? &trainer->sampler : NULL;

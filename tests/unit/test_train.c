@@ -62,7 +62,7 @@ static void the_table_gives_amazons_defaults_and_ranges(void)
     CHECK_INT(options.hidden_dimension, 128);
     CHECK_INT(options.bptt, 32);
     CHECK_INT(options.mode, EDDY_MODE_FLAT);
-    CHECK_NEAR(options.dropout, 0.2, 0);
+    CHECK_NEAR(options.dropout, -1, 0);
     struct eddy_option_group group = {"train", eddy_train_option_table,
                                       eddy_train_option_count, &options};
     struct eddy_conf *conf = eddy_conf_new(&group, 1, NULL);
@@ -245,6 +245,27 @@ static void training_stops_when_validation_does_not_improve(void)
     eddy_interactions_fini(&in);
 }
 
+static void dropout_goes_by_how_much_is_known_of_an_item(void)
+{
+    struct eddy_train_options options = options_of(EDDY_CELL_MINGRU, EDDY_MODE_FLAT);
+    static const struct {
+        uint32_t users;
+        double least, most;
+    } cases[] = {{20, 0.49, 0.5}, {120, 0.3, 0.4}, {500, 0.2, 0.2}};
+    options.epochs = 1;
+    options.allow_small = true;
+    options.dropout = -1;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct eddy_interactions in = interactions_new(cases[i].users, EVENTS);
+        struct eddy_train_result result;
+        CHECK_INT(eddy_train(&in, &options, NULL, NULL, &result, NULL), 0);
+        CHECK(result.dropout >= cases[i].least - 1e-9);
+        CHECK(result.dropout <= cases[i].most + 1e-9);
+        eddy_train_result_fini(&result);
+        eddy_interactions_fini(&in);
+    }
+}
+
 static double largest_difference(const float *a, const float *b, size_t n)
 {
     double largest = 0;
@@ -359,6 +380,7 @@ static void a_checkpoint_of_another_run_or_damaged_is_not_used(void)
     struct eddy_train_result result;
     eddy_buf_init(&kept.bytes, 0);
     options.epochs = 1;
+    options.dropout = 0.2;
     options.keeper = &keeper;
     CHECK_INT(eddy_train(&in, &options, NULL, NULL, &result, NULL), 0);
     CHECK_INT(kept.saves, 2);
@@ -547,6 +569,7 @@ int main(void)
     RUN(training_learns_the_walks);
     RUN(training_learns_from_sampled_items);
     RUN(training_stops_when_validation_does_not_improve);
+    RUN(dropout_goes_by_how_much_is_known_of_an_item);
     RUN(the_last_phase_goes_on_from_the_best_epoch);
     RUN(a_run_goes_on_from_any_epoch_with_the_same_bytes);
     RUN(a_checkpoint_of_another_run_or_damaged_is_not_used);
