@@ -9,7 +9,7 @@
 #include "app/stats.h"
 #include "app/tools.h"
 
-enum { WIDTH = 640, HEIGHT = 200, LEFT = 48, RIGHT = 12, TOP = 10, BOTTOM = 28 };
+enum { WIDTH = 640, HEIGHT = 200, LEFT = 60, RIGHT = 12, TOP = 10, BOTTOM = 28 };
 enum { INNER = WIDTH - LEFT - RIGHT, TALL = HEIGHT - TOP - BOTTOM };
 
 static const char style_sheet[] =
@@ -57,11 +57,16 @@ static void begin_plot(struct eddy_buf *out, const char *title, double most,
                     "aria-label='%s'>",
                     title, WIDTH, HEIGHT, title);
     for (int i = 0; i <= 4; i++) {
-        double y = TOP + TALL - (double)TALL * i / 4;
+        double y = TOP + TALL - (double)TALL * i / 4, value = most * i / 4;
+        char number[32];
+        if (value >= 1000)
+            (void)eddy_stats_number((uint64_t)(value + .5), number);
+        else
+            (void)snprintf(number, sizeof number, "%.4g", value);
         eddy_buf_printf(out,
                         "<line class=g x1=%d x2=%d y1=%.1f y2=%.1f /><text x=%d y=%.1f "
-                        "text-anchor=end>%.4g%s</text>",
-                        LEFT, WIDTH - RIGHT, y, y, LEFT - 6, y + 4, most * i / 4, unit);
+                        "text-anchor=end>%s%s</text>",
+                        LEFT, WIDTH - RIGHT, y, y, LEFT - 6, y + 4, number, unit);
     }
 }
 
@@ -106,7 +111,7 @@ static void put_series(const struct eddy_insight *in, struct eddy_buf *out)
     for (uint32_t i = 0; i < in->series_count; i++)
         most = in->series[i] > most ? in->series[i] : most;
     double top = round_up((double)most);
-    (void)snprintf(title, sizeof title, "Events in %s",
+    (void)snprintf(title, sizeof title, "Events per %s",
                    eddy_stats_period(in->series_ms, text));
     begin_plot(out, title, top, "");
     for (uint32_t i = 0; i < in->series_count; i++)
