@@ -36,6 +36,7 @@ int eddy_app_fail(const char *command, const struct eddy_err *err);
     XX(stats,     "Models",  "what a log is like, and what to do about it")            \
     XX(train,     "Models",  "learn a model from interactions")                         \
     XX(recipes,   "Models",  "what can be trained, and its hyper-parameters")           \
+    XX(tune,      "Models",  "search hyper-parameters by training many times")          \
     XX(recommend, "Models",  "lists for histories, from a model")                       \
     XX(segment,   "Models",  "users for an item or an attribute, from a model")         \
     XX(eval,      "Models",  "measure a model on a protocol")                           \

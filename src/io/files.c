@@ -352,6 +352,16 @@ static int replace_folder(const char *from, const char *folder, const char *asid
     return replaced ? eddy_remove_folder(aside, err) : 0;
 }
 
+int eddy_move_folder(const char *from, const char *to, struct eddy_err *err)
+{
+    char aside[PATH_SIZE], parent[PATH_SIZE], pid[32];
+    (void)snprintf(pid, sizeof pid, "%ld", (long)getpid());
+    int code = join(aside, to, ".old.", pid, err);
+    code = code ? code : parent_of(to, parent, err);
+    code = code ? code : replace_folder(from, to, aside, err);
+    return code ? code : sync_folder(parent, err);
+}
+
 int eddy_snapshot_save(const char *folder, struct eddy_span model,
                        struct eddy_span catalog, struct eddy_span manifest,
                        struct eddy_err *err)

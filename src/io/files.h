@@ -24,6 +24,9 @@ int eddy_file_write_parts(const char *path, const struct eddy_span *parts,
 
 /* mkdir -p. */
 int eddy_make_folder(const char *path, struct eddy_err *err);
+/* Rename a folder to another place of the same file system; what stands there is removed
+ * afterwards, so that a reader finds the old or the new one (for a moment: none). */
+int eddy_move_folder(const char *from, const char *to, struct eddy_err *err);
 /* Remove a folder and all in it. Refuses "/" and "". */
 int eddy_remove_folder(const char *path, struct eddy_err *err);
 
