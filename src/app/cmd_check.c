@@ -9,6 +9,7 @@
 
 #include "app/app.h"
 #include "app/settings.h"
+#include "app/stats.h"
 #include "app/tools.h"
 #include "core/kernel.h"
 #include "io/kafka.h"
@@ -17,6 +18,7 @@
 
 struct options {
     struct eddy_settings settings;
+    const char *interactions;
     bool create_topics, json;
     int64_t partitions, replication, timeout_ms;
 };
@@ -34,6 +36,9 @@ static const struct eddy_arg rows[] = {
      .min = 1, .max = 100, .value = "N", .help = "Of created topics (default: the broker's)."},
     {.name = "timeout", .type = EDDY_ARG_DURATION, .offset = offsetof(struct options, timeout_ms),
      .min = 100, .max = 600000, .value = "TIME", .help = "Per question to Kafka (default 10s)."},
+    {.name = "interactions", .letter = 'i', .type = EDDY_ARG_TEXT, .offset = offsetof(struct options, interactions),
+     .value = "FILE",
+     .help = "Check nothing but this log (CSV): is it fit for personal lists? eddy stats tells more."},
     {.name = "json", .type = EDDY_ARG_FLAG, .offset = offsetof(struct options, json),
      .help = "Machine-readable output."},
 };
@@ -46,12 +51,16 @@ static const struct eddy_args args = {
         "Checks configuration, Kafka, Redis and snapshots, one line each:\n"
         "ok, warn (works, but read this) or FAILED (with what to do).\n"
         "\n"
-        "Exit code: 0 no line FAILED, 78 configuration, 69 Kafka or Redis, 1 other.",
+        "With -i the log of a file instead: too few events, users or events per item, mostly\n"
+        "anonymous users, items that follow a fixed rule.\n"
+        "\n"
+        "Exit code: 0 no line FAILED, 78 configuration, 69 Kafka or Redis, 65 log, 1 other.",
     .rows = rows,
     .row_count = sizeof rows / sizeof *rows,
     .examples =
         "  eddy check -c eddy.yaml\n"
-        "  eddy check -c eddy.yaml --create-topics --partitions 64 --replication 3",
+        "  eddy check -c eddy.yaml --create-topics --partitions 64 --replication 3\n"
+        "  eddy check -i interactions.csv",
 };
 
 enum verdict { OK, WARN, FAILED };
@@ -362,26 +371,62 @@ static void check_models(struct check *check)
         check_positions(check);
 }
 
+/* Is the log fit for what eddy does with it? Notes are left to `eddy stats`. */
+static void check_interactions(struct check *check)
+{
+    struct eddy_finding findings[EDDY_INSIGHT_FINDINGS];
+    struct eddy_err err = {0};
+    uint32_t count = 0, told = 0;
+    int r = eddy_stats_findings(check->options->interactions, findings, &count, &err);
+    if (r < 0) {
+        fail(check, r == EDDY_EIO ? EDDY_EXIT_IO : EDDY_EXIT_DATA, "log", err.text);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const struct eddy_finding *finding = &findings[i];
+        bool stop = finding->level == EDDY_FINDING_STOP;
+        if (finding->level == EDDY_FINDING_NOTE)
+            continue;
+        say(check, stop ? FAILED : WARN, finding->code, "%s %s", finding->text,
+            finding->advice);
+        if (stop && check->exit == EDDY_EXIT_OK)
+            check->exit = EDDY_EXIT_DATA;
+        told++;
+    }
+    if (told == 0)
+        say(check, OK, "log", "%s is fit for personal lists",
+            check->options->interactions);
+}
+
+static void check_deployment(struct check *check)
+{
+    struct eddy_err err = {0};
+    check->arena = eddy_arena_new(1 << 16, 1 << 24);
+    check->config = eddy_settings_load(&check->options->settings, &err);
+    if (!check->config || !check->arena) {
+        fail(check, err.code == EDDY_EUSAGE ? EDDY_EXIT_USAGE : EDDY_EXIT_CONFIG,
+             "configuration", check->config ? "out of memory" : err.text);
+        return;
+    }
+    say(check, OK, "configuration", "%s",
+        check->options->settings.file ? check->options->settings.file
+                                      : "defaults and environment");
+    check_kafka(check);
+    check_redis(check);
+    check_models(check);
+}
+
 int eddy_cmd_check(int argc, char **argv)
 {
     struct options options = {.partitions = 64, .timeout_ms = 10000};
-    struct eddy_err err = {0};
     int code = 0;
     if (!eddy_args_parse(&args, argc, argv, &options, NULL, &code))
         return code;
     struct check check = {.options = &options, .lines = json_array()};
-    check.arena = eddy_arena_new(1 << 16, 1 << 24);
-    check.config = eddy_settings_load(&options.settings, &err);
-    if (!check.config || !check.arena) {
-        fail(&check, err.code == EDDY_EUSAGE ? EDDY_EXIT_USAGE : EDDY_EXIT_CONFIG,
-             "configuration", check.config ? "out of memory" : err.text);
-    } else {
-        say(&check, OK, "configuration", "%s",
-            options.settings.file ? options.settings.file : "defaults and environment");
-        check_kafka(&check);
-        check_redis(&check);
-        check_models(&check);
-    }
+    if (options.interactions)
+        check_interactions(&check);
+    else
+        check_deployment(&check);
     if (options.json) {
         (void)json_dumpf(check.lines, stdout, JSON_INDENT(2));
         (void)putchar('\n');

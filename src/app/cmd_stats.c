@@ -90,6 +90,32 @@ static int read_interactions(const char *path, struct inputs *inputs,
     return r;
 }
 
+static void close_inputs(struct inputs *inputs)
+{
+    eddy_insight_table_fini(&inputs->log);
+    eddy_insight_table_fini(&inputs->items);
+    eddy_insight_table_fini(&inputs->users);
+    eddy_interactions_fini(&inputs->interactions);
+}
+
+int eddy_stats_findings(const char *path,
+                        struct eddy_finding ret[EDDY_INSIGHT_FINDINGS],
+                        uint32_t *ret_count, struct eddy_err *err)
+{
+    const struct eddy_insight_options options = {.seed = 1, .now_ms = eddy_now_ms()};
+    struct inputs inputs = {.interactions = {.count = 0}};
+    struct eddy_insight *insight = calloc(1, sizeof *insight);
+    int r = insight ? read_interactions(path, &inputs, err)
+                    : eddy_fail(err, EDDY_ENOMEM, "out of memory");
+    if (r == 0)
+        r = eddy_insight(&inputs.interactions, &options, insight, err);
+    if (r == 0)
+        *ret_count = eddy_insight_advise(insight, &inputs.log, NULL, NULL, ret);
+    free(insight);
+    close_inputs(&inputs);
+    return r;
+}
+
 static int read_table(const char *path, const char *id_column,
                       const struct eddy_catalog *known, struct eddy_insight_table *ret,
                       struct eddy_err *err)
@@ -221,9 +247,6 @@ int eddy_cmd_stats(int argc, char **argv)
                        &inputs.users, &err);
     if (r == 0)
         r = describe(&arguments, &inputs, periods_ms, &err);
-    eddy_insight_table_fini(&inputs.log);
-    eddy_insight_table_fini(&inputs.items);
-    eddy_insight_table_fini(&inputs.users);
-    eddy_interactions_fini(&inputs.interactions);
+    close_inputs(&inputs);
     return r < 0 ? eddy_app_fail("stats", &err) : EDDY_EXIT_OK;
 }

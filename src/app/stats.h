@@ -31,6 +31,12 @@ void eddy_stats_put_fields(struct eddy_buf *out);
 /* Append one self-contained HTML page (no script, plots as SVG). */
 void eddy_stats_put_html(const struct eddy_stats *stats, struct eddy_buf *out);
 
+/* Findings about the log in a file of interactions alone, gravest first. EDDY_EIO,
+ * EDDY_EFORMAT (no usable row), EDDY_ENOMEM. */
+int eddy_stats_findings(const char *path,
+                        struct eddy_finding ret[EDDY_INSIGHT_FINDINGS],
+                        uint32_t *ret_count, struct eddy_err *err);
+
 /* "1,234,567". */
 const char *eddy_stats_number(uint64_t value, char out[32]);
 /* "7 days", "1 day", "6 hours". */

@@ -76,7 +76,8 @@ static const struct field fields[] = {
     {"order.tested", U64, IN(order_events), "transitions in held-back users"},
     {"order.hit_at_1", REAL, IN(order_hit_1), "next item is the most frequent follower of the last"},
     {"order.hit_at_10", REAL, IN(order_hit), "next item is among the ten most frequent followers"},
-    {"order.shuffled_hit_at_10", REAL, IN(order_shuffled), "the same with every history shuffled"},
+    {"order.shuffled_hit_at_1", REAL, IN(order_shuffled_1), "hit_at_1 with every history shuffled"},
+    {"order.shuffled_hit_at_10", REAL, IN(order_shuffled), "hit_at_10 with every history shuffled"},
     {"order.popular_hit_at_10", REAL, IN(order_popular), "next item is among the ten most popular"},
 };
 static const struct field lists[] = {

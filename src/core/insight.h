@@ -95,8 +95,8 @@ struct eddy_insight {
     uint64_t order_events; /* transitions tested */
     double order_hit;      /* next item among ten followers of the last one */
     double order_hit_1;    /* it is the first of them */
-    double order_shuffled; /* the same with every history shuffled */
-    double order_popular;  /* next item among the ten most popular */
+    double order_shuffled_1, order_shuffled; /* the same with every history shuffled */
+    double order_popular;                    /* next item among the ten most popular */
 };
 
 struct eddy_insight_options {

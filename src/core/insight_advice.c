@@ -245,7 +245,8 @@ static void judge_shape(struct findings *f)
              100 * in->order_hit_1);
         advise(f, "If items follow by rule (steps of a form, a playlist), a table of "
                   "followers does the same as a model. Record choices, not paths.");
-    } else if (in->order_hit < 1.1 * in->order_shuffled) { /* guess */
+    } else if (in->order_hit < 1.1 * in->order_shuffled &&
+               in->order_hit_1 < 1.1 * in->order_shuffled_1) { /* guess */
         find(f, EDDY_FINDING_NOTE, "no_order",
              "Followers predict no better than in shuffled histories (%.3f against "
              "%.3f): order matters little.",

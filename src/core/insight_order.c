@@ -128,7 +128,6 @@ static double ask_popular(struct chain *chain)
 
 static void fill(struct chain *chain, struct eddy_insight *insight)
 {
-    double unused;
     for (uint64_t i = 0; i < chain->in->count; i++)
         chain->counts[chain->in->rows[i].item]++;
     collect(chain, false);
@@ -144,7 +143,7 @@ static void fill(struct chain *chain, struct eddy_insight *insight)
     if (chain->test_count == 0)
         return;
     rank_followers(chain);
-    ask(chain, &unused, &insight->order_shuffled);
+    ask(chain, &insight->order_shuffled_1, &insight->order_shuffled);
 }
 
 int eddy_insight_order(const struct eddy_interactions *interactions, uint64_t seed,
