@@ -1,0 +1,305 @@
+/* Weights of the stream head by conditional logit: the answer of a case against its other
+ * candidates, a small ridge, Adam on the whole set. Rules are chosen from a grid (half-life,
+ * window, scale) by the likelihood of the later half of the cases; a bucket of history
+ * length gets weights of its own where it has the cases and gains by them. */
+#include "core/stream_fit.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/stream_cases.h"
+
+enum {
+    ROWS_MIN = 5000,
+    SLICE_MAX = 200000,
+    REFRESHES_MAX = 300,
+    CASES_MIN = 300,
+    ROUNDS = 80,
+    USED_MAX = EDDY_HALF_LIVES_MAX + 2
+};
+#define DAY_MS     INT64_C(86400000)
+#define RIDGE      1e-3
+#define GAIN_NATS  0.5 /* below, a stream is served better by the snapshot's head */
+#define GAIN_LEAST 1e-3
+
+/* Which columns take part, and how the values of rules and seen become features. */
+struct selection {
+    uint32_t columns[USED_MAX], count;
+    double scale; /* of the column that is a sum of rules */
+    uint32_t rules_column;
+};
+
+struct fit {
+    const struct eddy_stream_cases *cases;
+    uint32_t columns;
+    float *features; /* (most candidates, USED_MAX) of one case */
+    double *scores;
+};
+
+static uint32_t fill_features(const struct fit *fit, const struct eddy_stream_case *c,
+                              const struct selection *selection)
+{
+    for (uint32_t i = 0; i < c->count; i++) {
+        const float *row = fit->cases->values + ((size_t)c->first + i) * fit->columns;
+        float *to = fit->features + (size_t)i * USED_MAX;
+        for (uint32_t u = 0; u < selection->count; u++) {
+            uint32_t column = selection->columns[u];
+            to[u] = column == selection->rules_column
+                        ? log1pf((float)selection->scale * row[column])
+                        : row[column];
+        }
+    }
+    return c->count;
+}
+
+/* Log-likelihood of a case; adds its gradient unless that is NULL. */
+static double score_case(const struct fit *fit, const struct eddy_stream_case *c,
+                         const struct selection *selection, const double *weights,
+                         double *gradient)
+{
+    uint32_t n = fill_features(fit, c, selection);
+    double most = -INFINITY, sum = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        fit->scores[i] = 0;
+        for (uint32_t u = 0; u < selection->count; u++)
+            fit->scores[i] +=
+                weights[u] * (double)fit->features[(size_t)i * USED_MAX + u];
+        most = fit->scores[i] > most ? fit->scores[i] : most;
+    }
+    double answer = fit->scores[c->answer] - most;
+    for (uint32_t i = 0; i < n; i++)
+        sum += fit->scores[i] = exp(fit->scores[i] - most);
+    for (uint32_t i = 0; gradient && i < n; i++) {
+        double push = fit->scores[i] / sum - (i == c->answer ? 1 : 0);
+        for (uint32_t u = 0; u < selection->count; u++)
+            gradient[u] += push * (double)fit->features[(size_t)i * USED_MAX + u];
+    }
+    return answer - log(sum);
+}
+
+static bool is_in(const struct eddy_stream_case *c, int bucket)
+{
+    return bucket < 0 || c->bucket == (uint32_t)bucket;
+}
+
+/* Mean log-likelihood of the later cases (of a bucket, -1: all). */
+static double judge(const struct fit *fit, const struct selection *selection,
+                    const double *weights, int bucket)
+{
+    double sum = 0;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < fit->cases->count; i++) {
+        const struct eddy_stream_case *c = &fit->cases->cases[i];
+        if (c->later && is_in(c, bucket)) {
+            sum += score_case(fit, c, selection, weights, NULL);
+            n++;
+        }
+    }
+    return n > 0 ? sum / n : 0;
+}
+
+/* Moves weights from where they are; cases of the bucket, all or the earlier ones alone.
+ * The ridge pulls towards `centre`. */
+static void learn(const struct fit *fit, const struct selection *selection, int bucket,
+                  bool all, const double *centre, double *weights)
+{
+    double first[USED_MAX] = {0}, second[USED_MAX] = {0};
+    for (int round = 1; round <= ROUNDS; round++) {
+        double gradient[USED_MAX] = {0};
+        double rate = round > ROUNDS * 2 / 3 ? 0.02 : 0.1;
+        uint32_t n = 0;
+        for (uint32_t i = 0; i < fit->cases->count; i++) {
+            const struct eddy_stream_case *c = &fit->cases->cases[i];
+            if ((all || !c->later) && is_in(c, bucket)) {
+                (void)score_case(fit, c, selection, weights, gradient);
+                n++;
+            }
+        }
+        for (uint32_t u = 0; u < selection->count && n > 0; u++) {
+            double g = gradient[u] / n + RIDGE * (weights[u] - centre[u]);
+            first[u] = 0.9 * first[u] + 0.1 * g;
+            second[u] = 0.99 * second[u] + 0.01 * g * g;
+            weights[u] -= rate * (first[u] / (1 - pow(0.9, round))) /
+                          (sqrt(second[u] / (1 - pow(0.99, round))) + 1e-8);
+            if (selection->columns[u] == selection->rules_column && weights[u] < 0)
+                weights[u] = 0;
+        }
+    }
+}
+
+static struct selection live_selection(const struct eddy_stream_grid *grid,
+                                       uint32_t rules, double scale)
+{
+    struct selection selection = {.rules_column = UINT32_MAX, .scale = scale};
+    for (uint32_t h = 0; h < grid->priors; h++)
+        selection.columns[selection.count++] = h;
+    selection.columns[selection.count++] = grid->priors + grid->rules; /* seen */
+    if (grid->rules > 0) {
+        selection.rules_column = grid->priors + rules;
+        selection.columns[selection.count++] = selection.rules_column;
+    }
+    return selection;
+}
+
+/* Where the tables stopped when the part that is played began. */
+static struct selection frozen_selection(const struct eddy_stream_grid *grid)
+{
+    struct selection selection = {.rules_column = UINT32_MAX, .scale = 1000};
+    uint32_t from = grid->priors + grid->rules + 1;
+    for (uint32_t h = 0; h < grid->priors; h++)
+        selection.columns[selection.count++] = from + h;
+    selection.columns[selection.count++] = from - 1;
+    if (grid->rules > 0) {
+        selection.rules_column = from + grid->priors;
+        selection.columns[selection.count++] = selection.rules_column;
+    }
+    return selection;
+}
+
+static const double no_weights[USED_MAX];
+
+/* The best setting of rules; its likelihood on later cases. */
+static double choose(const struct fit *fit, const struct eddy_stream_grid *grid,
+                     struct selection *ret, uint32_t *ret_rules)
+{
+    static const double scales[] = {100, 1000};
+    double best = -INFINITY;
+    for (uint32_t i = 0; i < (grid->rules > 0 ? grid->rules : 1); i++) {
+        for (int s = 0; s < 2; s++) {
+            struct selection selection = live_selection(grid, i, scales[s]);
+            double weights[USED_MAX] = {0};
+            learn(fit, &selection, -1, false, no_weights, weights);
+            double value = judge(fit, &selection, weights, -1);
+            if (value > best) {
+                best = value;
+                *ret = selection;
+                *ret_rules = i;
+            }
+        }
+    }
+    return best;
+}
+
+static void put_weights(const struct selection *selection,
+                        const struct eddy_stream_grid *grid, const double *weights,
+                        uint32_t bucket, struct eddy_head *head)
+{
+    for (uint32_t u = 0; u < selection->count; u++) {
+        float weight = (float)weights[u];
+        if (selection->columns[u] == selection->rules_column)
+            head->weight[bucket][EDDY_HEAD_RULES] = weight;
+        else if (selection->columns[u] == grid->priors + grid->rules)
+            head->weight[bucket][EDDY_HEAD_SEEN] = weight / logf(2);
+        else
+            head->prior[bucket][selection->columns[u]] = weight;
+    }
+}
+
+static uint32_t cases_of(const struct eddy_stream_cases *cases, uint32_t bucket)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < cases->count; i++)
+        n += cases->cases[i].bucket == bucket;
+    return n;
+}
+
+/* Weights of all buckets, on all cases. */
+static void fill_head(const struct fit *fit, const struct eddy_stream_grid *grid,
+                      const struct selection *selection, struct eddy_head *head)
+{
+    double early[USED_MAX] = {0}, all[USED_MAX] = {0};
+    *head = eddy_head_plain;
+    head->recent = 10;
+    head->scale[EDDY_HEAD_RULES] = (float)selection->scale;
+    head->decay[EDDY_HEAD_RULES] = EDDY_STREAM_RULES_DECAY;
+    head->decay[EDDY_HEAD_SEEN] = 1e6f; /* seen is seen, however long ago */
+    learn(fit, selection, -1, false, no_weights, early);
+    learn(fit, selection, -1, true, no_weights, all);
+    for (uint32_t b = 0; b < EDDY_HEAD_BUCKETS; b++) {
+        double own[USED_MAX];
+        head->network[b] = false;
+        put_weights(selection, grid, all, b, head);
+        if (cases_of(fit->cases, b) < CASES_MIN)
+            continue;
+        memcpy(own, early, sizeof own);
+        learn(fit, selection, (int)b, false, early, own);
+        if (judge(fit, selection, own, (int)b) <
+            judge(fit, selection, early, (int)b) + GAIN_LEAST)
+            continue;
+        memcpy(own, all, sizeof own);
+        learn(fit, selection, (int)b, true, all, own);
+        put_weights(selection, grid, own, b, head);
+    }
+}
+
+static int fit_cases(const struct eddy_stream_cases *cases,
+                     const struct eddy_stream_grid *grid, uint32_t refresh_s,
+                     struct eddy_stream_fit_result *ret)
+{
+    struct fit fit = {.cases = cases, .columns = eddy_stream_columns(grid)};
+    struct selection selection = {0}, frozen = frozen_selection(grid);
+    double weights[USED_MAX] = {0};
+    uint32_t rules = 0;
+    fit.features = malloc(EDDY_STREAM_CANDIDATES * USED_MAX * sizeof *fit.features);
+    fit.scores = malloc(EDDY_STREAM_CANDIDATES * sizeof *fit.scores);
+    int r = fit.features && fit.scores ? 0 : EDDY_ENOMEM;
+    if (r == 0) {
+        learn(&fit, &frozen, -1, false, no_weights, weights);
+        ret->frozen = judge(&fit, &frozen, weights, -1);
+        ret->live = choose(&fit, grid, &selection, &rules);
+    }
+    if (r == 0 && ret->live >= ret->frozen + GAIN_NATS) {
+        fill_head(&fit, grid, &selection, &ret->head.head);
+        ret->head.refresh_s = refresh_s;
+        ret->head.width = EDDY_STREAM_WIDTH;
+        if (grid->rules > 0)
+            ret->head.counters = grid->rule_counters[rules];
+        ret->head.counters.half_lives = grid->priors;
+        memcpy(ret->head.counters.half_life_s, grid->prior_counters.half_life_s,
+               sizeof ret->head.counters.half_life_s);
+    }
+    free(fit.features);
+    free(fit.scores);
+    return r;
+}
+
+int eddy_stream_fit(const struct eddy_interactions *interactions,
+                    const struct eddy_stream_fit_options *options,
+                    struct eddy_stream_fit_result *ret, struct eddy_err *err)
+{
+    const struct eddy_interaction *rows = interactions->rows;
+    uint32_t refresh_s = options->refresh_s > 0 ? options->refresh_s : 300;
+    uint64_t n = interactions->count, slice = n / 10 < SLICE_MAX ? n / 10 : SLICE_MAX;
+    *ret = (struct eddy_stream_fit_result){.head = {.head = eddy_head_plain}};
+    if (n < ROWS_MIN)
+        return 0;
+    uint64_t *order = eddy_counters_log_order(interactions);
+    if (order == NULL)
+        return eddy_fail(err, EDDY_ENOMEM, "no memory to fit the stream head");
+    int64_t first_ms = rows[order[0]].ts_ms;
+    /* A few times far behind the rest must not decide how long the part is. */
+    int64_t start_ms = rows[order[n - slice]].ts_ms;
+    int64_t end_ms = rows[order[n - 1 - slice / 20]].ts_ms;
+    int64_t refresh_ms = (end_ms - start_ms) / REFRESHES_MAX;
+    struct eddy_stream_cases cases = {0};
+    struct eddy_stream_grid grid;
+    int r = 0;
+    if (end_ms - first_ms < DAY_MS || end_ms <= start_ms || end_ms < 1000 * DAY_MS)
+        goto out; /* positions have no pace */
+    refresh_ms =
+        refresh_ms > (int64_t)refresh_s * 1000 ? refresh_ms : (int64_t)refresh_s * 1000;
+    eddy_stream_grid_make((double)slice / ((double)(end_ms - start_ms) / 1000),
+                          (double)(end_ms - first_ms) / 1000, &grid);
+    r = grid.priors == 0
+            ? 0
+            : eddy_stream_cases_collect(interactions, order, n, n - slice, refresh_ms,
+                                        options, &grid, &cases);
+    ret->cases = cases.count;
+    if (r == 0 && cases.count >= CASES_MIN)
+        r = fit_cases(&cases, &grid, refresh_s, ret);
+    eddy_stream_cases_fini(&cases);
+out:
+    free(order);
+    return r < 0 ? eddy_fail(err, EDDY_ENOMEM, "no memory to fit the stream head") : 0;
+}
