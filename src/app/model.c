@@ -144,7 +144,8 @@ int eddy_model_save(const char *folder, const struct eddy_model_source *source,
                                               .popularity = result->network.popularity,
                                               .catalog = catalog,
                                               .tables = &result->tables,
-                                              .head = &result->head};
+                                              .head = &result->head,
+                                              .stream_head = &result->stream_head};
     r = eddy_snapshot_encode(&manifest, &parts, &files[0], &files[1], &files[2], err);
     if (r == 0)
         r = eddy_snapshot_save(folder, eddy_buf_span(&files[0]),

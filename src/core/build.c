@@ -6,6 +6,7 @@
 
 #include "core/build_parts.h"
 #include "core/metadata.h"
+#include "core/stream_fit.h"
 
 const char *const eddy_baseline_names[EDDY_BASELINES] = {
     [EDDY_BASELINE_POPULARITY] = "popularity",
@@ -145,6 +146,21 @@ static int make_tables(const struct eddy_build_inputs *inputs,
     return rc;
 }
 
+/* Weights for streams with fresh tables, where freshness decides. */
+static int make_stream_head(const struct eddy_build_inputs *inputs,
+                            const struct eddy_build_options *options,
+                            struct eddy_build_result *ret, struct eddy_err *err)
+{
+    const struct eddy_stream_fit_options fit = {
+        .session_gap_s = (uint32_t)options->train.session_gap_s,
+        .recent_events = (uint32_t)options->train.recent_events};
+    struct eddy_stream_fit_result result;
+    int rc = eddy_stream_fit(inputs->interactions, &fit, &result, err);
+    if (rc == 0)
+        ret->stream_head = result.head;
+    return rc;
+}
+
 int eddy_build(const struct eddy_build_inputs *inputs,
                const struct eddy_build_options *options,
                eddy_train_progress_fn progress, void *context,
@@ -159,6 +175,8 @@ int eddy_build(const struct eddy_build_inputs *inputs,
             : no_network(inputs->interactions, &options->train, &result.network, err);
     if (rc == 0 && (options->tables || !options->network))
         rc = make_tables(inputs, options, &result, err);
+    if (rc == 0 && (options->tables || !options->network))
+        rc = make_stream_head(inputs, options, &result, err);
     if (rc < 0)
         eddy_build_result_fini(&result);
     else

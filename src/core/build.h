@@ -10,6 +10,7 @@
 
 #include "core/features.h"
 #include "core/head_fit.h"
+#include "core/live.h"
 #include "core/train.h"
 
 struct eddy_build_inputs {
@@ -30,6 +31,7 @@ struct eddy_build_result {
     struct eddy_train_result network;
     struct eddy_tables tables;
     struct eddy_head head;
+    struct eddy_stream_head stream_head;                       /* refresh_s 0: none */
     struct eddy_vocabulary *item_vocabulary, *user_vocabulary; /* NULL: none */
     double plain_ndcg, plain_mrr, head_ndcg,
         head_mrr; /* of eddy_head_fit; 0: not fitted */

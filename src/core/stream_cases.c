@@ -24,8 +24,7 @@ void eddy_stream_grid_make(double rows_per_s, double span_s,
                            struct eddy_stream_grid *ret)
 {
     static const double prior_s[] = {150, 600, 3600, 21600, 86400, 604800, 2592000, 0};
-    static const double rule_s[] = {3600, 21600, 86400, 604800, 0};
-    static const uint32_t windows[] = {1, 3};
+    static const double rule_s[] = {1800, 3600, 21600, 86400, 604800, 0};
     *ret = (struct eddy_stream_grid){0};
     for (size_t i = 0; i < sizeof prior_s / sizeof *prior_s; i++) {
         double seconds = prior_s[i] > 0 ? prior_s[i] : span_s;
@@ -38,9 +37,10 @@ void eddy_stream_grid_make(double rows_per_s, double span_s,
         double seconds = rule_s[i] > 0 ? rule_s[i] : span_s;
         if (rows_per_s * seconds < 500 || rule_s[i] >= 2 * span_s)
             continue;
-        for (int w = 0; w < 2 && ret->rules < EDDY_STREAM_RULES_MAX; w++)
+        for (uint32_t w = ret->rules < 4 ? 1 : 3;
+             w <= 3 && ret->rules < EDDY_STREAM_RULES_MAX; w += 2)
             ret->rule_counters[ret->rules++] =
-                (struct eddy_counters_options){.window = windows[w],
+                (struct eddy_counters_options){.window = w,
                                                .distance_decay = 2,
                                                .rules_half_life_s = rule_s[i],
                                                .shrink = 1};

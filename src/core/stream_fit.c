@@ -1,6 +1,7 @@
 /* Weights of the stream head by conditional logit: the answer of a case against its other
  * candidates, a small ridge, Adam on the whole set. Rules are chosen from a grid (half-life,
- * window, scale) by the likelihood of the later half of the cases; a bucket of history
+ * window, scale) by where the answers of the later half of the cases stand in the lists: the
+ * likelihood alone would prefer slow tables, which are better on what is easy; a bucket of history
  * length gets weights of its own where it has the cases and gains by them. */
 #include "core/stream_fit.h"
 
@@ -13,6 +14,7 @@
 enum {
     ROWS_MIN = 5000,
     SLICE_MAX = 200000,
+    COUNTED_MAX = 3000000, /* rows: what is older is forgotten, or as it was */
     REFRESHES_MAX = 300,
     CASES_MIN = 300,
     ROUNDS = 80,
@@ -78,21 +80,42 @@ static double score_case(const struct fit *fit, const struct eddy_stream_case *c
     return answer - log(sum);
 }
 
+/* 1 / log2(2 + rank) of the answer, 0 beyond 20: what lists are judged by. */
+static double gain_case(const struct fit *fit, const struct eddy_stream_case *c,
+                        const struct selection *selection, const double *weights)
+{
+    uint32_t rank = 0;
+    (void)score_case(fit, c, selection, weights, NULL);
+    for (uint32_t i = 0; i < c->count; i++)
+        rank += fit->scores[i] > fit->scores[c->answer];
+    return rank < 20 ? 1 / log2(2 + (double)rank) : 0;
+}
+
 static bool is_in(const struct eddy_stream_case *c, int bucket)
 {
     return bucket < 0 || c->bucket == (uint32_t)bucket;
 }
 
-/* Mean log-likelihood of the later cases (of a bucket, -1: all). */
+/* What a case is worth under the weights. */
+typedef double value_fn(const struct fit *fit, const struct eddy_stream_case *c,
+                        const struct selection *selection, const double *weights);
+
+static double likelihood(const struct fit *fit, const struct eddy_stream_case *c,
+                         const struct selection *selection, const double *weights)
+{
+    return score_case(fit, c, selection, weights, NULL);
+}
+
+/* Mean value of the later cases (of a bucket, -1: all). */
 static double judge(const struct fit *fit, const struct selection *selection,
-                    const double *weights, int bucket)
+                    const double *weights, int bucket, value_fn *value)
 {
     double sum = 0;
     uint32_t n = 0;
     for (uint32_t i = 0; i < fit->cases->count; i++) {
         const struct eddy_stream_case *c = &fit->cases->cases[i];
         if (c->later && is_in(c, bucket)) {
-            sum += score_case(fit, c, selection, weights, NULL);
+            sum += value(fit, c, selection, weights);
             n++;
         }
     }
@@ -164,21 +187,22 @@ static double choose(const struct fit *fit, const struct eddy_stream_grid *grid,
                      struct selection *ret, uint32_t *ret_rules)
 {
     static const double scales[] = {100, 1000};
-    double best = -INFINITY;
+    double best = -INFINITY, likely = 0;
     for (uint32_t i = 0; i < (grid->rules > 0 ? grid->rules : 1); i++) {
         for (int s = 0; s < 2; s++) {
             struct selection selection = live_selection(grid, i, scales[s]);
             double weights[USED_MAX] = {0};
             learn(fit, &selection, -1, false, no_weights, weights);
-            double value = judge(fit, &selection, weights, -1);
+            double value = judge(fit, &selection, weights, -1, gain_case);
             if (value > best) {
                 best = value;
+                likely = judge(fit, &selection, weights, -1, likelihood);
                 *ret = selection;
                 *ret_rules = i;
             }
         }
     }
-    return best;
+    return likely;
 }
 
 static void put_weights(const struct selection *selection,
@@ -224,8 +248,8 @@ static void fill_head(const struct fit *fit, const struct eddy_stream_grid *grid
             continue;
         memcpy(own, early, sizeof own);
         learn(fit, selection, (int)b, false, early, own);
-        if (judge(fit, selection, own, (int)b) <
-            judge(fit, selection, early, (int)b) + GAIN_LEAST)
+        if (judge(fit, selection, own, (int)b, gain_case) <
+            judge(fit, selection, early, (int)b, gain_case) + GAIN_LEAST)
             continue;
         memcpy(own, all, sizeof own);
         learn(fit, selection, (int)b, true, all, own);
@@ -246,7 +270,7 @@ static int fit_cases(const struct eddy_stream_cases *cases,
     int r = fit.features && fit.scores ? 0 : EDDY_ENOMEM;
     if (r == 0) {
         learn(&fit, &frozen, -1, false, no_weights, weights);
-        ret->frozen = judge(&fit, &frozen, weights, -1);
+        ret->frozen = judge(&fit, &frozen, weights, -1, likelihood);
         ret->live = choose(&fit, grid, &selection, &rules);
     }
     if (r == 0 && ret->live >= ret->frozen + GAIN_NATS) {
@@ -271,6 +295,7 @@ int eddy_stream_fit(const struct eddy_interactions *interactions,
     const struct eddy_interaction *rows = interactions->rows;
     uint32_t refresh_s = options->refresh_s > 0 ? options->refresh_s : 300;
     uint64_t n = interactions->count, slice = n / 10 < SLICE_MAX ? n / 10 : SLICE_MAX;
+    uint64_t skip = n > COUNTED_MAX ? n - COUNTED_MAX : 0;
     *ret = (struct eddy_stream_fit_result){.head = {.head = eddy_head_plain}};
     if (n < ROWS_MIN)
         return 0;
@@ -293,8 +318,9 @@ int eddy_stream_fit(const struct eddy_interactions *interactions,
                           (double)(end_ms - first_ms) / 1000, &grid);
     r = grid.priors == 0
             ? 0
-            : eddy_stream_cases_collect(interactions, order, n, n - slice, refresh_ms,
-                                        options, &grid, &cases);
+            : eddy_stream_cases_collect(interactions, order + skip, n - skip,
+                                        n - skip - slice, refresh_ms, options, &grid,
+                                        &cases);
     ret->cases = cases.count;
     if (r == 0 && cases.count >= CASES_MIN)
         r = fit_cases(&cases, &grid, refresh_s, ret);

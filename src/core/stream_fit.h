@@ -19,7 +19,8 @@ struct eddy_stream_fit_result {
      * that was played, and with live ones. */
     double frozen, live;
 };
-/* Fits on the last tenth of the rows (at most 200,000), counting all before them. A stream
+/* Fits on the last tenth of the rows (at most 200,000), counting those before them (at
+ * most 3 million). A stream
  * head comes out only where freshness decides, as with news: where live tables gain less
  * than half a nat on later cases, the head of the snapshot with its network serves streams
  * better. Quickly done where there is nothing to fit: times that are positions, a log of
