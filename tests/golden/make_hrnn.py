@@ -4,7 +4,8 @@
 Written from the formulas in src/core/params.h and step.h, not from the C code: plain
 lists, one user at a time, math.exp and math.tanh. Run it in this folder:
 
-    python3 make_hrnn.py        writes hrnn_<cell>_<mode>_<hidden>.txt, always the same
+    python3 make_hrnn.py        writes hrnn_<cell>_<mode>_<hidden>.txt, always the same,
+                                and metadata_<cell>_<mode>_<hidden>.txt
 
 Format, a line each, words separated by blanks, # comments:
     shape items hidden layers types cell mode session_gap_s
@@ -13,6 +14,15 @@ Format, a line each, words separated by blanks, # comments:
     step GAP BEGIN FIRST PHI    what the network sees of the event
     hidden ...                  the user's state afterwards: layers, user level, query
     scores ...                  of all items, for that query
+
+With metadata (M features of items, Mu of users), item_embedding and item_bias are those of
+the items themselves, and there is besides:
+    metadata M Mu               behind the shape
+    item KNOWN COUNT (INDEX WEIGHT)...      behind the tensors, for every item; KNOWN 0: it
+                                            was never in training
+    user COUNT (INDEX WEIGHT)...            for every user
+    start USER, scores ...      before any event
+and scores are of queries with the user's metadata in.
 """
 import math
 import random
@@ -75,7 +85,7 @@ def gru(wi, bi, wh, bh, x, h, gates=None):
     return mix(z, n, h)
 
 
-def tensor_table(V, H, L, T, cell, mode):
+def tensor_table(V, H, L, T, cell, mode, M=0, Mu=0):
     """(name, rows, cols) of all tensors, in the order of params.h."""
     user = mode != "flat"
     table = [("item_embedding", V, H), ("item_bias", V, 1), ("type_embedding", T, H),
@@ -84,6 +94,10 @@ def tensor_table(V, H, L, T, cell, mode):
     if user:
         table += [("user.wi", 3 * H, H), ("user.bi", 1, 3 * H), ("user.wh", 3 * H, H),
                   ("user.bh", 1, 3 * H)]
+    if M:
+        table += [("item_features", M, H), ("item_feature_bias", M, 1), ("item_cold_bias", 1, 1)]
+    if Mu:
+        table += [("user_features", Mu, H), ("user_start", 1, H)]
     for l in range(L):
         rows = []
         if cell == "mingru":
@@ -102,11 +116,11 @@ def tensor_table(V, H, L, T, cell, mode):
 
 
 class Network:
-    def __init__(self, V, H, L, T, cell, mode, draw):
+    def __init__(self, V, H, L, T, cell, mode, draw, M=0, Mu=0):
         self.H, self.L, self.V, self.T = H, L, V, T
         self.cell, self.mode = cell, mode
         self.tensors = {}
-        for name, rows, cols in tensor_table(V, H, L, T, cell, mode):
+        for name, rows, cols in tensor_table(V, H, L, T, cell, mode, M, Mu):
             center = 1.0 if name.endswith(".gain") else 0.0
             self.tensors[name] = [[round(center + 1.2 * draw.random() - 0.6, 3)
                                    for _ in range(cols)] for _ in range(rows)]
@@ -188,6 +202,72 @@ def numbers(values):
     return " ".join("%.7g" % v for v in values)
 
 
+def weighted(features, table, start):
+    """start + the sum of weight * table row."""
+    return add(start, *([weight * v for v in table[index]] for index, weight in features))
+
+
+def effective(network, items):
+    """A network whose item tensors have the metadata of items = (known, features) in."""
+    t = network.tensors
+    rows, biases = [], []
+    for (known, features), e, b in zip(items, t["item_embedding"], t["item_bias"]):
+        zero = [0.0] * network.H
+        rows.append(weighted(features, t["item_features"], e if known else zero))
+        biases.append(weighted(features, t["item_feature_bias"],
+                               b if known else t["item_cold_bias"][0]))
+    t["item_embedding"], t["item_bias"] = rows, biases
+
+
+def draw_features(draw, size):
+    count = pick(draw, [0, 1, 2, 3])
+    chosen = sorted({pick(draw, range(size)) for _ in range(count)})
+    return [(index, round(0.2 + 0.8 * draw.random(), 3)) for index in chosen]
+
+
+def feature_words(features):
+    return " ".join("%d %g" % pair for pair in features)
+
+
+def write_metadata_case(cell, mode, V, H, L, T, M, Mu, users, events):
+    draw = random.Random("metadata %s %s %d" % (cell, mode, H))
+    network = Network(V, H, L, T, cell, mode, draw, M, Mu)
+    items = [(item % 4 != 3, draw_features(draw, M)) for item in range(V)]
+    people = [draw_features(draw, Mu) for _ in range(users)]
+    states = [network.new_state() for _ in range(users)]
+    with open("metadata_%s_%s_%d.txt" % (cell, mode, H), "w", encoding="ascii") as out:
+        print("# written by make_hrnn.py", file=out)
+        print("shape", V, H, L, T, cell, mode, SESSION_GAP_S, file=out)
+        print("metadata", M, Mu, file=out)
+        for name, rows, cols in tensor_table(V, H, L, T, cell, mode, M, Mu):
+            print("tensor", name, rows, cols, file=out)
+            for row in network.tensors[name]:
+                print(numbers(row), file=out)
+        for known, features in items:
+            print("item", int(known), len(features), feature_words(features), file=out)
+        for features in people:
+            print("user", len(features), feature_words(features), file=out)
+        effective(network, items)
+        table = network.tensors["user_features"]
+        for user in range(users):
+            query = weighted(people[user], table, network.vector("user_start"))
+            print("start", user, file=out)
+            print("scores", numbers(network.scores(query)), file=out)
+        for user, item, kind, previous, now, value in draw_events(draw, V, T, users, events):
+            gap, begin, first, phi = step_of(previous, now, value)
+            state = states[user]
+            network.move(state, item, kind, gap, begin, first, phi)
+            print("event", user, item, kind, previous, now,
+                  "-" if value is None else "%g" % value, file=out)
+            print("step", gap, int(begin), int(first), "%.9g" % phi, file=out)
+            hidden = sum(state["layers"], [])
+            if mode != "flat":
+                hidden = hidden + state["user"]
+            print("hidden", numbers(hidden + state["query"]), file=out)
+            query = weighted(people[user], table, state["query"])
+            print("scores", numbers(network.scores(query)), file=out)
+
+
 def write_case(cell, mode, V, H, L, T, users, events):
     draw = random.Random("%s %s %d" % (cell, mode, H))
     network = Network(V, H, L, T, cell, mode, draw)
@@ -218,6 +298,8 @@ def main():
         for mode in ("flat", "init", "all"):
             write_case(cell, mode, V=9, H=5, L=2, T=3, users=3, events=24)
         write_case(cell, "all", V=19, H=17, L=1, T=2, users=2, events=20)
+    write_metadata_case("mingru", "flat", V=12, H=6, L=2, T=2, M=5, Mu=4, users=3, events=24)
+    write_metadata_case("gru", "init", V=12, H=6, L=1, T=2, M=5, Mu=4, users=3, events=24)
 
 
 if __name__ == "__main__":

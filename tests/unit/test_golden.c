@@ -6,6 +6,7 @@
  * the worst difference seen is printed, about 5e-6. A wrong formula is off by 1e-2. */
 #include "core/hrnn.h"
 #include "core/score.h"
+#include "core/train_items.h"
 
 #include <stdlib.h>
 
@@ -25,6 +26,8 @@ struct golden {
     struct eddy_hrnn *hrnn;
     struct eddy_hrnn_scratch *scratch;
     float *states[USERS_MAX];
+    struct eddy_features items, users; /* empty: no metadata */
+    uint8_t known[32];
 };
 
 static float read_number(FILE *file)
@@ -60,7 +63,89 @@ static bool read_shape(struct golden *golden)
     shape->mode = !strcmp(mode, "flat")   ? EDDY_MODE_FLAT
                   : !strcmp(mode, "init") ? EDDY_MODE_INIT
                                           : EDDY_MODE_ALL;
+    (void)fscanf(golden->file, " metadata %u %u", &shape->item_features,
+                 &shape->user_features);
     return CHECK_INT(eddy_layout_init(&layout, shape, NULL), 0);
+}
+
+enum { PAIRS_MAX = 128 };
+
+/* One line of COUNT (INDEX WEIGHT)... as the next row. */
+static void read_row(struct golden *golden, struct eddy_features *features)
+{
+    uint64_t at = features->begin[features->rows];
+    unsigned count = 0, index = 0;
+    CHECK_INT(fscanf(golden->file, " %u", &count), 1);
+    for (unsigned i = 0; i < count && CHECK(at < PAIRS_MAX); i++) {
+        CHECK_INT(fscanf(golden->file, " %u", &index), 1);
+        features->index[at] = index;
+        features->weight[at++] = read_number(golden->file);
+    }
+    features->rows++;
+    features->begin[features->rows] = at;
+}
+
+static struct eddy_features features_new(uint32_t rows, uint32_t size)
+{
+    return (struct eddy_features){.size = size,
+                                  .begin = calloc(rows + 1, sizeof(uint64_t)),
+                                  .index = calloc(PAIRS_MAX, sizeof(uint32_t)),
+                                  .weight = calloc(PAIRS_MAX, sizeof(float))};
+}
+
+/* Metadata of items and users; the items' goes into the block, as at the end of training. */
+static void read_metadata(struct golden *golden)
+{
+    const struct eddy_shape *shape = &golden->shape;
+    struct eddy_train_items items;
+    unsigned known = 9, count = 0;
+    float query[32] = {0};
+    if (shape->item_features == 0) {
+        return;
+    }
+    golden->items = features_new(shape->items, shape->item_features);
+    golden->users = features_new(USERS_MAX, shape->user_features);
+    while (fscanf(golden->file, " item %u", &known) == 1 && count < shape->items) {
+        golden->known[count++] = (uint8_t)known;
+        read_row(golden, &golden->items);
+    }
+    CHECK_INT(count, shape->items);
+    /* " item" has eaten nothing of "user". */
+    for (count = 0; count < 3; count++) {
+        CHECK_INT(fscanf(golden->file, " user"), 0);
+        read_row(golden, &golden->users);
+    }
+    CHECK_INT(eddy_train_items_init(&items, &layout, &golden->items, 0, 1), 0);
+    memcpy(items.known, golden->known, shape->items);
+    eddy_train_items_finish(&items, query, golden->block);
+    eddy_train_items_fini(&items);
+}
+
+static void compare_scores(struct golden *golden, unsigned user, const float *x)
+{
+    float scores[32], query[32];
+    memcpy(query, x, golden->shape.hidden * sizeof *query);
+    if (golden->shape.user_features > 0) {
+        eddy_features_add(&golden->users, user,
+                          eddy_global(&layout, golden->block, EDDY_G_USER_FEATURES),
+                          golden->shape.hidden, query);
+    }
+    eddy_score_all(golden->hrnn, query, scores);
+    compare(golden->file, "scores", scores, golden->shape.items);
+}
+
+/* Lists before the first event; the number of them. */
+static int play_starts(struct golden *golden)
+{
+    unsigned user = USERS_MAX;
+    int count = 0;
+    while (golden->shape.user_features > 0 &&
+           fscanf(golden->file, " start %u", &user) == 1 && CHECK(user < USERS_MAX)) {
+        compare_scores(golden, user,
+                       eddy_global(&layout, golden->block, EDDY_G_USER_START));
+        count++;
+    }
+    return count;
 }
 
 /* All tensors of the layout in its order, under its names. */
@@ -114,10 +199,7 @@ static bool play_event(struct golden *golden)
     float *state = golden->states[user];
     eddy_hrnn_step(golden->hrnn, golden->scratch, 1, &step, &state);
     compare(golden->file, "hidden", state, eddy_hrnn_state_floats(&golden->shape));
-    float scores[32];
-    eddy_score_all(golden->hrnn, state + eddy_hrnn_query_offset(&golden->shape),
-                   scores);
-    compare(golden->file, "scores", scores, golden->shape.items);
+    compare_scores(golden, user, state + eddy_hrnn_query_offset(&golden->shape));
     return true;
 }
 
@@ -125,19 +207,20 @@ static void check_file(const char *name, const char *kernels)
 {
     char path[512];
     struct golden golden = {0};
-    (void)snprintf(path, sizeof(path), "%s/golden/hrnn_%s.txt", EDDY_TESTS_FOLDER,
-                   name);
+    (void)snprintf(path, sizeof(path), "%s/golden/%s.txt", EDDY_TESTS_FOLDER, name);
     golden.file = fopen(path, "r");
     if (!CHECK(golden.file != NULL) || !read_shape(&golden)) {
         fprintf(stderr, "    %s\n", path);
         return;
     }
     read_tensors(&golden);
+    read_metadata(&golden);
     golden.hrnn = eddy_hrnn_new(&layout, golden.block, eddy_kernels_find(kernels));
     golden.scratch = eddy_hrnn_scratch_new(&golden.shape, 1);
     for (int user = 0; user < USERS_MAX; user++) {
         golden.states[user] = eddy_floats_new(eddy_hrnn_state_floats(&golden.shape));
     }
+    CHECK_INT(play_starts(&golden), golden.shape.user_features > 0 ? 3 : 0);
     int events = 0;
     while (play_event(&golden)) {
         events++;
@@ -149,15 +232,18 @@ static void check_file(const char *name, const char *kernels)
     eddy_hrnn_scratch_free(golden.scratch);
     eddy_hrnn_free(golden.hrnn);
     free(golden.block);
+    eddy_features_fini(&golden.items);
+    eddy_features_fini(&golden.users);
     (void)fclose(golden.file);
 }
 
 static void states_and_scores_are_those_of_the_double_precision_reference(void)
 {
-    static const char *const files[] = {"mingru_flat_5", "mingru_init_5",
-                                        "mingru_all_5",  "mingru_all_17",
-                                        "gru_flat_5",    "gru_init_5",
-                                        "gru_all_5",     "gru_all_17"};
+    static const char *const files[] = {
+        "hrnn_mingru_flat_5", "hrnn_mingru_init_5", "hrnn_mingru_all_5",
+        "hrnn_mingru_all_17", "hrnn_gru_flat_5",    "hrnn_gru_init_5",
+        "hrnn_gru_all_5",     "hrnn_gru_all_17",    "metadata_mingru_flat_6",
+        "metadata_gru_init_6"};
     static const char *const names[] = {"naive", "avx2", "avx512"};
     for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++) {
         for (int n = 0; n < 3; n++) {
