@@ -36,7 +36,7 @@ static const char style[] =
     ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),"
     "1fr));gap:20px}figure{margin:0;background:var(--card);border:1px solid var(--line);"
     "border-radius:10px;padding:12px 14px}figcaption{font-weight:600;margin-bottom:6px}"
-    ".plot{width:100%;height:auto;display:block}\n"
+    ".plot{width:100%;max-width:720px;height:auto;display:block}\n"
     ".grid{stroke:var(--line);stroke-width:1}.tick,.axis,.name{fill:var(--soft);"
     "font-size:14px}.name{fill:var(--ink);font-size:14px}.own{font-weight:700;"
     "fill:var(--own)}.mid{text-anchor:middle}.end{text-anchor:end}\n"
