@@ -202,6 +202,8 @@ static int train(struct job *job, struct eddy_err *err)
     int r = eddy_train_build(&inputs, job->recipe, &job->options,
                              eddy_train_report_progress, &report, &result, err);
     eddy_train_report_stop(&report, &source.seconds, &source.cpu_seconds);
+    source.learning = report.learning;
+    source.learning_count = report.learning_count;
     if (r < 0) {
         eddy_checkpoint_close(&checkpoint, false);
         return r;

@@ -303,7 +303,8 @@ static void put_learning(const struct eddy_eval *eval, struct eddy_buf *out)
         double value = json_number_value(json_object_get(point, "ndcg_at_10"));
         if (at % every != 0 || !json_is_number(json_object_get(point, "ndcg_at_10")))
             continue;
-        (void)snprintf(texts[count], sizeof texts[count], "%zu", at + 1);
+        (void)snprintf(texts[count], sizeof texts[count], "%lld",
+                       (long long)json_integer_value(json_object_get(point, "epoch")));
         (void)snprintf(hints_text[count], sizeof hints_text[count], "loss %.4f",
                        json_number_value(json_object_get(point, "loss")));
         labels[count] = texts[count];

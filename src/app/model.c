@@ -29,6 +29,25 @@ static void put_number(struct eddy_buf *out, const char *name, double value)
     eddy_buf_put_fixed(out, value, 6);
 }
 
+static void put_learning(const struct eddy_model_source *source, struct eddy_buf *out)
+{
+    eddy_buf_puts(out, ",\"learning_curve\":[");
+    for (uint32_t i = 0; i < source->learning_count; i++) {
+        const struct eddy_learning_point *point = &source->learning[i];
+        eddy_buf_printf(out, "%s{\"epoch\":%u,\"loss\":", i > 0 ? "," : "",
+                        point->epoch);
+        eddy_buf_put_fixed(out, point->loss, 6);
+        if (point->ndcg >= 0) {
+            eddy_buf_puts(out, ",\"ndcg_at_10\":");
+            eddy_buf_put_fixed(out, point->ndcg, 6);
+            eddy_buf_puts(out, ",\"hr_at_10\":");
+            eddy_buf_put_fixed(out, point->hr, 6);
+        }
+        eddy_buf_putc(out, '}');
+    }
+    eddy_buf_putc(out, ']');
+}
+
 static void put_metrics(const struct eddy_model_source *source,
                         const struct eddy_build_result *result, struct eddy_buf *out)
 {
@@ -52,6 +71,8 @@ static void put_metrics(const struct eddy_model_source *source,
     }
     put_number(out, "seconds", source->seconds);
     put_number(out, "cpu_seconds", source->cpu_seconds);
+    if (source->learning_count > 0)
+        put_learning(source, out);
     eddy_buf_puts(out, "}");
 }
 

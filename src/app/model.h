@@ -6,6 +6,13 @@
 #include "core/build.h"
 #include "core/snapshot.h"
 
+/* An epoch, for the manifest's learning_curve; ndcg, hr of validation, below 0: none. */
+struct eddy_learning_point {
+    uint32_t epoch;
+    double loss, ndcg, hr;
+};
+enum { EDDY_LEARNING_POINTS = 256 };
+
 /* What the manifest says beside the result itself. items: catalogue of an items file, with
  * its columns, whose items come first in the interactions' indices (parsed with it); NULL:
  * there is none. metrics of the result go into the manifest. */
@@ -16,6 +23,8 @@ struct eddy_model_source {
     const struct eddy_catalog *items;
     const char *hold_out;        /* protocol whose answers were left out, NULL: none */
     double seconds, cpu_seconds; /* of training, for the manifest */
+    const struct eddy_learning_point *learning; /* borrowed */
+    uint32_t learning_count;
 };
 /* Write the folder beside and rename it into place. */
 int eddy_model_save(const char *folder, const struct eddy_model_source *source,

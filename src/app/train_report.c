@@ -49,12 +49,26 @@ static void say_epoch(struct eddy_train_report *report,
     report->epoch_events = now->events;
 }
 
+/* The last phase learns from the validation events too: it has nothing to show. */
+static void note_epoch(struct eddy_train_report *report,
+                       const struct eddy_train_progress *now)
+{
+    if (report->learning_count == EDDY_LEARNING_POINTS)
+        return;
+    report->learning[report->learning_count++] =
+        (struct eddy_learning_point){.epoch = now->epoch,
+                                     .loss = now->loss,
+                                     .ndcg = now->finishing ? -1 : now->validation_ndcg,
+                                     .hr = now->validation_hr};
+}
+
 bool eddy_train_report_progress(void *context, const struct eddy_train_progress *now)
 {
     struct eddy_train_report *report = context;
     char note[96];
     if (now->epoch_done) {
         say_epoch(report, now);
+        note_epoch(report, now);
         return true;
     }
     if (now->epoch == 1 && now->fraction > 0)

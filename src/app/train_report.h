@@ -12,6 +12,8 @@ struct eddy_train_report {
     uint64_t start_ns, start_cpu_ns;
     uint64_t epoch_ns, epoch_cpu_ns, epoch_events;
     uint64_t network_cpu_ns; /* from the start to the end of the last epoch */
+    struct eddy_learning_point learning[EDDY_LEARNING_POINTS];
+    uint32_t learning_count;
 };
 
 /* Starts the clocks and the progress line. */
