@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+"""Bad input of `eddy train`: each fault is named with file, line and column, in Amazon's
+words where Amazon has words, and nothing is written."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+EDDY = None
+HEAD = "USER_ID,ITEM_ID,TIMESTAMP\n"
+ITEM_ID = {"name": "ITEM_ID", "type": "string"}
+
+
+def eddy(*arguments):
+    env = {k: v for k, v in os.environ.items() if not k.startswith("EDDY_")}
+    done = subprocess.run([EDDY, *map(str, arguments)], env=env, capture_output=True,
+                          timeout=60)
+    return done.returncode, done.stdout.decode(), done.stderr.decode(errors="replace")
+
+
+def good(rows=1000, users=25):
+    """`rows` rows of `users` users, at least two each, in order of time."""
+    return "".join(f"u{n % users},i{n % 37},{1600000000 + n}\n" for n in range(rows))
+
+
+def schema(name, *fields):
+    return json.dumps({"type": "record", "name": name,
+                       "namespace": "com.amazonaws.personalize.schema",
+                       "fields": list(fields), "version": "1.0"})
+
+
+class Input(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="eddy-input ")
+        self.addCleanup(self.folder.cleanup)
+
+    def path(self, name):
+        return os.path.join(self.folder.name, name)
+
+    def write(self, name, content):
+        with open(self.path(name), "wb") as file:
+            file.write(content if isinstance(content, bytes) else content.encode())
+        return self.path(name)
+
+    def train(self, interactions, *more, recipe="aws-popularity-count"):
+        self.write("f.csv", interactions)
+        return eddy("train", "-i", self.path("f.csv"), "-o", self.path("model"),
+                    "--recipe", recipe, *more)
+
+    def refused(self, why, interactions, *more, exit_code=65, **others):
+        code, out, err = self.train(interactions, *more, **others)
+        self.assertEqual((code, out), (exit_code, ""), err)
+        self.assertIn(why, err)
+        self.assertFalse(os.path.exists(self.path("model")))
+
+    def accepted(self, interactions, *more, **others):
+        code, out, err = self.train(interactions, *more, "--json", **others)
+        self.assertEqual(code, 0, err)
+        return json.loads(out), err
+
+    def test_too_little_data_is_refused_in_amazons_words_by_every_kind_of_recipe(self):
+        for recipe in ("aws-popularity-count", "aws-hrnn", "aws-sims"):
+            with self.subTest(recipe=recipe):
+                whole = ("--set", "min_user_history_length_percentile=0", "--set",
+                         "max_user_history_length_percentile=1", "--set",
+                         "max_item_interaction_count_percentile=1", "--set",
+                         "min_item_interaction_count_percentile=0")
+                whole = {"aws-hrnn": whole[:4], "aws-sims": whole}.get(recipe, ())
+                self.refused("Dataset has fewer than 1000 interactions after filtering by "
+                             "event type: 999", HEAD + good(999), *whole, recipe=recipe)
+                self.refused("Dataset has fewer than 25 users with at least 2 "
+                             "interactions each: 24",
+                             HEAD + good(1000, 24) + "single,i1,1600000000\n", *whole,
+                             recipe=recipe)
+                fast = ("--set", "epochs=1") if recipe == "aws-hrnn" else ()
+                self.accepted(HEAD + good(1000, 25), *whole, *fast, recipe=recipe)
+                os.rename(self.path("model"), self.path("model-" + recipe))
+
+    def test_the_minimum_counts_after_the_event_type(self):
+        rows = HEAD.strip() + ",EVENT_TYPE,EVENT_VALUE\n" + "".join(
+            f"u{n % 30},i{n % 37},{1600000000 + n},{'buy' if n // 30 % 2 else 'click'},{n // 30 % 5}\n"
+            for n in range(1998))
+        self.refused("fewer than 1000 interactions after filtering by event type: 990", rows,
+                     "--event-type", "buy")
+        self.refused('no row has the event type "rent"; the file has click, buy', rows,
+                     "--event-type", "rent", exit_code=78)
+        low = sum(n // 30 % 5 < 2 for n in range(1998))
+        summary, _ = self.accepted(rows, "--event-value-threshold", 2)
+        self.assertEqual((summary["events"], summary["dropped_by_value"]), (1998 - low, low))
+        summary, _ = self.accepted(rows + "u1,i1,1600009999,buy,1\n" * 10, "--event-type",
+                                   "buy")
+        self.assertEqual((summary["events"], summary["dropped_by_type"]), (1000, 1008))
+
+    def test_faults_name_file_line_and_column(self):
+        cases = [
+            ("USER_ID,TIMESTAMP\n", "f.csv:1: Input CSV is missing the following columns:"
+                                    "[ITEM_ID]"),
+            ("A,B\n", "missing the following columns:[USER_ID, ITEM_ID, TIMESTAMP]"),
+            (HEAD + good(3) + "u1,i1,soon\n", "f.csv:5: column TIMESTAMP: 'soon' is neither"),
+            (HEAD + "u1,i1,5000000000000000000\n", "f.csv:2: column TIMESTAMP: '50000000"),
+            (HEAD + "u1,i1,1600000000\nu1,i1,7\n", "f.csv:3: column TIMESTAMP: '7' is too "
+                                                   "small"),
+            (HEAD + ",i1,1600000000\n", "f.csv:2: column USER_ID: '' is empty"),
+            (HEAD + "u,,1600000000\n", "f.csv:2: column ITEM_ID: '' is empty"),
+            (HEAD + "u" * 257 + ",i,1600000000\n", "f.csv:2: column USER_ID: 'uuuu"),
+            (HEAD + "u,i\n", "f.csv:2: 2 fields, the header has 3"),
+            (HEAD + 'u,"i,1600000000\n', "f.csv:2: field 2: the quote that opens"),
+            (HEAD + 'u,i"x",1600000000\n', "f.csv:2: field 2: a quote inside a field"),
+            (HEAD.encode() + b"u1,i1,1600000000\nu2,\xc3\x28,1600000000\n",
+             "f.csv:3: field 2: not UTF-8"),
+            ("USER_ID,ITEM_ID,TIMESTAMP,EVENT_VALUE\nu,i,1600000000,much\n",
+             "f.csv:2: column EVENT_VALUE: 'much' is not a finite number"),
+            ("USER_ID,ITEM_ID,TIMESTAMP,EVENT_VALUE\nu,i,1600000000,nan\n",
+             "column EVENT_VALUE: 'nan'"),
+            ("USER_ID,ITEM_ID,TIMESTAMP,ITEM_ID\n", "f.csv:1: column ITEM_ID is there twice"),
+            ("", "f.csv: empty, a header"),
+            (HEAD, "fewer than 1000 interactions"),
+        ]
+        for content, why in cases:
+            with self.subTest(why=why):
+                self.refused(why, content)
+
+    def test_bad_rows_are_left_out_and_counted_when_asked(self):
+        bad = HEAD + good() + "u1,i1,soon\n,i1,1600000000\nu1,i1\n"
+        self.refused("f.csv:1002: column TIMESTAMP", bad)
+        summary, _ = self.accepted(bad, "--skip-bad")
+        self.assertEqual((summary["events"], summary["skipped"]), (1000, 3))
+
+    def test_repeated_rows_and_rows_out_of_order_are_said(self):
+        _, err = self.accepted(HEAD + good())
+        self.assertNotIn("rows are", err)
+        lines = good().splitlines()
+        _, err = self.accepted(HEAD + "\n".join(lines[:50] + lines[40:]) + "\n")
+        self.assertIn("f.csv: 10 rows are there before, with the same user, item, time, type "
+                      "and value (first: row 51)", err)
+        _, err = self.accepted(HEAD + "\n".join(reversed(lines)) + "\n")
+        self.assertIn("rows are older than the row before", err)
+        self.assertIn("sorted by time", err)
+
+    def test_items_and_users_are_checked_alike(self):
+        cases = [
+            ("-I", "NAME\nx\n", "m.csv:1: Input CSV is missing the following columns:[ITEM_ID]"),
+            ("-I", "ITEM_ID,A\n1,x\n1,y\n", "m.csv:3: column ITEM_ID: '1' is there twice"),
+            ("-I", "ITEM_ID,A\n,x\n", "m.csv:2: column ITEM_ID: 0 bytes"),
+            ("-I", "ITEM_ID,A\n1,x,y\n", "m.csv:2: 3 fields, the header has 2"),
+            ("-U", "AGE\n3\n", "m.csv:1: Input CSV is missing the following columns:[USER_ID]"),
+            ("-U", "USER_ID,AGE\nu,1\nu,2\n", "m.csv:3: column USER_ID: 'u' is there twice"),
+        ]
+        for option, content, why in cases:
+            with self.subTest(why=why):
+                self.write("m.csv", content)
+                self.refused(why, HEAD + good(), option, self.path("m.csv"))
+        self.write("m.csv", "ITEM_ID,GENRE,YEAR\ni1,,1999\ni2,,\n")
+        _, err = self.accepted(HEAD + good(), "-I", self.path("m.csv"))
+        self.assertIn("m.csv: column GENRE is empty in all 2 rows", err)
+        self.assertNotIn("YEAR", err)
+        self.write("m.csv", "ITEM_ID\ni1\n")
+        _, err = self.accepted(HEAD + good(), "-I", self.path("m.csv"))
+        self.assertIn("m.csv: no metadata column", err)
+
+    def test_a_field_without_type_is_refused_by_name(self):
+        self.write("s.json", schema("Items", ITEM_ID, {"name": "BRAND", "type": "string",
+                                                       "categorical": True},
+                                    {"name": "BSW", "categorical": True}))
+        self.refused("s.json: field BSW: it has no type", HEAD + good(), "--schema",
+                     self.path("s.json"))
+
+    def test_cells_are_checked_against_schemas(self):
+        self.write("s.json", schema("Items", ITEM_ID, {"name": "YEAR", "type": "int"},
+                                    {"name": "GENRE", "type": ["null", "string"],
+                                     "categorical": True}))
+        self.write("t.json", schema("Interactions", {"name": "USER_ID", "type": "string"},
+                                    ITEM_ID, {"name": "TIMESTAMP", "type": "long"},
+                                    {"name": "DEVICE", "type": "string"}))
+        both = ("-I", self.path("m.csv"), "--schema", self.path("s.json"))
+        for content, why in (
+                ("ITEM_ID,GENRE\n1,x\n", "m.csv:1: Input CSV is missing the following "
+                                         "columns:[YEAR]"),
+                ("ITEM_ID,YEAR,GENRE\n1,1999,x\n2,MCM,x\n", "m.csv:3: column YEAR: 'MCM' is no "
+                                                            "int"),
+                ("ITEM_ID,YEAR,GENRE\n1,,x\n", "m.csv:2: column YEAR: '' is empty")):
+            with self.subTest(why=why):
+                self.write("m.csv", content)
+                self.refused(why, HEAD + good(), *both)
+        self.write("m.csv", "ITEM_ID,YEAR,GENRE\ni1,1999,\ni2,MCM,a|b\n")
+        _, err = self.accepted(HEAD + good(), *both, "--skip-bad")
+        self.assertIn("1 rows hold a cell that its schema does not allow", err)
+        os.rename(self.path("model"), self.path("model-1"))
+        self.refused("f.csv:1: Input CSV is missing the following columns:[DEVICE]",
+                     HEAD + good(), "--schema", self.path("t.json"))
+        self.write("m.csv", "ITEM_ID,YEAR,GENRE\ni1,1999,\n")
+        self.refused("s.json: the second schema of its name", HEAD + good(), *both,
+                     "--schema", self.path("s.json"))
+
+    def test_what_cannot_be_read_or_written_is_said(self):
+        code, _, err = eddy("train", "-i", self.path("none.csv"), "-o", self.path("model"))
+        self.assertEqual(code, 74)
+        self.assertIn("none.csv", err)
+        self.write("file", "x")
+        self.write("f.csv", HEAD + good())
+        code, _, err = eddy("train", "-i", self.path("f.csv"), "-o",
+                            self.path("file") + "/model", "--recipe", "aws-trending-now", "-q")
+        self.assertEqual(code, 74, err)
+        self.assertEqual(sorted(os.listdir(self.folder.name)), ["f.csv", "file"])
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--eddy", required=True)
+    options, rest = parser.parse_known_args()
+    EDDY = os.path.abspath(options.eddy)
+    unittest.main(argv=[sys.argv[0], *rest])
