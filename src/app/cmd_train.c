@@ -10,11 +10,13 @@
 #include "app/group.h"
 #include "app/train_build.h"
 #include "app/train_report.h"
+#include "app/warm_start.h"
 #include "core/split.h"
 #include "io/scratch.h"
 
 struct arguments {
-    const char *interactions, *items, *users, *model, *recipe, *event_type, *scratch;
+    const char *interactions, *items, *users, *model, *recipe, *event_type, *warm_start,
+        *scratch;
     struct eddy_arg_list schemas, set, event_weight;
     int64_t seed, threads, hold_out, from_ms, checkpoint_s;
     double threshold;
@@ -69,6 +71,10 @@ static const struct eddy_arg rows[] = {
      .help =
          "predict rows of this EVENT_TYPE with weight W, types not named not at all "
          "(they still are history); may be repeated, 10 at most"},
+    {"warm-start", 0, EDDY_ARG_TEXT, offsetof(struct arguments, warm_start), "MODEL",
+     .help =
+         "go on from this model's weights: learn the events newer than its own, and of "
+         "the older ones those of a seventh of the users"},
     {"checkpoint", 0, EDDY_ARG_INT, offsetof(struct arguments, checkpoint_s), "SECONDS",
      .help =
          "at most so often FOLDER.checkpoint is written, from which the same command goes "
@@ -319,8 +325,13 @@ int eddy_cmd_train(int argc, char **argv)
         eddy_inputs_warn(&job.inputs, "train", &input);
     if (r == 0)
         r = select_rows(&job, &err);
+    struct eddy_warm_start warm = {0};
+    if (r == 0 && arguments.warm_start != NULL)
+        r = eddy_warm_start_open(&warm, arguments.warm_start, &job.inputs.interactions,
+                                 &job.options.train, &err);
     if (r == 0)
         r = train(&job, &err);
+    eddy_warm_start_close(&warm);
     eddy_inputs_close(&job.inputs);
     return eddy_group_end(&job.group,
                           r < 0 ? eddy_app_fail("train", &err) : EDDY_EXIT_OK);

@@ -6,16 +6,27 @@
 #include "base/clock.h"
 #include "io/files.h"
 
+/* Time of the newest event that was learned from: where a warm start goes on. */
+static int64_t newest_of(const struct eddy_interactions *interactions)
+{
+    int64_t newest = 0;
+    for (uint64_t i = 0; i < interactions->count; i++)
+        if (i == 0 || interactions->rows[i].ts_ms > newest)
+            newest = interactions->rows[i].ts_ms;
+    return newest;
+}
+
 static void put_data(const struct eddy_model_source *source, struct eddy_buf *out)
 {
     const struct eddy_interactions *interactions = source->interactions;
     eddy_buf_printf(out,
                     "{\"sha256\":\"%s\",\"events\":%llu,\"users\":%u,\"items\":%u,"
-                    "\"skipped\":%llu,\"hold_out\":",
+                    "\"skipped\":%llu,\"newest_ms\":%lld,\"hold_out\":",
                     interactions->sha256, (unsigned long long)interactions->count,
                     eddy_catalog_count(interactions->users),
                     eddy_catalog_count(interactions->items),
-                    (unsigned long long)interactions->skipped);
+                    (unsigned long long)interactions->skipped,
+                    (long long)newest_of(interactions));
     if (source->hold_out != NULL)
         eddy_buf_put_json_string(out, eddy_span_of(source->hold_out));
     else

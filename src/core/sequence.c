@@ -15,6 +15,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/rng.h"
 
 static int64_t seconds(int64_t ts_ms)
 {
@@ -42,11 +43,19 @@ struct fill {
     uint64_t at; /* of the backing memory in use */
 };
 
+/* An event that an older model has learned from, of a user who is not replayed. */
+static bool is_done(const struct fill *fill, const struct eddy_interaction *row)
+{
+    const struct eddy_history_options *options = fill->options;
+    return options->replays && row->ts_ms <= options->old_ms &&
+           eddy_draw_unit(options->seed, row->user, 2, 0) >= options->replay;
+}
+
 /* A sequence over input rows [first, last), the targets being those of rows first+1 .. last
  * from row `from` on that have a weight. */
 static struct eddy_sequence make_sequence(struct fill *fill, uint32_t user,
                                           uint64_t first, uint64_t last, uint64_t from,
-                                          uint64_t *ret_targets)
+                                          bool training, uint64_t *ret_targets)
 {
     const struct eddy_histories *histories = fill->histories;
     struct eddy_step *steps = histories->steps + fill->at;
@@ -58,7 +67,7 @@ static struct eddy_sequence make_sequence(struct fill *fill, uint32_t user,
     for (uint64_t i = first; i < last; i++) {
         const struct eddy_interaction *next = &fill->in->rows[i + 1];
         float weight = eddy_selection_weight(fill->selection, next);
-        bool wanted = i + 1 >= from && weight > 0;
+        bool wanted = i + 1 >= from && weight > 0 && !(training && is_done(fill, next));
         targets[i - first] = wanted ? next->item : EDDY_ITEM_NONE;
         weights[i - first] = wanted ? weight : 0;
         times[i - first] = (uint32_t)((next->ts_ms - histories->first_ms) / 1000);
@@ -121,7 +130,7 @@ static void fill_user(struct fill *fill, uint32_t user)
     if (train.first < train.last) {
         before = histories->train_targets;
         histories->train[histories->train_count] =
-            make_sequence(fill, user, train.first, train.last, train.from,
+            make_sequence(fill, user, train.first, train.last, train.from, true,
                           &histories->train_targets);
         if (train.first == fill->in->user_begin[user])
             set_start(fill, train.first, &histories->train[histories->train_count]);
@@ -132,7 +141,7 @@ static void fill_user(struct fill *fill, uint32_t user)
         histories->validation_row[histories->validation_count] = validation.first;
         histories->validation[histories->validation_count] =
             make_sequence(fill, user, validation.first, validation.last,
-                          validation.from, &histories->validation_targets);
+                          validation.from, false, &histories->validation_targets);
         histories->validation_count += histories->validation_targets > before ? 1 : 0;
     }
 }

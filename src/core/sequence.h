@@ -27,6 +27,12 @@ struct eddy_history_options {
     uint32_t window; /* events per user that the network sees, the newest */
     uint32_t session_gap_s;
     uint32_t rows_max; /* longest validation sequence, >= 2 */
+    /* Training goes on from a model that has learned from events up to old_ms: those are
+     * targets again for a share of users only, drawn by seed. */
+    bool replays;
+    int64_t old_ms;
+    double replay;
+    uint64_t seed;
 };
 
 /* Sequences to train on and to validate on. A validation sequence begins up to a window

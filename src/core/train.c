@@ -111,6 +111,12 @@ int eddy_train_histories(struct eddy_trainer *trainer,
         .session_gap_s = (uint32_t)options->session_gap_s,
         .rows_max = rows_max(options),
     };
+    if (options->warm != NULL) {
+        history.replays = true;
+        history.old_ms = options->warm->newest_ms;
+        history.replay = options->warm->replay;
+        history.seed = options->seed;
+    }
     return eddy_histories_init(&trainer->histories, trainer->interactions, selection,
                                &history, err);
 }
@@ -249,6 +255,8 @@ static int prepare(struct eddy_trainer *trainer, struct eddy_err *err)
                prepare_batches(trainer, shape.items) == 0;
     if (complete) {
         eddy_train_start_values(&trainer->layout, options->seed, trainer->params);
+        if ((r = eddy_train_warm_start(trainer, err)) < 0)
+            return r;
         complete =
             eddy_train_items_init(&trainer->items, &trainer->layout,
                                   options->item_features, options->item_id_dropout,
@@ -258,6 +266,8 @@ static int prepare(struct eddy_trainer *trainer, struct eddy_err *err)
     }
     if (complete) {
         eddy_train_know(trainer);
+        if (options->warm != NULL && options->item_features != NULL)
+            eddy_train_items_resume(&trainer->items, trainer->params);
         trainer->dropout = dropout_of(trainer);
     }
     for (int64_t t = 0; complete && t < options->threads; t++)

@@ -36,6 +36,17 @@ struct eddy_train_options { /* all but seed and threads: names of --set */
     uint64_t seed;
     const struct eddy_exchange *exchange;   /* borrowed; NULL: this process alone */
     const struct eddy_train_keeper *keeper; /* borrowed; NULL: no checkpoints */
+    const struct eddy_train_warm *warm;     /* borrowed; NULL: start from nothing */
+};
+
+/* An older model to go on from, of the same hidden_dimension, layers, cell and mode. */
+struct eddy_train_warm {
+    const struct eddy_layout *layout;
+    const float *params;
+    const uint32_t *items; /* (items here) index there, EDDY_ITEM_NONE: not there */
+    const uint16_t *types; /* (event types here) index there, UINT16_MAX: not there */
+    int64_t newest_ms;     /* the newest event that it has learned from */
+    double replay; /* share of users whose events up to then are learned from again */
 };
 
 /* Who keeps checkpoints. All calls come from the trainer's thread. A run that goes on from

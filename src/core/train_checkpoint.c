@@ -78,6 +78,18 @@ static void add_rows(struct eddy_sha256 *sha, const struct eddy_interactions *in
     }
 }
 
+static void add_warm(struct eddy_sha256 *sha, const struct eddy_trainer *trainer)
+{
+    const struct eddy_train_warm *warm = trainer->options->warm;
+    if (warm == NULL)
+        return;
+    eddy_sha256_update(sha, warm->params, warm->layout->size * sizeof *warm->params);
+    eddy_sha256_update(sha, warm->items,
+                       trainer->layout.shape.items * sizeof *warm->items);
+    eddy_sha256_update(sha, &warm->newest_ms, sizeof warm->newest_ms);
+    eddy_sha256_update(sha, &warm->replay, sizeof warm->replay);
+}
+
 static void identify(const struct eddy_trainer *trainer, unsigned char ret[32])
 {
     const char *loops = eddy_train_vector_get()->name, *core = eddy_blas_core();
@@ -89,6 +101,7 @@ static void identify(const struct eddy_trainer *trainer, unsigned char ret[32])
     add_settings(&sha, trainer->options);
     add_features(&sha, trainer->options->item_features);
     add_features(&sha, trainer->options->user_features);
+    add_warm(&sha, trainer);
     add_rows(&sha, trainer->interactions);
     eddy_sha256_final(&sha, ret);
 }

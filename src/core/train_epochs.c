@@ -272,6 +272,9 @@ static int search(struct eddy_trainer *trainer, eddy_train_progress_fn progress,
     struct eddy_train_progress *now = &trainer->progress;
     int r;
 
+    if (trainer->options->warm != NULL && now->epoch == 0 &&
+        (r = validate(trainer, err)) < 0) /* the old weights may be the best */
+        return r;
     while (!*ret_stop && now->epoch < now->epochs && !out_of_patience(trainer)) {
         now->epoch++;
         now->epoch_done = false;
@@ -350,6 +353,8 @@ static int begin_last_phase(struct eddy_trainer *trainer, struct eddy_err *err)
     eddy_train_know(trainer);
     trainer->phase.first = now->epoch + 1;
     trainer->phase.epochs = (uint32_t)ceil(last_phase_share * now->best_epoch);
+    if (trainer->phase.epochs == 0)
+        trainer->phase.epochs = 1; /* nothing beat the weights that a warm start had */
     now->finishing = true;
     return 0;
 }

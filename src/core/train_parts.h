@@ -143,6 +143,9 @@ int eddy_train_all_histories(struct eddy_trainer *trainer, struct eddy_err *err)
 int eddy_train_checkpoint_save(struct eddy_trainer *trainer, struct eddy_err *err);
 int eddy_train_checkpoint_load(struct eddy_trainer *trainer, struct eddy_err *err);
 
+/* Start values from options->warm (train_warm.c); no effect without. EDDY_ECONFIG. */
+int eddy_train_warm_start(struct eddy_trainer *trainer, struct eddy_err *err);
+
 /* Epochs until validation does not improve, then the last phase. */
 int eddy_train_epochs(struct eddy_trainer *trainer, eddy_train_progress_fn progress,
                       void *context, struct eddy_err *err);

@@ -3,6 +3,7 @@
 
 import argparse
 import hashlib
+import json
 import os
 import random
 import signal
@@ -92,6 +93,28 @@ class Resume(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(digests(cut), digests(whole))
         self.assertFalse(os.path.exists(cut + ".checkpoint"))
+
+    def test_warm_start_goes_on_from_a_model(self):
+        """One epoch from an older model knows more than one epoch from nothing."""
+        old, warm, cold = self.path("old"), self.path("warm"), self.path("cold")
+        settings = [*SETTINGS, "--json", "--set", "validation_fraction=0.1"]
+        one = [*settings, "--set", "epochs=1", "--set", "refit=false"]
+
+        def run(model, *more):
+            done = subprocess.run([EDDY, "train", "-i", self.log, "-o", model, *more],
+                                  capture_output=True, text=True, timeout=120)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return json.loads(done.stdout)["validation_ndcg_at_10"]
+
+        run(old, *settings)
+        with open(self.log, "a") as out:  # two items that the old model does not know
+            for user in range(150):
+                out.write(f"u{user},new{user % 2},1100000000\n")
+        self.assertGreater(run(warm, *one, "--warm-start", old), 2 * run(cold, *one))
+        done = subprocess.run([EDDY, "train", "-i", self.log, "-o", cold, "--warm-start",
+                               self.path("nothing")], capture_output=True, text=True)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("nothing", done.stderr)
 
     def test_damaged_checkpoint_starts_anew(self):
         model = self.path("model")

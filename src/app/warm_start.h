@@ -1,0 +1,24 @@
+/* Layer: app.  A model on disk as the start of a training. */
+#ifndef EDDY_APP_WARM_START_H
+#define EDDY_APP_WARM_START_H
+
+#include "core/snapshot.h"
+#include "core/train.h"
+
+struct eddy_warm_start {
+    struct eddy_snapshot *snapshot;
+    uint32_t *items;
+    uint16_t types[EDDY_TYPES_MAX];
+    struct eddy_train_warm warm; /* for the options, borrowed */
+};
+
+/* Opens the model and finds its items and event types again. What decides the shape of the
+ * network is set in options to what the model has, and options->warm points into the
+ * struct. EDDY_ENOMODEL, EDDY_EFORMAT, EDDY_ECONFIG (a model without a network), EDDY_ENOMEM;
+ * then nothing is to be closed. */
+int eddy_warm_start_open(struct eddy_warm_start *start, const char *folder,
+                         const struct eddy_interactions *interactions,
+                         struct eddy_train_options *options, struct eddy_err *err);
+void eddy_warm_start_close(struct eddy_warm_start *start);
+
+#endif

@@ -1,0 +1,96 @@
+/* Training that goes on from an older model: its weights by item id and event type, fresh
+ * ones for what it did not know. What it has learned from already is learned from again for
+ * a sample of users only (core/sequence.h, replay), so that it is not forgotten and the cost
+ * is that of the new events. */
+#include <math.h>
+
+#include "core/train_parts.h"
+
+static bool same_shape(const struct eddy_shape *a, const struct eddy_shape *b)
+{
+    return a->hidden == b->hidden && a->layers == b->layers && a->cell == b->cell &&
+           a->mode == b->mode;
+}
+
+static void copy_rows(const struct eddy_trainer *trainer, enum eddy_global_tensor id,
+                      uint32_t to, uint32_t from)
+{
+    const struct eddy_train_warm *warm = trainer->options->warm;
+    const struct eddy_tensor *here = &trainer->layout.tensors[id];
+    const struct eddy_tensor *there = &warm->layout->tensors[id];
+    memcpy(trainer->params + here->offset + (size_t)to * here->cols,
+           warm->params + there->offset + (size_t)from * there->cols,
+           here->cols * sizeof(float));
+}
+
+/* Items that the old model only listed have a zero vector. */
+static bool has_vector(const struct eddy_train_warm *warm, uint32_t item)
+{
+    const struct eddy_tensor *tensor = &warm->layout->tensors[EDDY_G_ITEM];
+    const float *row = warm->params + tensor->offset + (size_t)item * tensor->cols;
+    for (uint32_t k = 0; k < tensor->cols; k++)
+        if (row[k] != 0)
+            return true;
+    return false;
+}
+
+static void copy_items(struct eddy_trainer *trainer)
+{
+    static const float hidden = -1e29f; /* as a bias: the item was hidden */
+    const struct eddy_train_warm *warm = trainer->options->warm;
+    float *biases = trainer->params + trainer->layout.tensors[EDDY_G_ITEM_BIAS].offset;
+
+    for (uint32_t i = 0; i < trainer->layout.shape.items; i++) {
+        uint32_t old = warm->items[i];
+        if (old == EDDY_ITEM_NONE || !has_vector(warm, old))
+            continue;
+        copy_rows(trainer, EDDY_G_ITEM, i, old);
+        copy_rows(trainer, EDDY_G_ITEM_BIAS, i, old);
+        if (!(biases[i] > hidden))
+            biases[i] = 0;
+    }
+}
+
+/* Tables by feature are not copied: a vocabulary is learned anew, and E of the old model
+ * holds what they said (eddy_train_items_resume takes the new tables' part out again). */
+static bool is_shared(uint32_t id)
+{
+    switch (id) {
+    case EDDY_G_ITEM:
+    case EDDY_G_ITEM_BIAS:
+    case EDDY_G_TYPE:
+    case EDDY_G_ITEM_FEATURES:
+    case EDDY_G_ITEM_FEATURE_BIAS:
+    case EDDY_G_USER_FEATURES: return false;
+    default: return true;
+    }
+}
+
+int eddy_train_warm_start(struct eddy_trainer *trainer, struct eddy_err *err)
+{
+    const struct eddy_train_warm *warm = trainer->options->warm;
+    const struct eddy_layout *layout = &trainer->layout;
+
+    if (warm == NULL)
+        return 0;
+    if (!same_shape(&layout->shape, &warm->layout->shape))
+        return eddy_fail(
+            err, EDDY_ECONFIG,
+            "the model to start from has hidden_dimension %u and %u layers, "
+            "or another cell or mode: set the same",
+            warm->layout->shape.hidden, warm->layout->shape.layers);
+    copy_items(trainer);
+    for (uint32_t t = 0; t < layout->shape.types; t++)
+        if (warm->types[t] < warm->layout->shape.types)
+            copy_rows(trainer, EDDY_G_TYPE, t, warm->types[t]);
+    for (uint32_t t = 0; t < layout->count; t++) {
+        const struct eddy_tensor *here = &layout->tensors[t];
+        const struct eddy_tensor *there = &warm->layout->tensors[t];
+        if ((t < EDDY_GLOBAL_COUNT && !is_shared(t)) || here->rows != there->rows ||
+            here->cols != there->cols)
+            continue;
+        memcpy(trainer->params + here->offset, warm->params + there->offset,
+               (size_t)here->rows * here->cols * sizeof(float));
+    }
+    return 0;
+}
