@@ -184,6 +184,13 @@ static int read_rewards(struct job *job, struct eddy_err *err)
     return 0;
 }
 
+/* Both hold out what lies after a time. */
+static bool is_timed(const char *protocol)
+{
+    return strcmp(protocol, eddy_protocol_name(EDDY_PROTOCOL_SUCCESSIVE)) == 0 ||
+           strcmp(protocol, eddy_protocol_name(EDDY_PROTOCOL_PREQUENTIAL)) == 0;
+}
+
 /* A model that was trained on this very file and kept other events, or none, back. */
 static void warn_of_leaks(struct job *job)
 {
@@ -198,8 +205,9 @@ static void warn_of_leaks(struct job *job)
     const char *name = eddy_protocol_name(job->split.protocol);
     bool one_by_one = job->split.protocol == EDDY_PROTOCOL_LOO &&
                       json_number_value(json_object_get(hyper, "holdout")) >= 1;
-    if (sha256 != NULL && strcmp(sha256, eval->sha256) == 0 && !one_by_one &&
-        (held == NULL || strcmp(held, name) != 0))
+    bool fits = one_by_one || (held != NULL && strcmp(held, name) == 0) ||
+                (held != NULL && is_timed(held) && is_timed(name));
+    if (sha256 != NULL && strcmp(sha256, eval->sha256) == 0 && !fits)
         (void)snprintf(eval->warning, sizeof eval->warning,
                        "the model was trained on this file with %s%s, so it has seen "
                        "answers; train with --hold-out %s",

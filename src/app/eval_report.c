@@ -36,7 +36,7 @@ static const char style[] =
     ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),"
     "1fr));gap:20px}figure{margin:0;background:var(--card);border:1px solid var(--line);"
     "border-radius:10px;padding:12px 14px}figcaption{font-weight:600;margin-bottom:6px}"
-    ".plot{width:100%;max-width:720px;height:auto;display:block}\n"
+    ".one{max-width:740px}.plot{width:100%;max-width:720px;height:auto;display:block}\n"
     ".grid{stroke:var(--line);stroke-width:1}.tick,.axis,.name{fill:var(--soft);"
     "font-size:14px}.name{fill:var(--ink);font-size:14px}.own{font-weight:700;"
     "fill:var(--own)}.mid{text-anchor:middle}.end{text-anchor:end}\n"
@@ -193,7 +193,7 @@ static void put_comparison(const struct eddy_eval *eval, struct eddy_buf *out)
                   "same questions by the same code. The last column is the mean of "
                   "the model minus that of the row over the same users (paired "
                   "bootstrap): above zero throughout means that the model is "
-                  "better.</p>\n<div class=\"charts\">\n");
+                  "better.</p>\n<div class=\"one\">\n");
     eddy_plot_intervals(title, bars, eval->contender_count, out);
     eddy_buf_puts(out, "</div>\n<div class=\"scroll\"><table><tr><th></th>");
     for (uint32_t i = 0; i < count; i++)

@@ -1,0 +1,256 @@
+#!/usr/bin/env python3
+"""eddy eval from end to end on a small log: hold-outs of training are what is asked, figures
+are those of an independent scorer (bench/score.py), baselines and pages are there. Needs no
+server. MISSION rows 91 to 95."""
+
+import argparse
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+EDDY = None
+SCORE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../bench/score.py")
+ITEMS, USERS, DAY = 120, 200, 86400
+
+
+def eddy(*arguments):
+    done = subprocess.run([EDDY, *map(str, arguments)], text=True, capture_output=True,
+                          timeout=120)
+    return done.returncode, done.stdout, done.stderr
+
+
+def score(*arguments):
+    done = subprocess.run([sys.executable, SCORE, *map(str, arguments)], text=True,
+                          capture_output=True, timeout=120, check=True)
+    return json.loads(done.stdout)
+
+
+def make_log():
+    """Chains i -> 7 i + 3 with noise; times of users overlap."""
+    draw, rows = random.Random(5), []
+    for user in range(USERS):
+        time, item = 1600000000 + draw.randrange(60 * DAY), draw.randrange(ITEMS)
+        for _ in range(draw.randint(4, 40)):
+            rows.append((time, user, item, draw.randint(1, 5)))
+            time += draw.randint(60, DAY)
+            item = (item * 7 + 3) % ITEMS if draw.random() < .6 else draw.randrange(ITEMS)
+    rows.sort()
+    return rows
+
+
+class Eval(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.rows = make_log()
+        cls.log = cls.write("log.csv", cls.rows)
+        cls.models = {}
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    @classmethod
+    def path(cls, name):
+        return os.path.join(cls.folder.name, name)
+
+    @classmethod
+    def write(cls, name, rows):
+        with open(cls.path(name), "w", encoding="utf-8") as file:
+            file.write("USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE,EVENT_VALUE\n")
+            for time, user, item, value in rows:
+                file.write(f"u{user},i{item},{time},click,{value}\n")
+        return cls.path(name)
+
+    def model(self, hold_out, seed=1):
+        key = (hold_out, seed)
+        if key not in self.models:
+            folder = self.path(f"model{len(self.models)}")
+            held = ["--hold-out", hold_out] if hold_out else []
+            code, _, err = eddy("train", "-i", self.log, "-o", folder, "--quiet",
+                                "--set", "hidden_dimension=32", "--set", "epochs=3",
+                                "--seed", seed, *held)
+            self.assertEqual(code, 0, err)
+            self.models[key] = folder
+        return self.models[key]
+
+    def evaluate(self, model, protocol, *more, warns=False):
+        code, out, err = eddy("eval", "-m", model, "-i", self.log, "--protocol", protocol,
+                              "--json", "--quiet", "--resamples", 50, *more)
+        self.assertEqual(code, 0, err)
+        self.assertEqual("warning" in err, warns, err)
+        return json.loads(out)
+
+    def agrees(self, evaluation, scored):
+        self.assertEqual(evaluation["queries"], scored["queries"])
+        for key, value in scored.items():
+            if "@" in key:
+                self.assertAlmostEqual(evaluation[key]["mean"], value, delta=1e-5, msg=key)
+
+    def recommend(self, model, log, *more):
+        lists = self.path("lists.tsv")
+        code, _, err = eddy("recommend", "-m", model, "-i", log, "-o", lists, "-k", 26,
+                            "--quiet", *more)
+        self.assertEqual(code, 0, err)
+        return lists
+
+    def by_user(self):
+        users = {}
+        for row in self.rows:
+            users.setdefault(row[1], []).append(row)
+        return users.values()
+
+    def test_leave_one_out_is_what_lists_and_answers_give(self):
+        train = self.write("loo_train.csv", [row for rows in self.by_user()
+                                             for row in rows[:-1]])
+        test = self.write("loo_test.csv", [rows[-1] for rows in self.by_user()])
+        model = self.model("loo")
+        lists = self.recommend(model, train, "--exclude-seen")
+        evaluation = self.evaluate(model, "loo")
+        self.assertEqual(evaluation["seen"], "excluded")
+        self.agrees(evaluation, score("once", lists, test, "--history", train))
+
+    def test_the_workshop_is_what_lists_and_answers_give(self):
+        late = [[(n + 1) / len(rows) > .9 for n in range(len(rows))]
+                for rows in self.by_user()]
+        pairs = [(row, flag) for rows, flags in zip(self.by_user(), late)
+                 for row, flag in zip(rows, flags)]
+        train = self.write("ws_train.csv", [row for row, flag in pairs if not flag])
+        test = self.write("ws_test.csv", [row for row, flag in pairs if flag])
+        model = self.model("aws-workshop")
+        evaluation = self.evaluate(model, "aws-workshop", "--reward", "EVENT_VALUE")
+        scored = score("once", self.recommend(model, train), test)
+        self.assertEqual(evaluation["answers"], sum(flag for _, flag in pairs))
+        self.agrees(evaluation, scored)
+        self.assertEqual(evaluation["coverage"]["items_in_lists_of_25"],
+                         scored["items_listed"])
+        amazon = evaluation["amazon"]
+        self.assertAlmostEqual(amazon["mean_reciprocal_rank_at_25"], scored["mrr@25"], 5)
+        for k in (5, 10, 25):
+            self.assertAlmostEqual(amazon[f"precision_at_{k}"], scored[f"precision@{k}"], 5)
+            self.assertAlmostEqual(amazon[f"normalized_discounted_cumulative_gain_at_{k}"],
+                                   scored[f"ndcg_aws@{k}"], 5)
+        self.assertGreater(amazon["average_rewards_at_k"], 0)
+        self.assertLessEqual(amazon["average_rewards_at_k"], 1)
+
+    def test_successive_and_sessions_are_asked_event_by_event(self):
+        model = self.model("successive")
+        evaluation = self.evaluate(model, "successive")
+        start = evaluation["from_ms"] / 1000
+        times = sorted(row[0] for row in self.rows)
+        self.assertEqual(start, times[int(.9 * (len(times) - 1))])
+        lists = self.recommend(model, self.log, "--every-event", "--stream", "--from",
+                               int(start))
+        self.agrees(evaluation, score("events", lists, self.log, "--from", start))
+        self.assertEqual(sum(week["queries"] for week in evaluation["by_week"]),
+                         evaluation["queries"])
+        sessions = self.evaluate(model, "sessions", warns=True)
+        self.assertEqual(sessions["queries"], len(self.rows) - USERS)
+        self.agrees(sessions, score("events", self.recommend(model, self.log,
+                                                             "--every-event"), self.log))
+
+    def test_a_stream_asks_before_it_learns(self):
+        model = self.model("successive")
+        start = self.evaluate(model, "successive")["from_ms"] // 1000
+        one = self.evaluate(model, "prequential", "--from", start)
+        two = self.evaluate(model, "prequential", "--from", start, "--refresh", "1d")
+        self.assertEqual(one["queries"], two["queries"])
+        self.assertEqual(one["training_events"],
+                         sum(row[0] < start for row in self.rows))
+        lists = self.recommend(model, self.log, "--every-event", "--stream", "--from", start,
+                               "--refresh", "1d")
+        self.agrees(two, score("events", lists, self.log, "--from", start))
+
+    def test_cold_items_are_never_trained_on(self):
+        model = self.model("cold-items")
+        evaluation = self.evaluate(model, "cold-items")
+        self.assertEqual(evaluation["answers"] + evaluation["training_events"],
+                         len(self.rows))
+        self.assertEqual(evaluation["coverage"]["training_items"], ITEMS // 2)
+
+    def test_solution_metrics_ask_a_tenth_of_the_users(self):
+        evaluation = self.evaluate(self.model("solution-metrics"), "solution-metrics")
+        self.assertLessEqual(evaluation["users"], USERS // 10)
+        self.assertGreater(evaluation["users"], USERS // 20)
+
+    def test_baselines_are_asked_the_same(self):
+        model = self.model("aws-workshop")
+        evaluation = self.evaluate(model, "aws-workshop", "--baselines")
+        rivals = {rival["name"]: rival for rival in evaluation["compared"]}
+        self.assertEqual(set(rivals), {"popularity", "recent-popularity", "markov", "rules",
+                                       "neighbours", "closed-form"})
+        popularity = rivals["popularity"]
+        self.assertEqual(popularity["coverage"]["items_in_lists_of_25"], 25)
+        self.assertAlmostEqual(popularity["coverage"]["of_training_items"],
+                               25 / evaluation["coverage"]["training_items"], 5)
+        for rival in rivals.values():
+            difference = rival["model_minus_it"]["mrr@25"]
+            self.assertAlmostEqual(difference["mean"], evaluation["mrr@25"]["mean"] -
+                                   rival["mrr@25"]["mean"], delta=2e-6)
+            self.assertLessEqual(difference["low"], difference["mean"] + 1e-9)
+        self.assertGreater(rivals["markov"]["mrr@25"]["mean"],
+                           2 * popularity["mrr@25"]["mean"])
+
+    def test_models_are_compared_with_models(self):
+        model, other = self.model("aws-workshop"), self.model("aws-workshop", seed=2)
+        evaluation = self.evaluate(model, "aws-workshop", "--against", other, "--against",
+                                   model)
+        second, same = evaluation["compared"]
+        alone = self.evaluate(other, "aws-workshop")
+        self.assertEqual(second["ndcg@10"], alone["ndcg@10"])
+        self.assertEqual(same["model_minus_it"]["ndcg@10"],
+                         {"mean": 0, "low": 0, "high": 0})
+
+    def test_the_page_is_complete_in_itself(self):
+        page = self.path("page.html")
+        self.evaluate(self.model("successive"), "successive", "--baselines", "--report", page)
+        with open(page, encoding="utf-8") as file:
+            text = file.read()
+        self.assertNotRegex(text, r"<script|https?://|url\((?!#)|<link|<img")
+        for title in ("Against others", "not up to date", "By length of the history",
+                      "By age of the model", "Learning curve", "closed-form"):
+            self.assertIn(title, text)
+        self.assertGreaterEqual(text.count("<svg"), 5)
+        self.assertNotIn("nan", re.sub(r"<[^>]*title[^>]*>", "", text).lower())
+        self.assertLess(len(text), 200000)
+
+    def test_training_on_the_answers_is_noticed(self):
+        code, out, err = eddy("eval", "-m", self.model(None), "-i", self.log, "--protocol",
+                              "loo", "--quiet", "--json")
+        self.assertEqual(code, 0)
+        self.assertIn("has seen answers; train with --hold-out loo", err)
+        self.assertIn("has seen answers", json.loads(out)["warning"])
+
+    def test_threads_do_not_change_a_figure(self):
+        model = self.model("successive")
+        one, four = (self.evaluate(model, "successive", "--threads", threads)
+                     for threads in (1, 4))
+        del one["seconds"], four["seconds"]
+        self.assertEqual(one, four)
+
+    def test_mistakes_are_explained(self):
+        model = self.model("loo")
+        for code, words, arguments in (
+                (64, "goes with --protocol", ["--protocol", "loo", "--from", "2020-01-01"]),
+                (64, "--baselines need --train", ["--protocol", "sessions", "--baselines"]),
+                (64, "aws-workshop", ["--protocol", "workshop"]),
+                (64, "--train is what --baselines", ["--protocol", "loo", "--train", "x"]),
+                (78, "no such column", ["--protocol", "aws-workshop", "--reward", "PRICE"]),
+                (65, "nothing to ask", ["--protocol", "successive", "--from",
+                                        "2030-01-01"])):
+            got, _, err = eddy("eval", "-m", model, "-i", self.log, *arguments)
+            self.assertEqual(got, code, err)
+            self.assertIn(words, err)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--eddy", required=True)
+    options, rest = parser.parse_known_args()
+    EDDY = os.path.abspath(options.eddy)
+    unittest.main(argv=[sys.argv[0], *rest])
