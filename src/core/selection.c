@@ -8,9 +8,10 @@
  *
  * Recency (recency_mask). How fast tastes drift is read off popularity: for each half-life
  * of a grid, counts of the training events, decayed to the cut, predict the validation
- * events; the half-life with the best mean log-likelihood wins. What a network learns ages
- * more slowly than what is popular, so weights decay LOSS_LIVES times as slowly, and only
- * when a decay beats none by enough to be no accident. */
+ * events; the half-life with the best mean log-likelihood wins, if it beats no decay by
+ * enough to be no accident. What a network learns ages more slowly than what is popular, so
+ * weights decay loss_lives times as slowly, and never so fast that more than half of the
+ * data would be thrown away. */
 #include "core/selection.h"
 
 #include <math.h>
@@ -25,6 +26,7 @@ enum {
 };
 static const int64_t SMALL_MS = 100000000LL * 1000; /* as interactions.h has it */
 static const double loss_lives = 4;
+#define LEAST_MEAN_WEIGHT 0.5
 
 /* Seconds; the last: none. */
 static const double half_lives[] = {3600,        4 * 3600,    86400,
@@ -252,7 +254,7 @@ static double likelihood(const struct eddy_selection *selection,
 static int find_half_life(struct eddy_selection *selection,
                           const struct eddy_interactions *in)
 {
-    static const double worth = 0.01; /* nats per event */
+    static const double worth = 0.03; /* nats per event */
     uint32_t items = eddy_catalog_count(in->items);
     double *counts = calloc((size_t)items + 1, sizeof *counts);
     double best;
@@ -269,6 +271,25 @@ static int find_half_life(struct eddy_selection *selection,
     }
     free(counts);
     return 0;
+}
+
+static double mean_weight(const struct eddy_selection *selection,
+                          const struct eddy_interactions *in)
+{
+    double sum = 0;
+    for (uint64_t i = 0; i < in->count; i++)
+        if (eddy_selection_part(selection, in, i) != EDDY_PART_HELD_OUT)
+            sum += exp2(-(double)(selection->newest_ms - in->rows[i].ts_ms) / 1000 /
+                        selection->half_life_s);
+    return sum / (double)selection->events;
+}
+
+static void set_half_life(struct eddy_selection *selection,
+                          const struct eddy_interactions *in)
+{
+    selection->half_life_s = loss_lives * selection->popularity_half_life_s;
+    while (mean_weight(selection, in) < LEAST_MEAN_WEIGHT)
+        selection->half_life_s *= 1.25;
 }
 
 static int set_weights(struct eddy_selection *selection,
@@ -332,7 +353,7 @@ int eddy_selection_init(struct eddy_selection *selection,
     if (r < 0)
         return eddy_fail(err, r, "no memory to cut the histories of %u users",
                          eddy_catalog_count(interactions->users));
-    if (options->recency)
-        selection->half_life_s = loss_lives * selection->popularity_half_life_s;
+    if (selection->popularity_half_life_s > 0)
+        set_half_life(selection, interactions);
     return 0;
 }
