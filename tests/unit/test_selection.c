@@ -152,7 +152,7 @@ static void drift_of_popularity_makes_old_events_count_less(void)
             .validation_fraction = 0.02, .validation_max = 1000, .recency = true};
         struct eddy_selection selection = selection_of(&in, &options);
         if (drifts)
-            CHECK(selection.half_life_s > 0 && selection.half_life_s < 60 * 86400.0);
+            CHECK(selection.half_life_s > 0 && selection.half_life_s < 120 * 86400.0);
         else
             CHECK_NEAR(selection.half_life_s, 0, 0);
         struct eddy_interaction old = in.rows[0];
