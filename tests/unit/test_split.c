@@ -93,7 +93,8 @@ static void successive_asks_from_a_time_on_whoever_has_a_past(void)
     marks_are(&in, &options, "TTATAHA");
     options = eddy_split_defaults(EDDY_PROTOCOL_SUCCESSIVE);
     CHECK_INT(eddy_split(&in, &options, &marks, &from, NULL), 0);
-    CHECK_INT(from, INT64_C(1600000500000)); /* of 7 times number floor(.9 x 6) from 0 */
+    CHECK_INT(from,
+              INT64_C(1600000500000)); /* of 7 times number floor(.9 x 6) from 0 */
     free(marks);
     eddy_interactions_fini(&in);
 }
