@@ -250,10 +250,10 @@ class Globo(Row):
             raise RuntimeError(f"{program} is not built")
         best = {}
         for line in bench.run(program, log, start).splitlines():
-            found = re.match(r"(\S+(?: [\d.]+)?)\s+.*?(0?\.\d+)\s+(0?\.\d+)", line)
-            if found and found[1].startswith("blend"):
-                best["hr@20"] = max(best.get("hr@20", 0), float(found[2]))
-                best["mrr@20"] = max(best.get("mrr@20", 0), float(found[3]))
+            found = re.match(r"blend \S+ +HR@20 (\S+) +MRR@20 (\S+)", line)
+            if found:
+                best["hr@20"] = max(best.get("hr@20", 0), float(found[1]))
+                best["mrr@20"] = max(best.get("mrr@20", 0), float(found[2]))
         for key, value in best.items():
             result.floors[key] = 1.03 * value
             result.notes.append(f"{key}: best blend {value:.4f}, to reach 1.03 x that")

@@ -26,6 +26,7 @@ Standard library only.
 import argparse
 import collections
 import csv
+import functools
 import json
 import math
 import sys
@@ -42,6 +43,7 @@ def workshop(rank):
     return 1.0 if rank <= 2 else 1 / math.log2(rank)
 
 
+@functools.lru_cache(maxsize=None)
 def ideal(gain, hits):
     return sum(gain(rank) for rank in range(1, hits + 1))
 
@@ -77,17 +79,21 @@ def metrics(ranks, answers):
     return values
 
 
-def read_lists(path):
-    """query -> [(item, score text)], ranks checked."""
-    lists = {}
+def lists_in(path):
+    """(query, [(item, score text)]) in the order of the file, ranks checked."""
+    query, items = None, []
     with open(path, encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
-            query, rank, item, score = line.rstrip("\n").split("\t")
-            items = lists.setdefault(query, [])
+            name, rank, item, score = line.rstrip("\n").split("\t")
+            if name != query:
+                if items:
+                    yield query, items
+                query, items = name, []
             items.append((item, score))
             if int(rank) != len(items):
                 sys.exit(f"{path}:{number}: rank {rank} is number {len(items)} of its list")
-    return lists
+    if items:
+        yield query, items
 
 
 def read_events(path):
@@ -107,12 +113,12 @@ def seconds(text):
 
 
 def queries_of(options):
-    """[(query, set of answers)]"""
+    """query -> set of answers"""
     users = read_events(options.answers)
     if options.what == "once":
-        return [(user, {item for _, _, item in events}) for user, events in users.items()]
-    return [(f"{user}:{n}", {events[n - 1][2]}) for user, events in users.items()
-            for n in range(2, len(events) + 1) if events[n - 1][0] >= options.start]
+        return {user: {item for _, _, item in events} for user, events in users.items()}
+    return {f"{user}:{n}": {events[n - 1][2]} for user, events in users.items()
+            for n in range(2, len(events) + 1) if events[n - 1][0] >= options.start}
 
 
 def main():
@@ -123,21 +129,24 @@ def main():
     parser.add_argument("--history")
     parser.add_argument("--from", dest="start", type=float, default=-math.inf)
     options = parser.parse_args()
-    lists = read_lists(options.lists)
-    sums, count, missing, listed = collections.Counter(), 0, 0, set()
-    for query, answers in queries_of(options):
-        items = lists.get(query, [])
-        missing += not items
-        count += 1
+    queries = queries_of(options)
+    count, listed, sums = len(queries), set(), collections.Counter()
+    history = {user: {item for _, _, item in events} for user, events in
+               (read_events(options.history) if options.history else {}).items()}
+    for query, items in lists_in(options.lists):
+        if any(item in history.get(query, ()) for item, _ in items):
+            sys.exit(f"{options.lists}: user {query} is shown an item of his history")
+        answers = queries.pop(query, None)
+        if answers is None:
+            continue  # a user who has no answer
         listed.update(item for item, _ in items[:25])
-        sums.update(metrics(ranks_of(items, answers), len(answers)))
-    if options.history:
-        for user, events in read_events(options.history).items():
-            had = {item for _, _, item in events}
-            if any(item in had for item, _ in lists.get(user, [])):
-                sys.exit(f"{options.lists}: user {user} is shown an item of his history")
-    print(json.dumps({"queries": count, "without_list": missing, "items_listed": len(listed),
-                      **{key: round(value / max(count, 1), 6) for key, value in sums.items()}}))
+        ranks = ranks_of(items, answers)
+        if ranks:  # a miss adds nothing
+            for key, value in metrics(ranks, len(answers)).items():
+                sums[key] += value
+    print(json.dumps({"queries": count, "without_list": len(queries),
+                      "items_listed": len(listed),
+                      **{key: round(sums[key] / max(count, 1), 6) for key in metrics([], 1)}}))
 
 
 if __name__ == "__main__":
