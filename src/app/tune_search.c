@@ -171,7 +171,8 @@ static int start_job(struct run *run, uint32_t job, struct eddy_err *err)
     return 0;
 }
 
-/* The last line of a log, without its newline. */
+/* What a log says of the failure: its first line that begins with "eddy", where commands
+ * tell errors; else how the process ended. */
 static void read_failure(const char *path, int status, char *ret, size_t size)
 {
     struct eddy_file file;
@@ -180,16 +181,16 @@ static void read_failure(const char *path, int status, char *ret, size_t size)
                    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     if (eddy_file_open(path, &file, NULL) < 0)
         return;
-    size_t end = file.bytes.size;
-    while (end > 0 && file.bytes.data[end - 1] == '\n')
-        end--;
-    size_t begin = end;
-    while (begin > 0 && file.bytes.data[begin - 1] != '\n')
-        begin--;
-    if (end > begin)
-        (void)snprintf(ret, size, "%.*s",
-                       (int)(end - begin < size ? end - begin : size),
-                       file.bytes.data + begin);
+    const char *at = file.bytes.data, *end = at + file.bytes.size;
+    while (at < end) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        size_t length = (size_t)((newline ? newline : end) - at);
+        if (length > 5 && memcmp(at, "eddy ", 5) == 0) {
+            (void)snprintf(ret, size, "%.*s", (int)(length < size ? length : size), at);
+            break;
+        }
+        at += length + 1;
+    }
     eddy_file_close(&file);
 }
 

@@ -1,0 +1,249 @@
+#!/usr/bin/env python3
+"""`eddy tune`: Amazon's hpoConfig, what may be tuned, and a search that is killed and goes on.
+Also what training leaves out: users below and above the percentiles of history length."""
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import small_logs as logs
+
+EDDY = None
+QUICK = ("--set", "epochs=2")
+
+
+def eddy(*arguments):
+    done = subprocess.run([EDDY, *map(str, arguments)], text=True, capture_output=True,
+                          timeout=150)
+    return done.returncode, done.stdout, done.stderr
+
+
+class Folder(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="eddy tune ")
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def run_json(self, *arguments):
+        code, out, err = eddy(*arguments, "--json", "--quiet")
+        self.assertEqual(code, 0, err)
+        return json.loads(out)
+
+
+class Search(Folder):
+    def setUp(self):
+        super().setUp()
+        self.log = logs.write(self.path("log.csv"), logs.people(100))
+        self.common = ("-i", self.log, "--recipe", "aws-hrnn", "--threads", 1)
+
+    def config(self, **hpo):
+        path = self.path("hpo.json")
+        with open(path, "w") as file:
+            json.dump({"hpoConfig": hpo}, file)
+        return path
+
+    def trials(self, model):
+        with open(model + ".tune/trials.jsonl") as file:
+            return [json.loads(line) for line in file if line.endswith("\n")][1:]
+
+    def test_four_jobs_two_parallel_give_tuned_params(self):
+        hpo = self.config(
+            algorithmHyperParameterRanges={
+                "integerHyperParameterRanges": [
+                    {"name": "hidden_dimension", "minValue": "32", "maxValue": "64"}],
+                "continuousHyperParameterRanges": [],
+                "categoricalHyperParameterRanges": [
+                    {"name": "recency_mask", "values": ["true", "false"]}]},
+            hpoResourceConfig={"maxNumberOfTrainingJobs": "4",
+                               "maxParallelTrainingJobs": "2"},
+            hpoObjective={"metricName": "x", "type": "Maximize"})
+        model = self.path("model")
+        code, out, err = eddy("tune", *self.common, "-o", model, "--hpo-config", hpo,
+                              "--json", "--quiet", "--", *QUICK)
+        self.assertEqual(code, 0, err)
+        self.assertIn("hpoObjective is not used", err)
+        found = json.loads(out)
+        tuned = found["tunedHPOParams"]["algorithmHyperParameters"]
+        self.assertEqual(set(tuned), {"hidden_dimension", "recency_mask"})
+        self.assertTrue(32 <= int(tuned["hidden_dimension"]) <= 64)
+        self.assertIn(tuned["recency_mask"], ("true", "false"))
+        self.assertEqual((found["jobs"], found["failed"]), (4, 0))
+        values = [t["value"] for t in found["trials"]]
+        self.assertEqual(found["value"], max(values))
+        self.assertEqual(found["trials"][found["best_job"] - 1]["hyperParameters"], tuned)
+        # The first job takes the defaults of the recipe.
+        self.assertEqual(found["trials"][0]["hyperParameters"],
+                         {"hidden_dimension": "43", "recency_mask": "true"})
+        # The model is the best job's, and trains to the same again.
+        with open(model + "/manifest.json") as file:
+            self.assertEqual(json.load(file)["version"], found["model"])
+        again = self.run_json("train", *self.common, "-o", self.path("again"), *QUICK,
+                              *(w for k, v in tuned.items() for w in ("--set", f"{k}={v}")))
+        self.assertEqual(again["model"], found["model"])
+        self.assertEqual([f for f in os.listdir(model + ".tune")
+                          if os.path.isdir(os.path.join(model + ".tune", f))], [])
+
+    def test_what_may_not_be_tuned_is_refused(self):
+        def numbers(kind, name, low, high):
+            return {"algorithmHyperParameterRanges": {
+                kind + "HyperParameterRanges": [
+                    {"name": name, "minValue": low, "maxValue": high}]}}
+        up = "aws-user-personalization"
+        cases = [
+            (up, numbers("continuous", "exploration_weight", "0", "1"),
+             "exploration_weight of aws-user-personalization cannot be tuned: it belongs "
+             "to the campaign; can be: hidden_dimension, bptt, recency_mask"),
+            (up, numbers("continuous", "max_user_history_length_percentile", ".9", "1"),
+             "cannot be tuned"),
+            (up, numbers("integer", "hidden_dimension", "16", "64"), "within 32 to 256"),
+            (up, numbers("integer", "hidden_dimension", "64", "32"), "is not a range"),
+            (up, numbers("integer", "hidden_dimension", "32.5", "64"), "whole numbers"),
+            (up, numbers("continuous", "bptt", 2, 32), "an integer hyper-parameter"),
+            (up, numbers("integer", "epochs", 2, 32), "epochs is no hyper-parameter"),
+            (up, numbers("integer", "hidden_dimension", "x", "64"), "needs name"),
+            ("aws-sims", numbers("integer", "hidden_dimension", 32, 64),
+             "can be: popularity_discount_factor, min_cointeraction_count"),
+            ("aws-popularity-count", {}, "no hyper-parameter that can be tuned"),
+            (up, {"hpoResourceConfig": {"maxNumberOfTrainingJobs": "41"}}, "1 to 40"),
+            (up, {"hpoResourceConfig": {"maxParallelTrainingJobs": "11"}}, "1 to 10"),
+            (up, {"ranges": []}, 'hpoConfig has no "ranges"'),
+            (up, {"algorithmHyperParameterRanges": {"categoricalHyperParameterRanges": [
+                {"name": "recency_mask", "values": ["maybe"]}]}},
+             'recency_mask does not take "maybe"'),
+        ]
+        for recipe, hpo, sentence in cases:
+            with self.subTest(sentence=sentence):
+                code, out, err = eddy("tune", "-i", self.log, "-o", self.path("m"),
+                                      "--recipe", recipe, "--hpo-config",
+                                      self.config(**hpo))
+                self.assertEqual((code, out), (64, ""))
+                self.assertIn(sentence, err)
+        for words, sentence in [(("--range", "hidden_dimension=32"), "MIN..MAX"),
+                                (("--range", "bptt=2..8", "--range", "bptt=2..9"),
+                                 "two ranges"),
+                                (("--jobs", 41), "range 1 to 40")]:
+            code, _, err = eddy("tune", *self.common, "-o", self.path("m"), *words)
+            self.assertEqual(code, 64)
+            self.assertIn(sentence, err)
+        self.assertEqual(os.listdir(self.folder).count("m.tune"), 0)
+
+    def test_a_killed_search_goes_on_with_the_same_points(self):
+        def command(model, *more):
+            return ("tune", *self.common, "-o", self.path(model), "--jobs", 6,
+                    "--parallel", 2, "--range", "hidden_dimension=32..96",
+                    "--range", "learning_rate=1e-4..1e-2", "--json", "--quiet", *more,
+                    "--", *QUICK)
+        whole = json.loads(eddy(*command("whole"))[1])
+        model, file = self.path("cut"), self.path("cut.tune/trials.jsonl")
+        search = subprocess.Popen([EDDY, *map(str, command("cut"))],
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and search.poll() is None:
+            if os.path.exists(file) and len(self.trials(model)) >= 2:
+                break
+            time.sleep(.02)
+        search.send_signal(signal.SIGKILL)
+        search.wait()
+        before = self.trials(model)
+        self.assertTrue(2 <= len(before) < 6, before)
+        with open(file, "a") as out:
+            out.write('{"job":6,"point":{"hidden_di')  # as a kill in a write leaves it
+        # Not without being asked to, and not as another search.
+        code, _, err = eddy(*command("cut"))
+        self.assertEqual(code, 64)
+        self.assertIn("--resume", err)
+        code, _, err = eddy(*command("cut", "--resume", "--seed", 2))
+        self.assertEqual(code, 64)
+        self.assertIn("another search", err)
+        found = json.loads(eddy(*command("cut", "--resume"))[1])
+        self.assertEqual(found["resumed"], len(before))
+        after = self.trials(model)
+        self.assertEqual(after[:len(before)], before)
+        self.assertEqual(sorted(t["job"] for t in after if "value" in t)[-1], 6)
+        for one, other in zip(whole["trials"], found["trials"]):
+            self.assertEqual(one["hyperParameters"], other["hyperParameters"])
+            self.assertEqual(one["value"], other["value"])
+        self.assertEqual(found["model"], whole["model"])
+        # A finished one trains nothing more, and may be made longer.
+        once_more = json.loads(eddy(*command("cut", "--resume"))[1])
+        self.assertEqual((once_more["resumed"], once_more["model"]), (6, whole["model"]))
+        self.assertEqual(self.trials(model), after)
+        longer = command("cut", "--resume")
+        longer = [8 if w == 6 else w for w in longer]
+        found = json.loads(eddy(*longer)[1])
+        self.assertEqual((found["jobs"], found["resumed"]), (8, 6))
+
+    def test_a_job_that_fails_is_told_and_the_search_goes_on(self):
+        code, _, err = eddy("tune", *self.common, "-o", self.path("m"), "--jobs", 2, "--",
+                            "--no-such-option")
+        self.assertEqual(code, 70)
+        self.assertIn("no job gave a value", err)
+        self.assertIn("unknown option --no-such-option", err)
+        self.assertFalse(os.path.exists(self.path("m")))
+
+
+class Percentiles(Folder):
+    def quality(self, train, ask, *settings):
+        model = self.path("model")
+        summary = self.run_json(
+            "train", "-i", train, "-o", model, "--recipe", "aws-hrnn", "--threads", 1,
+            "--set", "history_events=2000", "--set", "learning_rate=0.005",
+            "--set", "epochs=12", "--set", "patience=12", *settings)
+        code, out, err = eddy("eval", "-m", model, "-i", ask, "--protocol", "loo",
+                              "--keep-seen", "--json")
+        self.assertEqual(code, 0, err)
+        return summary, json.loads(out)["hr@1"]["mean"]
+
+    def test_robots_dropped_the_rest_get_better_lists(self):
+        key = "max_user_history_length_percentile"
+        polluted, rest = [], []
+        for seed in (1, 2):
+            draw = random.Random(seed * 10)
+            histories = logs.people(300, seed=seed)
+            robots = [logs.robot(draw, f"r{r}") for r in range(3)]
+            train = logs.write(self.path("train.csv"), [h[:-1] for h in histories], robots)
+            ask = logs.write(self.path("ask.csv"), histories)
+            kept, quality = self.quality(train, ask, "--set", f"{key}=1")
+            self.assertEqual(kept["long_users"], 0)
+            polluted.append(quality)
+            dropped, quality = self.quality(train, ask)  # 0.99 is the default
+            self.assertEqual(dropped["long_users"], 3)
+            rest.append(quality)
+        self.assertGreater(sum(rest), sum(polluted) + .06, (rest, polluted))
+
+    def test_users_below_the_percentile_are_served_but_not_trained_on(self):
+        long = logs.people(200, least=10, most=16)
+        draw = random.Random(9)
+        short = [logs.person(draw, f"s{u}", least=2, most=3) for u in range(100)]
+        train = logs.write(self.path("train.csv"), long, short)
+        model = self.path("model")
+        base = ("train", "-i", train, "-o", model, "--recipe", "aws-hrnn", *QUICK)
+        all_of_them = self.run_json(*base)
+        summary = self.run_json(*base, "--set", "min_user_history_length_percentile=0.4")
+        self.assertEqual(all_of_them["short_users"], 0)
+        self.assertEqual(summary["short_users"], 100)
+        self.assertNotEqual(summary["model"], all_of_them["model"])
+        lists = self.path("lists.tsv")
+        self.assertEqual(eddy("recommend", "-m", model, "-i", train, "-k", 5, "-o",
+                              lists, "-q")[0], 0)
+        with open(lists) as file:
+            served = {line.split("\t")[0] for line in file}
+        self.assertLessEqual({f"s{u}" for u in range(100)}, served)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--eddy", required=True)
+    known, rest = parser.parse_known_args()
+    EDDY = os.path.abspath(known.eddy)
+    unittest.main(argv=[sys.argv[0], *rest])
