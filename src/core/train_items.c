@@ -7,6 +7,7 @@
  * items (3,700 items of 30 features at H = 128: about 2 ms each), not of the batch. */
 #include "core/train_items.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
@@ -20,6 +21,9 @@ enum { PIECE = 256 };
 static const float never = -10000.0f;
 /* Of the mean scores of known items: where one without event and metadata begins. */
 static const double cold_quantile = 0.02;
+/* Items without events that nobody wants, per item of Chao's lower bound; and the least
+ * logarithm of the chance to be new. */
+static const double unwanted_per_chao = 3, log_new_min = -3;
 
 int eddy_train_items_init(struct eddy_train_items *items,
                           const struct eddy_layout *layout,
@@ -95,30 +99,43 @@ static float mean_bias(const struct eddy_train_items *items, const float *params
     return count > 0 ? (float)(sum / count) : 0;
 }
 
+/* One more event of an item, up to three. */
+static void see(struct eddy_train_items *items, uint32_t item)
+{
+    items->known[item] += (items->known[item] & 3) < 3 ? 1 : 0;
+}
+
 void eddy_train_items_know(struct eddy_train_items *items,
                            const struct eddy_sequence *sequences, uint32_t count,
                            uint64_t seed, float *params)
 {
-    enum { SEEN = 2 };
+    enum { COUNT = 3, BEFORE = 4, TARGET = 8 };
     bool first = true;
     float bias = mean_bias(items, params);
     float *b = tensor(items, params, EDDY_G_ITEM_BIAS);
 
-    for (uint32_t i = 0; i < items->items; i++)
+    for (uint32_t i = 0; i < items->items; i++) {
         first = first && items->known[i] == 0;
+        items->known[i] = items->known[i] > 0 ? BEFORE : 0;
+    }
     for (uint32_t s = 0; s < count; s++) {
-        for (uint32_t j = 0; j < sequences[s].count; j++) {
-            uint32_t target =
-                sequences[s].targets ? sequences[s].targets[j] : EDDY_ITEM_NONE;
-            items->known[sequences[s].steps[j].item] |= SEEN;
-            if (target != EDDY_ITEM_NONE)
-                items->known[target] |= SEEN;
+        const struct eddy_sequence *sequence = &sequences[s];
+        for (uint32_t j = 0; j < sequence->count; j++) {
+            see(items, sequence->steps[j].item);
+            if (sequence->targets && sequence->targets[j] != EDDY_ITEM_NONE)
+                items->known[sequence->targets[j]] |= TARGET;
         }
+        /* the last target is no step; the others are */
+        if (sequence->count > 0 && sequence->targets &&
+            sequence->targets[sequence->count - 1] != EDDY_ITEM_NONE)
+            see(items, sequence->targets[sequence->count - 1]);
     }
     items->unknown = 0;
     for (uint32_t i = 0; i < items->items; i++) {
-        bool before = (items->known[i] & 1) != 0, now = (items->known[i] & SEEN) != 0;
-        items->known[i] = now ? 1 : 0;
+        bool before = (items->known[i] & BEFORE) != 0;
+        bool now = (items->known[i] & (COUNT | TARGET)) != 0;
+        items->known[i] &= COUNT;
+        items->known[i] += now && items->known[i] == 0 ? 1 : 0;
         items->unknown += now ? 0 : 1;
         if (now && !before && !first)
             start_item(items, seed, i, bias, params);
@@ -287,6 +304,22 @@ static float low_score(const struct eddy_train_items *items, const float *mean_q
     return score;
 }
 
+/* Logarithm of the chance that an item without events is new. */
+static float log_new(const struct eddy_train_items *items)
+{
+    double once = 0, twice = 0, unwanted, share;
+    for (uint32_t i = 0; i < items->items; i++) {
+        once += items->known[i] == 1 ? 1 : 0;
+        twice += items->known[i] == 2 ? 1 : 0;
+    }
+    if (items->unknown == 0)
+        return 0;
+    unwanted = unwanted_per_chao * once * once / (2 * (twice + 1));
+    share = 1 - unwanted / items->unknown;
+    return share > 0 && log(share) > log_new_min ? (float)log(share)
+                                                 : (float)log_new_min;
+}
+
 void eddy_train_items_finish(struct eddy_train_items *items, const float *mean_query,
                              float *params)
 {
@@ -295,6 +328,9 @@ void eddy_train_items_finish(struct eddy_train_items *items, const float *mean_q
         items->drops = false;
         items->serving = true;
         build(items, params, tensor(items, params, EDDY_G_ITEM), b);
+        float less = log_new(items);
+        for (uint32_t i = 0; i < items->items; i++)
+            b[i] += items->known[i] ? 0 : less;
         return;
     }
     if (items->unknown == 0)

@@ -6,6 +6,11 @@
  * anew for every batch (DropoutNet, Volkovs et al. 2017), on the input and the output side
  * together: so F, w and b_cold learn to do without e and b. An item without an event is no
  * candidate of the loss: as a negative that is never right it would only sink.
+ *
+ * In service it competes as an item of its metadata that nothing else is known of: b_cold is
+ * what makes ids that were dropped as likely as they are. Some items have no event because
+ * nobody wants them, not because they are new; how many, the log says by how many items it
+ * holds once and twice (see eddy_train_items_finish).
  * Private to training. */
 #ifndef EDDY_CORE_TRAIN_ITEMS_H
 #define EDDY_CORE_TRAIN_ITEMS_H
@@ -57,7 +62,10 @@ void eddy_train_items_view(const struct eddy_train_items *items,
  * blocks of their own. */
 void eddy_train_items_chain(const struct eddy_train_items *items, float *gradients);
 
-/* Params of training -> params of a snapshot: E and bias instead of e and b. Without
+/* Params of training -> params of a snapshot: E and bias instead of e and b. Of the items
+ * without an event, three times as many as Chao's estimate (1984, a lower bound:
+ * once^2 / (2 twice)) are taken to be unwanted ones: the share of the others is the chance
+ * that such an item is new, and its logarithm, not below -3, goes into their bias. Without
  * features an item without an event gets a zero vector and, as bias, a low score: the
  * COLD_QUANTILE of what known items score on average, for which mean_query (H) is a mean of
  * queries. */

@@ -258,6 +258,8 @@ static void an_item_without_events_is_no_negative(void)
         eddy_global(&world->layout, world->params, EDDY_G_ITEM_FEATURE_BIAS);
     float cold = *eddy_global(&world->layout, world->params, EDDY_G_ITEM_COLD_BIAS);
     float query[H] = {0};
+    for (uint32_t i = 0; i < COLD; i++)
+        world->items.known[i] = 3; /* so that none is taken for an unwanted one */
     eddy_train_items_finish(&world->items, query, world->params);
     const float *bias = eddy_global(&world->layout, world->params, EDDY_G_ITEM_BIAS);
     for (uint32_t h = 0; h < H; h++) {
@@ -268,6 +270,29 @@ static void an_item_without_events_is_no_negative(void)
     CHECK_NEAR((double)bias[COLD], (double)(cold + 0.7f * w[0] + w[5]), 1e-5);
     CHECK_NEAR((double)bias[8], (double)cold, 0);
     world_free(world);
+}
+
+/* Items of one event and of two say how many have none because nobody wants them. */
+static void unwanted_items_are_not_taken_for_new_ones(void)
+{
+    static const struct {
+        uint8_t once, twice;
+        double less;
+    } rows[] = {{0, 0, 0}, {1, 5, -0.133531}, {1, 0, -1.386294}, {3, 0, -3}};
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        struct world *world = world_new(true, 0);
+        float query[H] = {0};
+        for (uint32_t i = 0; i < COLD; i++)
+            world->items.known[i] = i < rows[r].once                   ? 1
+                                    : i < rows[r].once + rows[r].twice ? 2
+                                                                       : 3;
+        float cold = *eddy_global(&world->layout, world->params, EDDY_G_ITEM_COLD_BIAS);
+        eddy_train_items_finish(&world->items, query, world->params);
+        double bias =
+            (double)eddy_global(&world->layout, world->params, EDDY_G_ITEM_BIAS)[8];
+        CHECK_NEAR(bias - (double)cold, rows[r].less, 1e-5);
+        world_free(world);
+    }
 }
 
 static void finish_and_resume_undo_each_other(void)
@@ -332,6 +357,7 @@ int main(void)
     RUN(what_users_add_stays_out_of_the_state);
     RUN(ids_are_dropped_as_often_as_asked_and_per_batch);
     RUN(an_item_without_events_is_no_negative);
+    RUN(unwanted_items_are_not_taken_for_new_ones);
     RUN(finish_and_resume_undo_each_other);
     RUN(without_metadata_an_unknown_item_ends_low);
     RUN(an_item_becomes_known_in_the_last_phase);
