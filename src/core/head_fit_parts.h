@@ -19,7 +19,7 @@ struct eddy_head_setting {
     float decay;
     struct eddy_neighbours_options neighbours; /* of the feature neighbours */
 };
-enum { EDDY_HEAD_SETTINGS = 13 };
+enum { EDDY_HEAD_SETTINGS = 14 };
 extern const struct eddy_head_setting eddy_head_settings[EDDY_HEAD_SETTINGS];
 
 /* Of one case, from all sources; more are left out. */
