@@ -27,7 +27,7 @@ struct eddy_hyper {
 struct eddy_recipe {
     const char *name; /* "aws-user-personalization" */
     enum eddy_recipe_kind kind;
-    enum eddy_counting counting; /* of a recipe without a network */
+    enum eddy_counting counting;                /* of a recipe without a network */
     bool network, item_metadata, user_metadata; /* what it trains on */
     bool tables;    /* closed form, rules, neighbours, priors */
     bool cold_only; /* lists hold cold items alone */

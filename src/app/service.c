@@ -254,7 +254,8 @@ static void get_readyz(void *context, const struct eddy_http_request *request,
                             check->text[0] ? ": " : "", check->text);
     }
     if (count == 0)
-        eddy_buf_puts(&response->body, "[-]start failed: the workers are being set up\n");
+        eddy_buf_puts(&response->body,
+                      "[-]start failed: the workers are being set up\n");
     if (atomic_load_explicit(&service->draining, memory_order_relaxed))
         eddy_buf_puts(&response->body, "[-]draining: the process is about to end\n");
     eddy_buf_puts(&response->body, ready ? "ok\n" : "not ready\n");

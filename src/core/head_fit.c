@@ -31,8 +31,8 @@ enum {
 #define RIDGE 1e-4 /* of the fit on all; keeps unused columns at rest */
 #define BUCKET_RIDGE                                                                   \
     20.0 /* cases that the weights of all are worth to a bucket; guess */
-#define GAIN_MIN     0.003 /* of NDCG@20: less is not worth the tables; guess */
-#define NETWORK_MIN 0.02 /* a network of less weight than this is no help */
+#define GAIN_MIN    0.003 /* of NDCG@20: less is not worth the tables; guess */
+#define NETWORK_MIN 0.02  /* a network of less weight than this is no help */
 
 static const float scales[] = {1.0f, 10.0f, 100.0f, 1000.0f};
 enum { SCALES = sizeof scales / sizeof *scales };

@@ -63,8 +63,9 @@ static bool read_shape(struct golden *golden)
     shape->mode = !strcmp(mode, "flat")   ? EDDY_MODE_FLAT
                   : !strcmp(mode, "init") ? EDDY_MODE_INIT
                                           : EDDY_MODE_ALL;
-    (void)fscanf(golden->file, " metadata %u %u", &shape->item_features,
-                 &shape->user_features);
+    if (fscanf(golden->file, " metadata %u %u", &shape->item_features,
+               &shape->user_features) != 2)
+        shape->item_features = shape->user_features = 0; /* a vector without metadata */
     return CHECK_INT(eddy_layout_init(&layout, shape, NULL), 0);
 }
 
