@@ -62,7 +62,9 @@ static const struct eddy_args command_line = {
         "few random points, then points near the good ones (tree-structured Parzen\n"
         "estimator). Job 1 takes the defaults, so that the best is never worse. What counts\n"
         "is NDCG@10 on the validation events that training keeps back, of the lists as they\n"
-        "would be served. The best model is kept. Options of `eddy train` may follow --.\n"
+        "would be served; for recipes without a network: on the last tenth of the time, and\n"
+        "the best is then trained on everything. The best model is kept. Options of\n"
+        "`eddy train` may follow --.\n"
         "Tune rarely, then reuse the values.",
     .rows = rows,
     .row_count = sizeof rows / sizeof *rows,
@@ -209,6 +211,11 @@ int eddy_cmd_tune(int argc, char **argv)
     if (plan.recipe == NULL)
         return eddy_args_fail("tune", "there is no recipe \"%s\"; known: %s",
                               arguments.recipe, eddy_recipe_names());
+    for (size_t i = 0; i < more.count && !plan.recipe->network; i++)
+        if (strncmp(more.values[i], "--hold-out", 10) == 0)
+            return eddy_args_fail("tune",
+                                  "--hold-out: the search of %s holds out itself",
+                                  plan.recipe->name);
     if (strcmp(arguments.interactions, "-") == 0)
         return eddy_args_fail("tune", "-i: give a file; every job reads it again");
     int r = make_plan(&arguments, &plan, &err);

@@ -8,26 +8,22 @@
  * Job 1 is what training does without a search, if that lies within the ranges: the best is
  * then never worse than the defaults.
  *
- * A job is `eddy train --json` in a process of its own, with its standard output in
- * job-NN.json and its messages in job-NN.log. It dies with the search (PR_SET_PDEATHSIG).
- * Of the models only the best so far is kept; at the end it moves into place. */
+ * Jobs are processes (tune_job.c) and die with the search. Of the models only the best so
+ * far is kept; at the end it moves into place. */
 #include "app/tune_search.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
-#include <math.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "app/progress.h"
 #include "app/tune_file.h"
+#include "app/tune_job.h"
 #include "base/clock.h"
 #include "io/files.h"
 
@@ -39,6 +35,7 @@ enum {
 struct child {
     pid_t pid; /* 0: none */
     uint32_t job;
+    enum eddy_tune_stage stage;
     uint64_t start_ns;
 };
 
@@ -48,15 +45,8 @@ struct run {
     struct eddy_progress progress;
     uint32_t running, best; /* best: EDDY_TUNE_JOBS when none */
     int file;
-    bool interrupted;
+    bool interrupted, placing; /* placing: the best is trained once more */
 };
-
-static void path_of(const struct run *run, uint32_t job, const char *suffix,
-                    char ret[PATH_SIZE])
-{
-    (void)snprintf(ret, PATH_SIZE, "%s/job-%02u%s", run->search->options->folder,
-                   job + 1, suffix);
-}
 
 void eddy_tune_put_point(const struct eddy_tune_space *space, const double *at,
                          struct eddy_buf *out)
@@ -75,151 +65,18 @@ void eddy_tune_put_point(const struct eddy_tune_space *space, const double *at,
 
 /* ---- a job ----------------------------------------------------------------------- */
 
-/* In the child, between fork and exec: nothing but async-signal-safe calls. */
-static void become_training(char *const *words, const char *output, const char *log,
-                            pid_t parent)
-{
-    sigset_t none;
-    (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    (void)setpgid(0, 0); /* Ctrl-C is for the search, which ends its jobs */
-    int out = open(output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    int err = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (getppid() != parent || out < 0 || err < 0 || null < 0 || dup2(null, 0) < 0 ||
-        dup2(out, 1) < 0 || dup2(err, 2) < 0)
-        _exit(127);
-    (void)execv("/proc/self/exe", words);
-    _exit(126);
-}
-
-struct words {
-    char *list[WORDS_MAX + 1];
-    size_t count;
-    bool failed;
-};
-
-static void add_word(struct words *words, const char *text)
-{
-    if (text == NULL)
-        return;
-    if (words->count == WORDS_MAX || (words->list[words->count] = strdup(text)) == NULL)
-        words->failed = true;
-    else
-        words->count++;
-}
-
-static void add_option(struct words *words, const char *name, const char *value)
-{
-    if (value == NULL)
-        return;
-    add_word(words, name);
-    add_word(words, value);
-}
-
-static void put_command(const struct run *run, uint32_t job, struct words *words)
-{
-    const struct eddy_tune_options *options = run->search->options;
-    const struct eddy_tune_space *space = &run->search->plan->space;
-    char text[PATH_SIZE], value[EDDY_TUNE_TEXT];
-    add_word(words, "eddy");
-    add_word(words, "train");
-    add_option(words, "-i", options->interactions);
-    add_option(words, "-I", options->items);
-    add_option(words, "-U", options->users);
-    path_of(run, job, "", text);
-    add_option(words, "-o", text);
-    if (run->search->plan->by_name)
-        add_option(words, "--recipe", run->search->plan->recipe->name);
-    (void)snprintf(text, sizeof text, "%lld", (long long)options->seed);
-    add_option(words, "--seed", text);
-    (void)snprintf(text, sizeof text, "%lld", (long long)options->threads);
-    add_option(words, "--threads", text);
-    add_word(words, "--json");
-    add_word(words, "--quiet");
-    for (size_t i = 0; i < options->more->count; i++)
-        add_word(words, options->more->values[i]);
-    for (uint32_t d = 0; d < space->count; d++) {
-        eddy_tune_format(&space->dimensions[d], run->search->trials[job].at[d], value);
-        (void)snprintf(text, sizeof text, "%s=%s", space->dimensions[d].name, value);
-        add_option(words, "--set", text);
-    }
-}
-
 static int start_job(struct run *run, uint32_t job, struct eddy_err *err)
 {
-    struct words words = {.count = 0};
-    char output[PATH_SIZE], log[PATH_SIZE];
     struct child *child = run->children;
-    pid_t parent = getpid();
     while (child->pid != 0)
         child++;
-    put_command(run, job, &words);
-    path_of(run, job, ".json", output);
-    path_of(run, job, ".log", log);
-    pid_t pid = words.failed ? -1 : fork();
-    if (pid == 0)
-        become_training(words.list, output, log, parent);
-    for (size_t i = 0; i < words.count; i++)
-        free(words.list[i]);
-    if (pid < 0)
-        return eddy_fail(err, EDDY_EFATAL, "job %u cannot be started: %s", job + 1,
-                         words.failed ? "too many options" : strerror(errno));
-    *child = (struct child){pid, job, eddy_monotonic_ns()};
-    run->running++;
-    return 0;
-}
-
-/* What a log says of the failure: its first line that begins with "eddy", where commands
- * tell errors; else how the process ended. */
-static void read_failure(const char *path, int status, char *ret, size_t size)
-{
-    struct eddy_file file;
-    (void)snprintf(ret, size, "%s %d",
-                   WIFSIGNALED(status) ? "killed by signal" : "exit",
-                   WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-    if (eddy_file_open(path, &file, NULL) < 0)
-        return;
-    const char *at = file.bytes.data, *end = at + file.bytes.size;
-    while (at < end) {
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-        size_t length = (size_t)((newline ? newline : end) - at);
-        if (length > 5 && memcmp(at, "eddy ", 5) == 0) {
-            (void)snprintf(ret, size, "%.*s", (int)(length < size ? length : size), at);
-            break;
-        }
-        at += length + 1;
-    }
-    eddy_file_close(&file);
-}
-
-/* What the summary of training calls the quality of the lists on held-back events: with
- * tables beside the network, the blend of both is what users get. */
-static bool read_value(const char *path, struct eddy_tune_trial *trial,
-                       struct eddy_tune_record *record)
-{
-    static const char *const names[] = {"head_on_ndcg_at_10", "validation_ndcg_at_10"};
-    struct eddy_file file;
-    bool found = false;
-    if (eddy_file_open(path, &file, NULL) < 0)
-        return false;
-    json_t *root = json_loadb(file.bytes.data, file.bytes.size, 0, NULL);
-    const char *version = json_string_value(json_object_get(root, "model"));
-    for (int i = 0; i < 2 && !found; i++) {
-        const json_t *value = json_object_get(root, names[i]);
-        found = json_is_number(value) && isfinite(json_number_value(value)) &&
-                json_number_value(value) >= 0;
-        if (!found)
-            continue;
-        trial->value = json_number_value(value);
-        (void)snprintf(record->objective, sizeof record->objective, "%s", names[i]);
-    }
-    (void)snprintf(record->version, sizeof record->version, "%s",
-                   version ? version : "");
-    json_decref(root);
-    eddy_file_close(&file);
-    return found;
+    *child =
+        (struct child){.job = job,
+                       .stage = run->placing ? EDDY_TUNE_TRAIN_ALL : EDDY_TUNE_TRAIN,
+                       .start_ns = eddy_monotonic_ns()};
+    int r = eddy_tune_job_start(run->search, job, child->stage, &child->pid, err);
+    run->running += r == 0;
+    return r;
 }
 
 static void say_job(struct run *run, uint32_t job)
@@ -254,34 +111,40 @@ static void keep_best(struct run *run, uint32_t job)
     uint32_t best = eddy_tune_best(run->search->trials, run->search->jobs);
     uint32_t gone = best == job ? run->best : job;
     if (gone < EDDY_TUNE_JOBS && gone != best) {
-        path_of(run, gone, "", path);
+        eddy_tune_job_path(run->search, gone, "", path);
         (void)eddy_remove_folder(path, NULL); /* a failed job has none */
     }
     run->best = best < run->search->jobs ? best : EDDY_TUNE_JOBS;
 }
 
-static int end_job(struct run *run, struct child *child, int status,
-                   struct eddy_err *err)
+/* A stage has ended: on to the next, or the job has. */
+static int end_stage(struct run *run, struct child *child, int status,
+                     struct eddy_err *err)
 {
     struct eddy_tune_search *search = run->search;
     uint32_t job = child->job;
-    struct eddy_tune_trial *trial = &search->trials[job];
-    struct eddy_tune_record *record = &search->records[job];
-    char output[PATH_SIZE], log[PATH_SIZE];
-    path_of(run, job, ".json", output);
-    path_of(run, job, ".log", log);
-    record->seconds = (double)(eddy_monotonic_ns() - child->start_ns) / 1e9;
-    *child = (struct child){0};
+    bool asks = eddy_tune_job_asks(search->plan);
+    bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (asks && well && child->stage == EDDY_TUNE_TRAIN) {
+        child->stage = EDDY_TUNE_ASK;
+        child->pid = 0;
+        return eddy_tune_job_start(search, job, child->stage, &child->pid, err);
+    }
+    enum eddy_tune_stage stage = child->stage;
+    double seconds = (double)(eddy_monotonic_ns() - child->start_ns) / 1e9;
+    *child = (struct child){.pid = 0};
     run->running--;
-    trial->state = EDDY_TUNE_FAILED;
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        read_failure(log, status, record->failure, sizeof record->failure);
-    else if (read_value(output, trial, record))
-        trial->state = EDDY_TUNE_DONE;
-    else
-        (void)snprintf(record->failure, sizeof record->failure,
-                       "no validation figure in the summary of eddy train");
     search->known[job] = true;
+    if (stage == EDDY_TUNE_TRAIN_ALL) /* its value is known */
+        return well
+                   ? 0
+                   : eddy_fail(err, EDDY_EFATAL,
+                               "the best job, %u, cannot be trained again; see its log "
+                               "in %.120s",
+                               job + 1, search->options->folder);
+    search->records[job].seconds = seconds;
+    eddy_tune_job_read(search, job, stage, status, &search->trials[job],
+                       &search->records[job]);
     keep_best(run, job);
     say_job(run, job);
     return eddy_tune_file_add(run->file, search, job, err);
@@ -336,7 +199,7 @@ static void kill_jobs(struct run *run)
         (void)kill(child->pid, SIGKILL); /* its trial is made again at --resume */
         while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR) {
         }
-        path_of(run, child->job, "", path);
+        eddy_tune_job_path(run->search, child->job, "", path);
         (void)eddy_remove_folder(path, NULL);
         child->pid = 0;
     }
@@ -354,7 +217,7 @@ static int wait_for_jobs(struct run *run, const sigset_t *signals, struct eddy_e
         int status = 0;
         struct child *child = &run->children[i];
         if (child->pid != 0 && waitpid(child->pid, &status, WNOHANG) == child->pid)
-            r = end_job(run, child, status, err);
+            r = end_stage(run, child, status, err);
     }
     return r;
 }
@@ -399,22 +262,40 @@ static int run_jobs(struct run *run, const sigset_t *signals, struct eddy_err *e
     return r;
 }
 
-static bool has_version(const char *folder, const char *version)
+/* Of the model in a folder, "" when there is none. */
+static void read_version(const char *folder, char ret[64])
 {
     char path[PATH_SIZE];
     (void)snprintf(path, sizeof path, "%s/manifest.json", folder);
     json_t *root = json_load_file(path, 0, NULL);
     const char *found = json_string_value(json_object_get(root, "version"));
-    bool same = found != NULL && strcmp(found, version) == 0;
+    (void)snprintf(ret, 64, "%s", found ? found : "");
     json_decref(root);
-    return same;
 }
 
-/* The best model into its place; made again if a kill came between. */
+static bool has_version(const char *folder, const char *version)
+{
+    char found[64];
+    read_version(folder, found);
+    return found[0] != '\0' && strcmp(found, version) == 0;
+}
+
+/* Train the point of a job once more, on everything. */
+static int train_again(struct run *run, uint32_t job, const sigset_t *signals,
+                       struct eddy_err *err)
+{
+    run->placing = true;
+    run->search->known[job] = false;
+    return run_jobs(run, signals, err);
+}
+
+/* The best model into its place. It has to be trained once more when its jobs left events
+ * out to be asked about, or when a kill came between. */
 static int place_best(struct run *run, const sigset_t *signals, struct eddy_err *err)
 {
     struct eddy_tune_search *search = run->search;
     uint32_t best = eddy_tune_best(search->trials, search->jobs);
+    const char *model = search->options->model;
     char path[PATH_SIZE];
     int r = 0;
     if (best == search->jobs)
@@ -422,19 +303,15 @@ static int place_best(struct run *run, const sigset_t *signals, struct eddy_err 
                          "no job gave a value; the first says: %.160s",
                          search->records[0].failure);
     const char *version = search->records[best].version;
-    path_of(run, best, "", path);
-    (void)snprintf(search->version, sizeof search->version, "%s", version);
-    if (has_version(search->options->model, version))
-        return 0;
-    if (!has_version(path, version)) {
-        search->known[best] = false;
-        r = run_jobs(run, signals, err);
-        if (r == 0 && !has_version(path, version))
-            r = eddy_fail(err, EDDY_EFATAL,
-                          "job %u gave another model than before; see %.120s.log",
-                          best + 1, path);
-    }
-    return r < 0 ? r : eddy_move_folder(path, search->options->model, err);
+    bool asks = eddy_tune_job_asks(search->plan);
+    eddy_tune_job_path(search, best, "", path);
+    if (asks || (!has_version(model, version) && !has_version(path, version)))
+        r = train_again(run, best, signals, err);
+    if (r == 0 && (asks || !has_version(model, version)))
+        r = eddy_move_folder(path, model, err);
+    if (r == 0)
+        read_version(model, search->version);
+    return r;
 }
 
 int eddy_tune_search_run(struct eddy_tune_search *search,

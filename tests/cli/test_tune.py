@@ -86,7 +86,12 @@ class Search(Folder):
                          {"hidden_dimension": "43", "recency_mask": "true"})
         # The model is the best job's, and trains to the same again.
         with open(model + "/manifest.json") as file:
-            self.assertEqual(json.load(file)["version"], found["model"])
+            manifest = json.load(file)
+        self.assertEqual(manifest["version"], found["model"])
+        curve = manifest["metrics"]["learning_curve"]
+        self.assertGreaterEqual(len(curve), 2)
+        self.assertEqual([point["epoch"] for point in curve][:2], [1, 2])
+        self.assertEqual(found["value"], max(p.get("ndcg_at_10", 0) for p in curve))
         again = self.run_json("train", *self.common, "-o", self.path("again"), *QUICK,
                               *(w for k, v in tuned.items() for w in ("--set", f"{k}={v}")))
         self.assertEqual(again["model"], found["model"])
@@ -182,6 +187,26 @@ class Search(Folder):
         longer = [8 if w == 6 else w for w in longer]
         found = json.loads(eddy(*longer)[1])
         self.assertEqual((found["jobs"], found["resumed"]), (8, 6))
+
+    def test_recipes_without_a_network_are_asked_by_eval(self):
+        model = self.path("model")
+        logs.write(self.log, logs.people(200))
+        found = self.run_json("tune", "-i", self.log, "-o", model, "--recipe", "aws-sims",
+                              "--jobs", 5, "--parallel", 2)
+        self.assertEqual((found["objective"], found["failed"]),
+                         ("successive_ndcg_at_10", 0))
+        tuned = found["tunedHPOParams"]["algorithmHyperParameters"]
+        self.assertEqual(set(tuned),
+                         {"popularity_discount_factor", "min_cointeraction_count"})
+        again = self.run_json("train", "-i", self.log, "-o", self.path("again"),
+                              "--recipe", "aws-sims",
+                              *(w for k, v in tuned.items() for w in ("--set", f"{k}={v}")))
+        self.assertEqual(again["model"], found["model"])
+        self.assertEqual(again["held_out"], 0)
+        code, _, err = eddy("tune", "-i", self.log, "-o", model, "--recipe", "aws-sims",
+                            "--resume", "--", "--hold-out", "loo")
+        self.assertEqual(code, 64)
+        self.assertIn("holds out itself", err)
 
     def test_a_job_that_fails_is_told_and_the_search_goes_on(self):
         code, _, err = eddy("tune", *self.common, "-o", self.path("m"), "--jobs", 2, "--",
