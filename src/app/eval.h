@@ -41,7 +41,8 @@ struct eddy_eval {
     char missing[200];       /* baselines that could not be fitted, and why; "" */
     struct eddy_eval_contender contenders[EDDY_EVAL_CONTENDERS]; /* [0]: the model */
     uint32_t contender_count;
-    struct eddy_eval_curve by_history, by_age, by_week;
+    struct eddy_eval_curve by_history, by_age, by_time;
+    const char *time_unit; /* of by_time: "hour", "day", "week" after training */
 };
 
 /* The protocol's headline (what curves are made of). */

@@ -5,7 +5,7 @@
 
 #include "app/eval.h"
 
-static const int64_t WEEK_MS = INT64_C(7) * 86400 * 1000;
+static const int64_t HOUR_MS = 3600 * 1000;
 
 struct eddy_eval_headline eddy_eval_headline(enum eddy_protocol protocol)
 {
@@ -140,24 +140,38 @@ static void by_history(struct eddy_eval *eval, struct columns *columns)
     draw(eval, columns, curve);
 }
 
-/* Weeks after the time that the protocol begins at: the age of what was learned. */
-static void by_week(struct eddy_eval *eval, struct columns *columns)
+/* From the time that the protocol begins at on: the age of what was learned. Hours up to
+ * two days, days up to three weeks, weeks. */
+static void by_time(struct eddy_eval *eval, struct columns *columns)
 {
-    struct eddy_eval_curve *curve = &eval->by_week;
+    struct eddy_eval_curve *curve = &eval->by_time;
     const struct eddy_interactions *in = eval->exam->interactions;
-    int64_t from_ms = eval->from_ms;
-    *curve = (struct eddy_eval_curve){.key = "week", .points = EDDY_GROUPS_MAX};
-    for (uint64_t i = 0; i < in->count && eval->from_ms == INT64_MIN; i++)
-        if (i == 0 || in->rows[i].ts_ms < from_ms)
-            from_ms = in->rows[i].ts_ms;
+    int64_t from_ms = INT64_MAX, to_ms = INT64_MIN, unit_ms = HOUR_MS;
+    *curve = (struct eddy_eval_curve){.key = "time", .points = EDDY_GROUPS_MAX};
+    for (uint32_t q = 0; q < eval->exam->count; q++) {
+        int64_t ts_ms = in->rows[eval->exam->questions[q].row].ts_ms;
+        from_ms = ts_ms < from_ms ? ts_ms : from_ms;
+        to_ms = ts_ms > to_ms ? ts_ms : to_ms;
+    }
+    if (eval->from_ms != INT64_MIN)
+        from_ms = eval->from_ms;
+    eval->time_unit = "hour";
+    if (to_ms - from_ms > 48 * HOUR_MS) {
+        unit_ms = 24 * HOUR_MS;
+        eval->time_unit = "day";
+    }
+    if (to_ms - from_ms > 21 * 24 * HOUR_MS) {
+        unit_ms = 7 * 24 * HOUR_MS;
+        eval->time_unit = "week";
+    }
     for (uint32_t p = 0; p < curve->points; p++)
         (void)snprintf(curve->labels[p], sizeof curve->labels[p],
                        p + 1 == curve->points ? "%u+" : "%u", p + 1);
     for (uint32_t q = 0; q < eval->exam->count; q++) {
         int64_t ts_ms = in->rows[eval->exam->questions[q].row].ts_ms;
-        int64_t week = (ts_ms - from_ms) / WEEK_MS;
+        int64_t unit = (ts_ms - from_ms) / unit_ms;
         columns->group[q] =
-            (uint8_t)(week < EDDY_GROUPS_MAX ? week : EDDY_GROUPS_MAX - 1);
+            (uint8_t)(unit < EDDY_GROUPS_MAX ? unit : EDDY_GROUPS_MAX - 1);
     }
     draw(eval, columns, curve);
 }
@@ -208,7 +222,7 @@ int eddy_eval_estimate(struct eddy_eval *eval, struct eddy_err *err)
         by_history(eval, &columns);
         if (eval->protocol == EDDY_PROTOCOL_SUCCESSIVE ||
             eval->protocol == EDDY_PROTOCOL_PREQUENTIAL)
-            by_week(eval, &columns);
+            by_time(eval, &columns);
         by_age(eval, &columns);
     }
     free(columns.user);

@@ -130,6 +130,7 @@ static void print_curve(const struct eddy_eval *eval, const char *title,
 
 void eddy_eval_print(const struct eddy_eval *eval)
 {
+    char title[40];
     print_head(eval);
     print_measures(eval);
     print_coverage(eval);
@@ -137,7 +138,9 @@ void eddy_eval_print(const struct eddy_eval *eval)
         print_contenders(eval);
     print_curve(eval, "length of the history", &eval->by_history);
     print_curve(eval, "age of the state, in events it has not seen", &eval->by_age);
-    print_curve(eval, "week after training", &eval->by_week);
+    (void)snprintf(title, sizeof title, "%s after training",
+                   eval->time_unit ? eval->time_unit : "");
+    print_curve(eval, title, &eval->by_time);
 }
 
 static void put_estimate(struct eddy_buf *out, struct eddy_estimate e)
@@ -275,7 +278,9 @@ void eddy_eval_json(const struct eddy_eval *eval, struct eddy_buf *out)
                     eddy_measure_key(headline.measure), headline.cutoff);
     put_curve(out, eval, &eval->by_history);
     put_curve(out, eval, &eval->by_age);
-    put_curve(out, eval, &eval->by_week);
+    if (eval->time_unit != NULL)
+        eddy_buf_printf(out, ",\"time_unit\":\"%s\"", eval->time_unit);
+    put_curve(out, eval, &eval->by_time);
     put_rivals(out, eval);
     if (eval->missing[0] != 0) {
         eddy_buf_puts(out, ",\"not_compared\":");
