@@ -57,16 +57,73 @@ static void drop_priors(struct eddy_tables *tables, const struct eddy_head *head
         }
 }
 
+/* No list's fit sees a score like this; finite, so that sums with it are numbers. */
+static const float out_of_reach = -10000.0f;
+
+/* The fit without the items that have no events, when metadata speaks for them; *ret_shift:
+ * of their biases. */
+static int fit_without_cold(const struct eddy_build_cold *cold,
+                            const struct eddy_build_options *options,
+                            const struct eddy_layout *layout, float *params,
+                            struct eddy_tables *tables,
+                            const struct eddy_build_cases *cases,
+                            struct eddy_head_fit_result *ret, float *ret_shift,
+                            struct eddy_err *err)
+{
+    struct eddy_head_case *warm = malloc(((size_t)cases->count + 1) * sizeof *warm);
+    float *bias = malloc(((size_t)cold->items + 1) * sizeof *bias);
+    const float *own = eddy_global(layout, params, EDDY_G_ITEM_BIAS);
+    int rc = warm && bias
+                 ? 0
+                 : eddy_fail(err, EDDY_ENOMEM, "no memory for %u cases", cases->count);
+    if (rc == 0) {
+        uint32_t count = eddy_build_cold_cases(cold, cases->cases, cases->count, warm);
+        for (uint32_t i = 0; i < cold->items; i++)
+            bias[i] = cold->is[i] ? out_of_reach : own[i];
+        rc = eddy_head_fit(tables, eddy_global(layout, params, EDDY_G_ITEM), bias,
+                           layout->shape.hidden, warm, count,
+                           (uint32_t)options->train.threads, options->train.seed, ret,
+                           err);
+        eddy_build_cold_priors(cold, tables);
+        if (rc == 0 && eddy_build_cold_shift(cold, layout, params, tables, &ret->head,
+                                             warm, count, ret_shift) < 0)
+            rc = eddy_fail(err, EDDY_ENOMEM, "no memory for lists of %u cases", count);
+    }
+    free(warm);
+    free(bias);
+    return rc;
+}
+
+/* What the head takes from items without events, back into their biases. */
+static int keep_cold(const struct eddy_build_inputs *inputs, float shift,
+                     struct eddy_build_result *ret)
+{
+    struct eddy_selection all = eddy_selection_all(&ret->network.selection);
+    struct eddy_build_cold cold;
+    float *bias =
+        eddy_global(&ret->network.layout, ret->network.params, EDDY_G_ITEM_BIAS);
+    if (ret->item_vocabulary == NULL)
+        return 0;
+    if (eddy_build_cold_init(&cold, inputs->interactions, &all) < 0)
+        return EDDY_ENOMEM;
+    for (uint32_t i = 0; i < cold.items; i++)
+        bias[i] += cold.is[i] ? shift : 0;
+    eddy_build_cold_priors(&cold, &ret->tables);
+    eddy_build_cold_fini(&cold);
+    return 0;
+}
+
 static int fit_head(const struct eddy_build_inputs *inputs,
                     const struct eddy_build_options *options,
                     const struct eddy_build_plan *plan,
                     const struct eddy_build_cases *cases, struct eddy_build_result *ret,
-                    struct eddy_err *err)
+                    float *ret_shift, struct eddy_err *err)
 {
     const struct eddy_train_result *network = &ret->network;
     const struct eddy_layout *layout = &network->layout;
     float *params = network->fitted ? network->fitted : network->params;
     struct eddy_head_fit_result fit;
+    struct eddy_build_cold cold;
     struct eddy_tables tables;
 
     int rc = eddy_build_tables(plan, inputs->interactions, &network->selection, &tables,
@@ -74,11 +131,22 @@ static int fit_head(const struct eddy_build_inputs *inputs,
     if (rc < 0)
         return rc;
     bool has = layout->shape.hidden > 0;
-    rc =
-        eddy_head_fit(&tables, has ? eddy_global(layout, params, EDDY_G_ITEM) : NULL,
-                      has ? eddy_global(layout, params, EDDY_G_ITEM_BIAS) : NULL,
-                      layout->shape.hidden, cases->cases, cases->count,
-                      (uint32_t)options->train.threads, options->train.seed, &fit, err);
+    if (eddy_build_cold_init(&cold, inputs->interactions, &network->selection) < 0) {
+        eddy_tables_fini(&tables);
+        return eddy_fail(err, EDDY_ENOMEM, "no memory for %u items",
+                         layout->shape.items);
+    }
+    if (ret->item_vocabulary != NULL && cold.count > 0)
+        rc = fit_without_cold(&cold, options, layout, params, &tables, cases, &fit,
+                              ret_shift, err);
+    else
+        rc = eddy_head_fit(&tables,
+                           has ? eddy_global(layout, params, EDDY_G_ITEM) : NULL,
+                           has ? eddy_global(layout, params, EDDY_G_ITEM_BIAS) : NULL,
+                           layout->shape.hidden, cases->cases, cases->count,
+                           (uint32_t)options->train.threads, options->train.seed, &fit,
+                           err);
+    eddy_build_cold_fini(&cold);
     eddy_tables_fini(&tables);
     if (rc < 0)
         return rc;
@@ -117,6 +185,7 @@ static int make_tables(const struct eddy_build_inputs *inputs,
                                  threads);
 
     struct eddy_features users = {0};
+    float shift = 0;
     int rc = 0;
     if (ret->user_vocabulary != NULL)
         rc =
@@ -133,7 +202,7 @@ static int make_tables(const struct eddy_build_inputs *inputs,
     if (cases.count >= EDDY_HEAD_FIT_CASES_MIN) {
         rc = eddy_build_plan_choose(&plan, in, selection, &cases, threads, err);
         if (rc == 0)
-            rc = fit_head(inputs, options, &plan, &cases, ret, err);
+            rc = fit_head(inputs, options, &plan, &cases, ret, &shift, err);
     }
     eddy_build_cases_fini(&cases);
     if (rc < 0 || eddy_head_is_plain(&ret->head))
@@ -141,6 +210,8 @@ static int make_tables(const struct eddy_build_inputs *inputs,
     struct eddy_selection all = eddy_selection_all(selection);
     trim_plan(&plan, &ret->head);
     rc = eddy_build_tables(&plan, in, &all, &ret->tables, err);
+    if (rc == 0 && keep_cold(inputs, shift, ret) < 0)
+        rc = eddy_fail(err, EDDY_ENOMEM, "no memory for the head");
     if (rc == 0)
         drop_priors(&ret->tables, &ret->head);
     return rc;

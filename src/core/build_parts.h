@@ -37,6 +37,31 @@ int eddy_build_cases_init(struct eddy_build_cases *cases,
                           const struct eddy_features *users, struct eddy_err *err);
 void eddy_build_cases_fini(struct eddy_build_cases *cases);
 
+/* Items that have no row before the cut, and how a head may treat them (build_cold.c). */
+struct eddy_build_cold {
+    uint32_t items, count;
+    uint8_t *is; /* (items) */
+};
+int eddy_build_cold_init(struct eddy_build_cold *cold,
+                         const struct eddy_interactions *in,
+                         const struct eddy_selection *selection); /* 0, EDDY_ENOMEM */
+void eddy_build_cold_fini(struct eddy_build_cold *cold);
+/* The cases whose answer is not one of them into ret (count); how many. */
+uint32_t eddy_build_cold_cases(const struct eddy_build_cold *cold,
+                               const struct eddy_head_case *cases, uint32_t count,
+                               struct eddy_head_case *ret);
+/* Gives them the mean of each prior. */
+void eddy_build_cold_priors(const struct eddy_build_cold *cold,
+                            struct eddy_tables *tables);
+/* What has to be added to their biases so that they keep, with the head, the places that
+ * the network alone gives them. tables: with eddy_build_cold_priors. 0 or EDDY_ENOMEM. */
+int eddy_build_cold_shift(const struct eddy_build_cold *cold,
+                          const struct eddy_layout *layout, const float *params,
+                          const struct eddy_tables *tables,
+                          const struct eddy_head *head,
+                          const struct eddy_head_case *cases, uint32_t count,
+                          float *ret);
+
 /* Which tables, and how they are made. */
 struct eddy_build_plan {
     bool related, rules, sessions;

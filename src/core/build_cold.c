@@ -1,0 +1,194 @@
+/* Items without events and the head (core/build_parts.h).
+ *
+ * The network ranks them by metadata, at the place of an item of which nothing else is known
+ * (core/train_items.h). The head is fitted on events that, by their nature, were never with
+ * such items: it would learn that they never come, and its tables say nothing of them. So
+ * they are no candidates of the fit; of each prior they get the mean of the others; and
+ * their bias gets what makes up for the rest: as much as it takes for them to hold, with
+ * the head, the share of places on lists that the network alone gives them, counted on
+ * lists for validation events. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/build_parts.h"
+#include "core/rank.h"
+
+enum { CASES = 400, PLACES = 25, ROUNDS = 24 };
+static const double shift_max = 12;
+
+int eddy_build_cold_init(struct eddy_build_cold *cold,
+                         const struct eddy_interactions *in,
+                         const struct eddy_selection *selection)
+{
+    uint32_t items = eddy_catalog_count(in->items);
+    *cold = (struct eddy_build_cold){.items = items, .count = items};
+    cold->is = malloc((size_t)items + 1);
+    if (cold->is == NULL)
+        return EDDY_ENOMEM;
+    memset(cold->is, 1, (size_t)items + 1);
+    for (uint64_t row = 0; row < in->count; row++) {
+        uint32_t item = in->rows[row].item;
+        if (cold->is[item] == 0 ||
+            eddy_selection_part(selection, in, row) != EDDY_PART_TRAINING)
+            continue;
+        cold->is[item] = 0;
+        cold->count--;
+    }
+    return 0;
+}
+
+void eddy_build_cold_fini(struct eddy_build_cold *cold)
+{
+    free(cold->is);
+    *cold = (struct eddy_build_cold){0};
+}
+
+uint32_t eddy_build_cold_cases(const struct eddy_build_cold *cold,
+                               const struct eddy_head_case *cases, uint32_t count,
+                               struct eddy_head_case *ret)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (!cold->is[cases[i].answer])
+            ret[kept++] = cases[i];
+    return kept;
+}
+
+void eddy_build_cold_priors(const struct eddy_build_cold *cold,
+                            struct eddy_tables *tables)
+{
+    for (uint32_t h = 0; h < tables->priors; h++) {
+        float *prior = tables->prior[h];
+        double sum = 0;
+        if (prior == NULL || cold->count == cold->items)
+            continue;
+        for (uint32_t i = 0; i < cold->items; i++)
+            sum += cold->is[i] ? 0 : (double)prior[i];
+        for (uint32_t i = 0; i < cold->items; i++)
+            prior[i] =
+                cold->is[i] ? (float)(sum / (cold->items - cold->count)) : prior[i];
+    }
+}
+
+/* The best scores of a list's two sorts of items, falling. */
+struct best {
+    float warm[PLACES], cold[PLACES];
+};
+
+static void insert(float *best, float score)
+{
+    uint32_t at = PLACES - 1;
+    if (!(score > best[at]))
+        return;
+    for (; at > 0 && best[at - 1] < score; at--)
+        best[at] = best[at - 1];
+    best[at] = score;
+}
+
+static void collect(const struct eddy_build_cold *cold,
+                    const struct eddy_head_recent *recent, float *scores,
+                    struct best *ret)
+{
+    for (uint32_t i = 0; i < PLACES; i++)
+        ret->warm[i] = ret->cold[i] = -INFINITY;
+    for (uint32_t i = 0; i < recent->count; i++)
+        scores[recent->items[i]] = -INFINITY;
+    for (uint32_t i = 0; i < cold->items; i++)
+        insert(cold->is[i] ? ret->cold : ret->warm, scores[i]);
+}
+
+/* Mean share of places that items without events hold, with a shift of their scores. */
+static double share_of(const struct best *best, uint32_t count, double shift)
+{
+    uint64_t held = 0;
+    for (uint32_t c = 0; c < count; c++) {
+        uint32_t cold = 0, warm = 0;
+        while (cold + warm < PLACES) {
+            double score = (double)best[c].cold[cold] + shift;
+            if (score > (double)best[c].warm[warm])
+                cold++;
+            else
+                warm++;
+        }
+        held += cold;
+    }
+    return count > 0 ? (double)held / PLACES / count : 0;
+}
+
+/* Best scores of the cases under a head. */
+static int rank_cases(const struct eddy_build_cold *cold,
+                      const struct eddy_layout *layout, const float *params,
+                      const struct eddy_tables *tables, const struct eddy_head *head,
+                      const struct eddy_head_case *cases, uint32_t count,
+                      struct best *ret)
+{
+    struct eddy_packed matrix = {0};
+    float *scores = malloc(((size_t)cold->items + 64) * sizeof *scores);
+    int r = scores
+                ? eddy_rank_pack(&matrix, layout, params, cold->items, 0, tables, head)
+                : EDDY_ENOMEM;
+    struct eddy_rank_model model = {.kernels = eddy_kernels_get(),
+                                    .items = &matrix,
+                                    .hidden = layout->shape.hidden,
+                                    .tables = tables,
+                                    .head = head};
+    struct eddy_ranker *ranker = r == 0 ? eddy_ranker_new(&model, 1, 1) : NULL;
+    r = r == 0 && ranker == NULL ? EDDY_ENOMEM : r;
+    for (uint32_t c = 0; r == 0 && c < count; c++) {
+        struct eddy_rank_user user = {.recent = cases[c].recent,
+                                      .query = cases[c].query};
+        (void)eddy_ranker_add(ranker, &user); /* an empty one has room */
+        (void)eddy_ranker_run_all(ranker, scores);
+        collect(cold, &cases[c].recent, scores, &ret[c]);
+    }
+    eddy_ranker_free(ranker);
+    eddy_packed_fini(&matrix);
+    free(scores);
+    return r;
+}
+
+/* The shift at which the share is the wanted one; 0 when it is anyway. */
+static double find_shift(const struct best *best, uint32_t count, double wanted)
+{
+    double low = 0, high = shift_max;
+    if (share_of(best, count, 0) >= wanted)
+        return 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        double middle = (low + high) / 2;
+        if (share_of(best, count, middle) < wanted)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+int eddy_build_cold_shift(const struct eddy_build_cold *cold,
+                          const struct eddy_layout *layout, const float *params,
+                          const struct eddy_tables *tables,
+                          const struct eddy_head *head,
+                          const struct eddy_head_case *cases, uint32_t count,
+                          float *ret)
+{
+    struct eddy_head_case asked[CASES];
+    struct best *plain = calloc(CASES, sizeof *plain);
+    struct best *full = calloc(CASES, sizeof *full);
+    uint32_t n = 0;
+    int r = plain && full ? 0 : EDDY_ENOMEM;
+
+    *ret = 0;
+    for (uint32_t i = 0; i < count && n < CASES; i++)
+        if (cases[i].query != NULL &&
+            head->network[eddy_head_bucket(cases[i].recent.count)])
+            asked[n++] = cases[i];
+    if (r == 0)
+        r = rank_cases(cold, layout, params, tables, &eddy_head_plain, asked, n, plain);
+    if (r == 0)
+        r = rank_cases(cold, layout, params, tables, head, asked, n, full);
+    if (r == 0)
+        *ret = (float)find_shift(full, n, share_of(plain, n, 0));
+    free(plain);
+    free(full);
+    return r;
+}
