@@ -18,10 +18,9 @@
  * entries of every row are kept. The constraint B[j, j] = 0 subtracts P diag(gamma) with
  * gamma_j = B[j, j] / P[j, j] (Lagrange; for a = 1 that is EASE).
  *
- * Memory: one N x N matrix of floats, S, and 64 columns per thread. Rows of the Gram
- * matrix are gathered item by item from the inverted index, so that every sum is made in
- * one order whatever the number of threads; OpenBLAS' own threads may round differently
- * for another number of them. */
+ * Memory: one N x N matrix of floats, S, 64 columns per thread. Rows of the Gram matrix are
+ * gathered item by item from the inverted index, and every block of a product is one
+ * thread's: the bits do not depend on the number of threads. */
 #include "core/related.h"
 
 #include <cblas.h>
@@ -29,12 +28,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/invert.h"
 #include "core/team.h"
 #include "core/train_vector.h"
-
-/* LAPACK as Fortran has it, part of Debian's libopenblas (no header of its own there). */
-void spotrf_(const char *uplo, const int *n, float *a, const int *lda, int *info);
-void spotri_(const char *uplo, const int *n, float *a, const int *lda, int *info);
 
 enum {
     BLOCK = 64,         /* rows of P in one pass over S */
@@ -247,7 +243,7 @@ static int make_weights(struct fit *fit)
 
 /* ---- the system ------------------------------------------------------------------- */
 
-/* Row i of a X'X, its part right of the diagonal and the diagonal itself. */
+/* Row i of a X'X, its part left of the diagonal and the diagonal itself. */
 static void gather_contents(struct fit *fit, uint32_t i)
 {
     float *row = fit->p + (size_t)i * fit->n;
@@ -262,7 +258,7 @@ static void gather_contents(struct fit *fit, uint32_t i)
         float weight = (float)(fit->options->alpha * (double)fit->age_weight[s] *
                                pow(fit->distinct[s], -fit->options->length_power));
         for (uint32_t c = 0; c < fit->distinct[s]; c++)
-            if (content[c] >= i)
+            if (content[c] <= i)
                 row[content[c]] += weight;
     }
 }
@@ -313,31 +309,19 @@ static void gather_row(void *context, uint32_t i, uint32_t worker)
     fit->p[(size_t)i * fit->n + i] += fit->ridge[i];
 }
 
-/* p becomes its inverse, both triangles. Fortran's columns are our rows, so that its lower
- * triangle is what we have gathered. */
+/* p becomes its inverse. */
 static int invert(struct fit *fit, struct eddy_err *err)
 {
-    const int n = (int)fit->n;
-    const size_t stride = fit->n;
-    int info = 0;
-
-    openblas_set_num_threads((int)fit->options->threads);
-    spotrf_("L", &n, fit->p, &n, &info);
-    if (info == 0)
-        spotri_("L", &n, fit->p, &n, &info);
-    openblas_set_num_threads(1);
-    if (info != 0)
+    openblas_set_num_threads(1); /* whole blocks are shared out, not products */
+    int rc = eddy_invert(fit->p, fit->n, fit->options->threads);
+    if (rc == 1)
         return eddy_fail(
             err, EDDY_EFATAL,
             "closed form: the system of %u items has no Cholesky factor in "
-            "single floats (row %d); raise lambda (%g)",
-            fit->n, info, fit->options->lambda);
-    for (size_t i0 = 0; i0 < stride; i0 += BLOCK)
-        for (size_t j0 = i0; j0 < stride; j0 += BLOCK)
-            for (size_t i = i0; i < i0 + BLOCK && i < stride; i++)
-                for (size_t j = j0 > i ? j0 : i + 1; j < j0 + BLOCK && j < stride; j++)
-                    fit->p[j * stride + i] = fit->p[i * stride + j];
-    return 0;
+            "single floats; raise lambda (%g)",
+            fit->n, fit->options->lambda);
+    return rc < 0 ? eddy_fail(err, rc, "closed form: no memory for %u items", fit->n)
+                  : 0;
 }
 
 /* gamma[j] = B[j, j] / P[j, j] of the unconstrained B. */

@@ -27,8 +27,8 @@ struct eddy_session_view {
     int64_t ts_ms;
 };
 /* Table of items rows, each its `width` heaviest entries above 0. Memory: one matrix of
- * (solved items)^2 floats. Sets OpenBLAS to options->threads for the factorisation, then to
- * one. The bits depend on CPU kind and thread count (OpenBLAS). Thread: trainer.
+ * (solved items)^2 floats. Sets OpenBLAS to one thread. The bits do not depend on the
+ * number of threads, but on the CPU kind (OpenBLAS' kernels). Thread: trainer.
  * EDDY_ECONFIG: an option out of range; EDDY_ENOMEM says how much was wanted; EDDY_EFATAL:
  * lambda is too small for single floats. */
 int eddy_related_fit(const struct eddy_session_view *sessions, uint32_t count,
