@@ -60,12 +60,29 @@ static void run_shard(void *context, uint32_t shard, uint32_t worker_at)
     eddy_train_items_chain(&trainer->items, gradients);
 }
 
+/* To how many shards a batch of so many events is dealt, by the batch alone. With drawn
+ * negatives every shard draws its own: few events each are not worth that. No shard may
+ * get more than the fourth of the largest batch that packs have room for. */
+static uint32_t shards_for(const struct eddy_trainer *trainer, uint64_t events)
+{
+    enum { SHARD_EVENTS = 256 };
+    uint64_t room = trainer->batch_events / EDDY_TRAIN_SHARDS, shards, least;
+    if (trainer->negatives == 0)
+        return EDDY_TRAIN_SHARDS;
+    shards = events / SHARD_EVENTS;
+    least = room > 0 ? (events + room - 1) / room : EDDY_TRAIN_SHARDS;
+    shards = shards > least ? shards : least;
+    return shards < 1                   ? 1
+           : shards > EDDY_TRAIN_SHARDS ? EDDY_TRAIN_SHARDS
+                                        : (uint32_t)shards;
+}
+
 /* Longest first onto the lightest shard; returns the batch's targets. */
 static uint64_t deal(struct eddy_trainer *trainer, const uint32_t *users,
                      uint32_t count)
 {
     const struct eddy_sequence *sorted[EDDY_PACK_SEQUENCES];
-    uint64_t load[EDDY_TRAIN_SHARDS] = {0}, targets = 0;
+    uint64_t load[EDDY_TRAIN_SHARDS] = {0}, targets = 0, events = 0;
 
     memset(trainer->shard_count, 0, sizeof trainer->shard_count);
     for (uint32_t i = 0; i < count; i++) {
@@ -74,14 +91,16 @@ static uint64_t deal(struct eddy_trainer *trainer, const uint32_t *users,
         for (; at > 0 && sorted[at - 1]->count < sequence->count; at--)
             sorted[at] = sorted[at - 1];
         sorted[at] = sequence;
+        events += sequence->count;
         if (trainer->options->user_features && sequence->start_weight > 0)
             targets++;
         for (uint32_t j = 0; j < sequence->count; j++)
             targets += sequence->targets[j] != EDDY_ITEM_NONE ? 1 : 0;
     }
+    uint32_t shards = shards_for(trainer, events);
     for (uint32_t i = 0; i < count; i++) {
-        int lightest = 0;
-        for (int s = 1; s < EDDY_TRAIN_SHARDS; s++)
+        uint32_t lightest = 0;
+        for (uint32_t s = 1; s < shards; s++)
             if (load[s] < load[lightest])
                 lightest = s;
         trainer->shard[lightest][trainer->shard_count[lightest]++] = sorted[i];
