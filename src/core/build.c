@@ -238,15 +238,19 @@ int eddy_build(const struct eddy_build_inputs *inputs,
                struct eddy_build_result *ret, struct eddy_err *err)
 {
     struct eddy_build_result result = {.head = eddy_head_plain};
+    const struct eddy_exchange *group = options->train.exchange;
+    /* of a group that trains together the first member makes what is saved */
+    bool tables =
+        (options->tables || !options->network) && (group == NULL || group->rank == 0);
     int rc =
         options->network
             ? eddy_metadata_train(inputs, &options->train, options->item_metadata,
                                   options->user_metadata, progress, context, &result,
                                   err)
             : no_network(inputs->interactions, &options->train, &result.network, err);
-    if (rc == 0 && (options->tables || !options->network))
+    if (rc == 0 && tables)
         rc = make_tables(inputs, options, &result, err);
-    if (rc == 0 && (options->tables || !options->network))
+    if (rc == 0 && tables)
         rc = make_stream_head(inputs, options, &result, err);
     if (rc < 0)
         eddy_build_result_fini(&result);

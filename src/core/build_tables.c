@@ -21,9 +21,14 @@ enum {
     RULES_WINDOW = 10,
     RULES_ROWS_MAX = 4000000, /* newest rows counted: about 2 GB of pairs at worst */
     SESSIONS_EVENTS_MAX = 1000000,
+    VIEW_MAX = 2000, /* events of a session that the closed form looks at */
     CHUNKS = 16,
     REACH = 20, /* newest events of a case that speak */
 };
+
+/* Pairs of items in sessions that the closed form adds up: some ten seconds of a core.
+ * Sessions older than those that make so many are left out. */
+#define RELATED_PAIRS_MAX 5e9
 
 static const struct {
     double alpha, lambda, window_decay, popularity_power;
@@ -150,6 +155,21 @@ static int make_counts(const struct eddy_build_plan *plan,
                   : 0;
 }
 
+/* The first of the newest sessions that are RELATED_PAIRS_MAX pairs together. */
+static uint32_t newest_views(const struct eddy_build_views *views)
+{
+    double pairs = 0;
+    uint32_t first = views->count;
+    while (first > 0) {
+        double count = views->views[first - 1].count;
+        pairs += count < VIEW_MAX ? count * count : (double)VIEW_MAX * VIEW_MAX;
+        if (pairs > RELATED_PAIRS_MAX)
+            break;
+        first--;
+    }
+    return first;
+}
+
 int eddy_build_tables(const struct eddy_build_plan *plan,
                       const struct eddy_interactions *in,
                       const struct eddy_selection *selection, struct eddy_tables *ret,
@@ -167,9 +187,11 @@ int eddy_build_tables(const struct eddy_build_plan *plan,
     if (rc < 0)
         (void)eddy_fail(err, rc, "no memory for the sessions of %llu events",
                         (unsigned long long)in->count);
-    if (rc == 0 && plan->related)
-        rc = eddy_related_fit(views.views, views.count, ret->items, &plan->closed_form,
-                              &ret->related, err);
+    if (rc == 0 && plan->related) {
+        uint32_t first = newest_views(&views);
+        rc = eddy_related_fit(views.views + first, views.count - first, ret->items,
+                              &plan->closed_form, &ret->related, err);
+    }
     eddy_build_views_fini(&views);
     if (rc == 0 && (plan->rules || plan->counters.half_lives > 0))
         rc = make_counts(plan, in, selection, ret, err);
