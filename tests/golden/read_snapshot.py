@@ -1,0 +1,286 @@
+#!/usr/bin/env python3
+"""A snapshot read by plain Python: lists for histories, by the published mathematics alone.
+
+    read_snapshot.py MODEL HISTORIES [--users USERS] [--k 10] [--exclude-seen]
+
+Prints what `eddy recommend` writes: user, rank, item, score. Standard library only; the
+network's formulas are those of make_hrnn.py beside it (src/core/params.h), the head's are
+written from src/core/head.h and neighbours.h. Slow, and in double precision: scores differ
+from eddy's in the sixth digit, and items whose scores differ less may change places.
+Users' metadata: categorical and numeric columns (a text column is refused).
+"""
+import argparse
+import collections
+import csv
+import json
+import math
+import os
+import struct
+import sys
+
+from make_hrnn import Network, add, step_of, tensor_table
+import make_hrnn
+
+FORMATS = {"F32": ("f", 4), "U32": ("I", 4), "U64": ("Q", 8)}
+QUERY_MAX, REACH, AT_OR_BEFORE = 20, 100, 0.5  # of neighbours.c
+
+
+def read_safetensors(path):
+    """name -> (shape, flat list)"""
+    with open(path, "rb") as file:
+        raw = file.read()
+    (size,) = struct.unpack_from("<Q", raw)
+    header = json.loads(raw[8:8 + size])
+    header.pop("__metadata__", None)
+    tensors = {}
+    for name, entry in header.items():
+        code, width = FORMATS[entry["dtype"]]
+        begin, end = entry["data_offsets"]
+        values = struct.unpack_from("<%d%s" % ((end - begin) // width, code), raw,
+                                    8 + size + begin)
+        tensors[name] = (entry["shape"], list(values))
+    return tensors
+
+
+def make_network(shape, tensors):
+    """A Network of make_hrnn.py with the snapshot's tensors."""
+    network = Network.__new__(Network)
+    network.V, network.H, network.L = shape["items"], shape["hidden"], shape["layers"]
+    network.T, network.cell, network.mode = shape["types"], shape["cell"], shape["mode"]
+    network.tensors = {}
+    for name, rows, cols in tensor_table(network.V, network.H, network.L, network.T,
+                                         network.cell, network.mode,
+                                         shape.get("item_features", 0),
+                                         shape.get("user_features", 0)):
+        flat = tensors[name][1]
+        assert len(flat) == rows * cols, name
+        network.tensors[name] = [flat[r * cols:(r + 1) * cols] for r in range(rows)]
+    return network
+
+
+# ---- metadata of users -------------------------------------------------------------------
+
+def unit(pairs):
+    length = math.sqrt(sum(weight * weight for _, weight in pairs))
+    return [(index, weight / length) for index, weight in pairs]
+
+
+def categorical(column, cell):
+    known = {value: i for i, value in enumerate(column["values"])}
+    found = []
+    for value in (part.strip(" \t") for part in cell.split("|")):
+        index = known.get(value, len(known))
+        if value and index not in found:
+            found.append(index)
+    return [(index, 1.0) for index in found], len(known) + 1 if known else 0
+
+
+def numeric(column, cell):
+    knots = column["knots"]
+    try:
+        number = float(cell)
+    except ValueError:
+        return [], len(knots)
+    k = max([i for i, knot in enumerate(knots) if number >= knot], default=0)
+    if k == len(knots) - 1 or number <= knots[k]:
+        return [(k, 1.0)], len(knots)
+    t = (number - knots[k]) / (knots[k + 1] - knots[k])
+    return [(k, 1 - t), (k + 1, t)], len(knots)
+
+
+def features_of(vocabulary, row):
+    """(index, weight) pairs of a row of metadata."""
+    pairs, first = [], 0
+    for column in vocabulary["columns"]:
+        if column["kind"] == "ignored":
+            continue
+        if column["kind"] == "text":
+            sys.exit("column %s: texts of users are not read here" % column["name"])
+        read = categorical if column["kind"] == "categorical" else numeric
+        mine, size = read(column, row.get(column["name"]) or "")
+        if size:
+            pairs += [(first + index, weight) for index, weight in unit(mine)]
+        first += size
+    return pairs
+
+
+# ---- the head ------------------------------------------------------------------------------
+
+def bucket_of(count):
+    return count if count < 3 else 3 if count < 6 else 4 if count < 20 else 5
+
+
+def fade(x, decay):
+    return math.exp(-x / decay) if decay > 0 else 1.0
+
+
+def from_table(tensors, name, recent, newest, decay):
+    sums = collections.Counter()
+    begin, index, weight = (tensors[name + part][1] for part in (".begin", ".index", ".weight"))
+    for p, row in enumerate(reversed(recent[-newest:] if newest else [])):
+        for i in range(begin[row], begin[row + 1]):
+            sums[index[i]] += math.exp(-p / decay) * weight[i]
+    return sums
+
+
+def votes(tensors, options, recent):
+    """Nearest sessions: see neighbours.c for the formulas."""
+    begin, entries, age = (tensors["sessions." + part][1] for part in ("begin", "entries", "age"))
+    count = len(age)
+    holders = collections.defaultdict(list)  # item -> sessions, newest first
+    for s in reversed(range(count)):
+        for item in set(entries[begin[s]:begin[s + 1]]):
+            holders[item].append(s)
+    weights = {}
+    for p, item in enumerate(reversed(recent[-2 * QUERY_MAX:])):
+        if item in weights or not holders[item] or len(weights) == QUERY_MAX:
+            continue
+        weights[item] = fade(p, options["position_decay"])
+        if options["idf"]:
+            weights[item] *= math.log((count + 1) / len(holders[item]))
+    found = sorted({s for item in weights for s in holders[item]}, reverse=True)
+    candidates = []
+    for s in found[:options["candidates"]]:
+        mine = entries[begin[s]:begin[s + 1]]
+        shared = [item for item in weights if item in mine]  # newest of the query first
+        similarity = (sum(weights[item] for item in shared) / math.sqrt(len(mine))
+                      * fade(age[s], options["age_decay_days"]))
+        candidates.append((-similarity, len(candidates), mine, shared[0]))
+    sums = collections.Counter()
+    for minus, _, mine, shared in sorted(candidates)[:options["neighbours"]]:
+        middle = len(mine) - 1 - mine[::-1].index(shared)
+        for e in range(max(0, middle - REACH), min(len(mine), middle + REACH)):
+            near = fade(max(0, abs(e - middle) - 1), options["distance_decay"])
+            sums[mine[e]] += -minus * near * (AT_OR_BEFORE if e <= middle else 1.0)
+    total = sum(sums.values())
+    return collections.Counter({item: 0.9999 * vote / total for item, vote in sums.items()})
+
+
+def additions(head, tensors, recent):
+    """Item -> what the features add."""
+    weights = head["weight"][bucket_of(len(recent))]
+    result = collections.Counter()
+    for f, name in enumerate(("related", "rules", "neighbours", "seen")):
+        if weights[f] == 0:
+            continue
+        decay = head["decay"][f]
+        if name == "neighbours":
+            sums = votes(tensors, head["neighbours"], recent)
+        elif name == "seen":
+            sums = collections.Counter()
+            for p, item in enumerate(reversed(recent)):
+                sums[item] += math.exp(-p / decay)
+        else:
+            sums = from_table(tensors, name, recent, head["recent"], decay)
+        for item, value in sums.items():
+            result[item] += weights[f] * math.log1p(head["scale"][f] * value)
+    return result
+
+
+PLAIN = {"network": [True] * 6, "weight": [[0.0] * 4] * 6, "prior": [[]] * 6}
+
+
+# ---- lists ---------------------------------------------------------------------------------
+
+class Snapshot:
+    def __init__(self, folder):
+        with open(os.path.join(folder, "manifest.json"), encoding="utf-8") as file:
+            self.manifest = json.load(file)
+        self.tensors = read_safetensors(os.path.join(folder, "model.safetensors"))
+        with open(os.path.join(folder, "catalog.csv"), newline="", encoding="utf-8") as file:
+            self.items = [row["ITEM_ID"] for row in csv.DictReader(file)]
+        self.index = {item: i for i, item in enumerate(self.items)}
+        self.network = make_network(self.manifest["shape"], self.tensors)
+        self.head = self.manifest.get("head") or PLAIN
+        make_hrnn.SESSION_GAP_S = self.manifest["session_gap_s"]
+
+    def play(self, events):
+        """(state or None, known recent items, all known items) after (item, s, type, value)."""
+        state, previous, recent, seen = None, -1, [], set()
+        types = {name: i for i, name in enumerate(self.manifest["types"])}
+        for item, now, kind, value in events:
+            known = self.index.get(item)
+            recent.append(known)
+            if known is None:
+                continue
+            seen.add(known)
+            state = state or self.network.new_state()
+            gap, begin, first, phi = step_of(previous, now, value)
+            self.network.move(state, known, types.get(kind, 0), gap, begin, first, phi)
+            previous = max(previous, now)
+        recent = recent[-self.manifest["recent_events"]:]
+        return state, [item for item in recent if item is not None], seen
+
+    def query(self, state, metadata):
+        x = state["query"] if state else None
+        users = (self.manifest.get("features") or {}).get("users")
+        pairs = features_of(users, metadata) if users and metadata else []
+        if not pairs:
+            return x
+        tensors = self.network.tensors
+        return make_hrnn.weighted(pairs, tensors["user_features"],
+                                  x or tensors["user_start"][0])
+
+    def scores(self, query, recent):
+        bucket = bucket_of(len(recent))
+        own = query is not None and self.head["network"][bucket]
+        priors = self.head["prior"][bucket]
+        scores = self.network.scores(query) if own else [0.0] * len(self.items)
+        for h, weight in enumerate(priors):
+            if weight != 0:
+                scores = add(scores, [weight * v for v in self.tensors["prior.%d" % h][1]])
+        if query is None and not any(priors):
+            return self.tensors["popularity"][1]
+        for item, value in additions(self.head, self.tensors, recent).items():
+            scores[item] += value
+        return scores
+
+    def list(self, events, metadata, k, exclude_seen):
+        """(item id, score), best first."""
+        state, recent, seen = self.play(events)
+        scores = self.scores(self.query(state, metadata), recent)
+        allowed = [i for i in range(len(scores)) if not (exclude_seen and i in seen)]
+        allowed.sort(key=lambda i: (-scores[i], i))
+        return [(self.items[i], scores[i]) for i in allowed[:k]]
+
+
+def read_histories(path):
+    """user -> events in order of (time, row)"""
+    users = {}
+    with open(path, newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            value = row.get("EVENT_VALUE")
+            users.setdefault(row["USER_ID"], []).append(
+                (row["ITEM_ID"], int(row["TIMESTAMP"]), row.get("EVENT_TYPE") or "click",
+                 float(value) if value else None))
+    for events in users.values():
+        events.sort(key=lambda event: event[1])
+    return users
+
+
+def read_users(path):
+    if not path:
+        return {}
+    with open(path, newline="", encoding="utf-8") as file:
+        return {row["USER_ID"]: row for row in csv.DictReader(file)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model")
+    parser.add_argument("histories")
+    parser.add_argument("--users")
+    parser.add_argument("--k", type=int, default=10)
+    parser.add_argument("--exclude-seen", action="store_true")
+    options = parser.parse_args()
+    snapshot = Snapshot(options.model)
+    histories, users = read_histories(options.histories), read_users(options.users)
+    for user in list(histories) + [user for user in users if user not in histories]:
+        found = snapshot.list(histories.get(user, []), users.get(user), options.k,
+                              options.exclude_seen)
+        for rank, (item, score) in enumerate(found, 1):
+            print("%s\t%d\t%s\t%.6f" % (user, rank, item, score))
+
+
+if __name__ == "__main__":
+    main()
