@@ -39,10 +39,8 @@ const struct eddy_head_setting eddy_head_settings[EDDY_HEAD_SETTINGS] = {
     {EDDY_HEAD_RULES, 0.7f, {0}},   {EDDY_HEAD_RULES, 1.5f, {0}},
     {EDDY_HEAD_RULES, 4.0f, {0}},   {EDDY_HEAD_RULES, 15.0f, {0}},
     VOTES(5000, 500, 1, 1),         VOTES(5000, 500, 4, 4),
-    {EDDY_HEAD_SEEN, 1.0f, {0}},
-    {EDDY_HEAD_SEEN, 3.0f, {0}},
-    {EDDY_HEAD_SEEN, 8.0f, {0}},
-    {EDDY_HEAD_SEEN, 30.0f, {0}},
+    {EDDY_HEAD_SEEN, 1.0f, {0}},    {EDDY_HEAD_SEEN, 3.0f, {0}},
+    {EDDY_HEAD_SEEN, 8.0f, {0}},    {EDDY_HEAD_SEEN, 30.0f, {0}},
 };
 
 struct source {
