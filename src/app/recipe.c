@@ -57,9 +57,9 @@ static const struct eddy_hyper sims[] = {
     {"max_user_history_length_percentile", "0.995", "continuous", 0, 1, NULL, false, false,
      "Users with longer histories than this share of all users are not counted."},
     {"min_item_interaction_count_percentile", "0.01", "continuous", 0, 1, NULL, false, false,
-     "Items with fewer interactions than this share of all items are not counted."},
+     "The rarest items, that hold this share of all interactions, are not counted."},
     {"max_item_interaction_count_percentile", "0.9", "continuous", 0, 1, NULL, false, false,
-     "Items with more interactions than this share of all items are not counted."},
+     "The most frequent items, beyond this share of all interactions, are not counted."},
 };
 static const struct eddy_hyper similar[] = {
     {"item_id_hidden_dim", "100", "integer", 30, 200, NULL, true, false,

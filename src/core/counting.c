@@ -1,10 +1,10 @@
 /* Counts of a log.
  *
- * SIMS counts users in common item by item: for item j, the items of all users of j are
- * added up in one array of counters, so that memory stays at a counter per item and thread,
- * however many pairs there are. With the discount d, item i is weighted
- * common(j, i) / users(i)^d: 0 leaves the raw count (popular items win), 1 gives the share
- * of i's users who also have j. */
+ * SIMS counts users in common item by item: around every event on item j, the items within
+ * the window are added up in one array of counters, once per user, so that memory stays at
+ * two counters per item and thread, however many pairs there are. With the discount d, item i
+ * is weighted common(j, i) / users(i)^d: 0 leaves the raw count (popular items win), 1 gives
+ * the share of i's users who also have j near it. */
 #include "core/counting.h"
 
 #include <math.h>
@@ -15,7 +15,7 @@
 #include "core/team.h"
 #include "core/text.h"
 
-enum { USER_EVENTS_MAX = 2000, TASK_ITEMS = 32 };
+enum { TASK_ITEMS = 32 };
 
 int eddy_count_users(const struct eddy_interactions *in, float *ret)
 {
@@ -140,73 +140,70 @@ int eddy_count_cold(const struct eddy_interactions *in,
 
 struct sims {
     const struct eddy_sims_options *options;
-    uint32_t items, users;
-    uint64_t *user_begin, *item_begin;
-    uint32_t *user_items, *item_users; /* distinct */
+    const struct eddy_interactions *in;
+    uint32_t items;
+    uint64_t *begin;   /* (items + 1) into rows_of */
+    uint64_t *rows_of; /* rows of each item, by user */
+    float *users;      /* (items) distinct */
     struct eddy_table_rows rows;
     struct scratch {
         uint32_t *counts; /* (items) zero between rows */
+        uint32_t *last;   /* (items) user counted last, plus 1; zero between rows */
         struct eddy_scored *entries;
     } * scratch;
     atomic_bool failed;
 };
 
-/* Distinct items of each user, and from them the users of each item. */
-static int invert(struct sims *sims, const struct eddy_interactions *in)
+static int invert(struct sims *sims)
 {
-    uint32_t *last_user = calloc((size_t)sims->items + 1, sizeof *last_user);
-    sims->user_begin = calloc((size_t)sims->users + 1, sizeof *sims->user_begin);
-    sims->item_begin = calloc((size_t)sims->items + 2, sizeof *sims->item_begin);
-    sims->user_items = malloc(((size_t)in->count + 1) * sizeof *sims->user_items);
-    sims->item_users = malloc(((size_t)in->count + 1) * sizeof *sims->item_users);
-    if (!last_user || !sims->user_begin || !sims->item_begin || !sims->user_items ||
-        !sims->item_users) {
-        free(last_user);
+    const struct eddy_interactions *in = sims->in;
+    sims->begin = calloc((size_t)sims->items + 2, sizeof *sims->begin);
+    sims->rows_of = malloc(((size_t)in->count + 1) * sizeof *sims->rows_of);
+    sims->users = calloc((size_t)sims->items + 1, sizeof *sims->users);
+    if (!sims->begin || !sims->rows_of || !sims->users ||
+        eddy_count_users(in, sims->users) < 0)
         return EDDY_ENOMEM;
-    }
-    uint64_t at = 0;
-    for (uint32_t u = 0; u < sims->users; u++) {
-        uint64_t begin = in->user_begin[u], end = in->user_begin[u + 1];
-        begin = end - begin > USER_EVENTS_MAX ? end - USER_EVENTS_MAX : begin;
-        for (uint64_t i = begin; i < end; i++) {
-            uint32_t item = in->rows[i].item;
-            if (last_user[item] == u + 1)
-                continue;
-            last_user[item] = u + 1;
-            sims->user_items[at++] = item;
-            sims->item_begin[item + 2]++;
-        }
-        sims->user_begin[u + 1] = at;
-    }
+    for (uint64_t i = 0; i < in->count; i++)
+        sims->begin[in->rows[i].item + 2]++;
     for (uint32_t i = 2; i <= sims->items + 1; i++)
-        sims->item_begin[i] += sims->item_begin[i - 1];
-    for (uint32_t u = 0; u < sims->users;
-         u++) /* begins, shifted by one, move to ends */
-        for (uint64_t i = sims->user_begin[u]; i < sims->user_begin[u + 1]; i++)
-            sims->item_users[sims->item_begin[sims->user_items[i] + 1]++] = u;
-    free(last_user);
+        sims->begin[i] += sims->begin[i - 1];
+    for (uint64_t i = 0; i < in->count; i++) /* begins, shifted by one, move to ends */
+        sims->rows_of[sims->begin[in->rows[i].item + 1]++] = i;
     return 0;
+}
+
+/* Items within the window of one row of the user. */
+static uint32_t count_around(struct sims *sims, uint64_t row, struct scratch *scratch,
+                             uint32_t found)
+{
+    const struct eddy_interactions *in = sims->in;
+    uint32_t user = in->rows[row].user, window = sims->options->window;
+    uint64_t first = in->user_begin[user], end = in->user_begin[user + 1];
+    first = row - first > window ? row - window : first;
+    end = end - row > window + 1 ? row + window + 1 : end;
+    for (uint64_t i = first; i < end; i++) {
+        uint32_t other = in->rows[i].item;
+        if (scratch->last[other] == user + 1)
+            continue;
+        scratch->last[other] = user + 1;
+        if (scratch->counts[other]++ == 0)
+            scratch->entries[found++].item = other;
+    }
+    return found;
 }
 
 static int sims_row(struct sims *sims, uint32_t item, struct scratch *scratch)
 {
-    uint32_t found = 0;
-    for (uint64_t p = sims->item_begin[item]; p < sims->item_begin[item + 1]; p++) {
-        uint32_t user = sims->item_users[p];
-        for (uint64_t i = sims->user_begin[user]; i < sims->user_begin[user + 1]; i++) {
-            uint32_t other = sims->user_items[i];
-            if (scratch->counts[other]++ == 0)
-                scratch->entries[found++].item = other;
-        }
-    }
-    uint32_t kept = 0;
+    uint32_t found = 0, kept = 0;
+    for (uint64_t p = sims->begin[item]; p < sims->begin[item + 1]; p++)
+        found = count_around(sims, sims->rows_of[p], scratch, found);
     for (uint32_t e = 0; e < found; e++) {
         uint32_t other = scratch->entries[e].item, common = scratch->counts[other];
-        scratch->counts[other] = 0;
+        scratch->counts[other] = scratch->last[other] = 0;
         if (other == item || common < sims->options->common_min)
             continue;
-        double users = (double)(sims->item_begin[other + 1] - sims->item_begin[other]);
-        double weight = common / pow(users, sims->options->discount);
+        double weight =
+            common / pow((double)sims->users[other], sims->options->discount);
         scratch->entries[kept++] = (struct eddy_scored){other, (float)weight};
     }
     return eddy_table_rows_put(&sims->rows, item, scratch->entries, kept,
@@ -227,22 +224,21 @@ static void sims_fini(struct sims *sims, uint32_t threads)
 {
     for (uint32_t t = 0; sims->scratch != NULL && t < threads; t++) {
         free(sims->scratch[t].counts);
+        free(sims->scratch[t].last);
         free(sims->scratch[t].entries);
     }
     free(sims->scratch);
-    free(sims->user_begin);
-    free(sims->item_begin);
-    free(sims->user_items);
-    free(sims->item_users);
+    free(sims->begin);
+    free(sims->rows_of);
+    free(sims->users);
     eddy_table_rows_fini(&sims->rows);
 }
 
 int eddy_sims_fit(const struct eddy_interactions *in,
                   const struct eddy_sims_options *options, struct eddy_table *ret)
 {
-    struct sims sims = {.options = options,
-                        .items = eddy_catalog_count(in->items),
-                        .users = eddy_catalog_count(in->users)};
+    struct sims sims = {
+        .options = options, .in = in, .items = eddy_catalog_count(in->items)};
     uint32_t threads = options->threads < 1 ? 1 : options->threads;
     int r = eddy_table_rows_init(&sims.rows, sims.items);
     sims.scratch = calloc(threads, sizeof *sims.scratch);
@@ -252,11 +248,13 @@ int eddy_sims_fit(const struct eddy_interactions *in,
         sims.scratch[t].counts = calloc((size_t)sims.items + 1, sizeof(uint32_t));
         sims.scratch[t].entries =
             malloc(((size_t)sims.items + 1) * sizeof(struct eddy_scored));
-        if (sims.scratch[t].counts == NULL || sims.scratch[t].entries == NULL)
+        sims.scratch[t].last = calloc((size_t)sims.items + 1, sizeof(uint32_t));
+        if (sims.scratch[t].counts == NULL || sims.scratch[t].last == NULL ||
+            sims.scratch[t].entries == NULL)
             r = EDDY_ENOMEM;
     }
     if (r == 0)
-        r = invert(&sims, in);
+        r = invert(&sims);
     if (r == 0)
         eddy_team_run(threads, (sims.items + TASK_ITEMS - 1) / TASK_ITEMS, sims_task,
                       &sims);

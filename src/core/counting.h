@@ -35,11 +35,12 @@ int eddy_count_cold(const struct eddy_interactions *interactions,
 struct eddy_sims_options {
     double discount; /* 0..1: weight = users in common / users of the item^discount */
     uint32_t common_min; /* pairs with fewer users in common are left out */
+    uint32_t window;     /* only items at most so many of his events apart count */
     uint32_t width;      /* entries kept per row */
     uint32_t threads;
 };
-/* For each item the items that the same users have. Users with more than 2,000 items count
- * with their newest 2,000 events. Time: the sum over users of items^2. 0 or EDDY_ENOMEM. */
+/* For each item the items that the same users have had near it. Time: events times twice
+ * the window. 0 or EDDY_ENOMEM. */
 int eddy_sims_fit(const struct eddy_interactions *interactions,
                   const struct eddy_sims_options *options, struct eddy_table *ret);
 

@@ -10,7 +10,8 @@ struct eddy_select_options {
     bool has_threshold;
     double threshold; /* only rows whose value is there and at least this */
     /* Users whose number of rows is below the first or above the second percentile of all
-     * users' numbers go; 0 and 1 keep everyone. The same of items. */
+     * users' numbers go; 0 and 1 keep everyone. Of items, ordered by their number of rows,
+     * go those that hold the first share of all rows and those beyond the second. */
     double min_user_history, max_user_history, min_item_count, max_item_count;
 };
 struct eddy_select_counts {

@@ -70,7 +70,7 @@ static void sims_discount_goes_from_counts_to_shares(void)
               "c,x,1600000000\nc,hit,1600000001\nd,hit,1600000000\n"
               "e,hit,1600000000\nf,hit,1600000000\nf,far,1600000001\n");
     uint32_t x = item(&in, "x"), hit = item(&in, "hit"), near = item(&in, "near");
-    struct eddy_sims_options options = {.width = 10, .threads = 2};
+    struct eddy_sims_options options = {.window = 100, .width = 10, .threads = 2};
     struct eddy_table raw, shared, few;
     CHECK_INT(eddy_sims_fit(&in, &options, &raw), 0);
     CHECK_NEAR(weight(&raw, x, hit), 3, 0);
@@ -90,6 +90,28 @@ static void sims_discount_goes_from_counts_to_shares(void)
     eddy_table_fini(&raw);
     eddy_table_fini(&shared);
     eddy_table_fini(&few);
+    eddy_interactions_fini(&in);
+}
+
+static void sims_count_within_the_window_and_each_user_once(void)
+{
+    struct eddy_interactions in = parse("USER_ID,ITEM_ID,TIMESTAMP\n"
+                                        "u,a,1600000000\nu,b,1600000001\n"
+                                        "u,c,1600000002\nu,a,1600000003\n"
+                                        "u,b,1600000004\nv,c,1600000000\n"
+                                        "v,d,1600000001\n");
+    struct eddy_sims_options options = {.window = 1, .width = 10, .threads = 1};
+    struct eddy_table table;
+    uint32_t a = item(&in, "a"), b = item(&in, "b"), c = item(&in, "c");
+    CHECK_INT(eddy_sims_fit(&in, &options, &table), 0);
+    CHECK_NEAR(weight(&table, a, b), 1, 0); /* twice, by one user */
+    CHECK_NEAR(weight(&table, a, c), 1, 0);
+    CHECK_NEAR(weight(&table, c, item(&in, "d")), 1, 0);
+    CHECK_NEAR(weight(&table, b, item(&in, "d")), 0, 0);
+    for (uint32_t i = 0; i < 4; i++)
+        for (uint32_t j = 0; j < 4; j++)
+            CHECK_NEAR(weight(&table, i, j), weight(&table, j, i), 0);
+    eddy_table_fini(&table);
     eddy_interactions_fini(&in);
 }
 
@@ -222,6 +244,7 @@ int main(void)
     RUN(users_are_counted_once_per_item);
     RUN(what_rises_most_trends_and_popularity_breaks_ties);
     RUN(sims_discount_goes_from_counts_to_shares);
+    RUN(sims_count_within_the_window_and_each_user_once);
     RUN(cold_items_are_young_and_rare);
     RUN(a_new_item_has_neighbours_by_metadata);
     RUN(without_a_cold_item_there_is_no_model);
