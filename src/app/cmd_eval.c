@@ -14,7 +14,7 @@
 #include "io/files.h"
 
 struct arguments {
-    const char *model, *interactions, *train, *report, *reward;
+    const char *model, *interactions, *users, *train, *report, *reward;
     struct eddy_arg_list against;
     int64_t protocol, threads, from_ms, resamples, seed, split_seed, refresh_ms,
         half_life_ms;
@@ -27,6 +27,9 @@ static const struct eddy_arg rows[] = {
     {"interactions", 'i', EDDY_ARG_TEXT, offsetof(struct arguments, interactions),
      "FILE", .help = "CSV with USER_ID, ITEM_ID, TIMESTAMP, answers included",
      .required = true},
+    {"users", 'U', EDDY_ARG_TEXT, offsetof(struct arguments, users), "FILE",
+     .help =
+         "CSV with USER_ID and the metadata columns that the model was trained with"},
     {"protocol", 0, EDDY_ARG_CHOICE, offsetof(struct arguments, protocol), "P",
      .help = "what is asked, see above.", .required = true,
      .choices = EDDY_PROTOCOL_CHOICES},
@@ -139,6 +142,7 @@ static struct eddy_exam_options exam_options(const struct job *job)
         .rewards = arguments->reward != NULL,
         .item_rewards = job->item_rewards,
         .threads = (uint32_t)arguments->threads,
+        .users = job->inputs.users,
         .refresh_ms = arguments->refresh_ms,
         .half_life_s = (double)arguments->half_life_ms / 1000,
         .measure = headline.measure,
@@ -223,6 +227,7 @@ static int open_all(struct job *job, struct eddy_err *err)
 {
     const struct arguments *arguments = job->arguments;
     struct eddy_input_options input = {.interactions = arguments->interactions,
+                                       .users = arguments->users,
                                        .skip_bad = arguments->skip_bad};
     int r =
         eddy_snapshot_open(arguments->model, eddy_kernels_get(), &job->snapshot, err);

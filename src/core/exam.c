@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "core/metadata.h"
 #include "core/play.h"
 
 const uint32_t eddy_ages[EDDY_AGES] = {0, 1, 5, 20};
@@ -194,6 +195,8 @@ struct sitting {
     const struct eddy_exam *exam;
     struct eddy_exam_result *result;
     _Atomic uint8_t *listed; /* (items of the snapshot) */
+    struct eddy_user_queries queries;
+    const struct eddy_user_queries *users; /* &queries, or NULL: no metadata of users */
     uint32_t items;
 };
 
@@ -278,6 +281,7 @@ static int sit_histories(struct sitting *sitting, const struct eddy_snapshot *sn
         .k = EDDY_EVALUATE_LIST,
         .threads = exam->options.threads,
         .exclude_seen = exam->options.exclude_seen,
+        .users = sitting->users,
         .popularity = snapshot->popularity,
         .wants = wants,
         .list = take_list,
@@ -320,6 +324,7 @@ static int sit_stream(struct sitting *sitting, const struct eddy_snapshot *snaps
         .exclude_seen = exam->options.exclude_seen,
         .refresh_ms = exam->options.refresh_ms,
         .half_life_s = exam->options.half_life_s,
+        .users = sitting->users,
     };
     struct eddy_stream *stream;
     uint64_t done = 0;
@@ -358,9 +363,16 @@ int eddy_exam_sit(const struct eddy_exam *exam, const struct eddy_snapshot *snap
 {
     struct sitting sitting = {
         .exam = exam, .result = ret, .items = eddy_catalog_count(snapshot->catalog)};
-    int r;
+    int r = 0;
     *ret = (struct eddy_exam_result){.items = sitting.items};
+    if (exam->options.users != NULL)
+        r = eddy_user_queries_init(&sitting.queries, snapshot, exam->options.users,
+                                   exam->interactions->users, err);
+    if (r < 0)
+        return r;
+    sitting.users = exam->options.users ? &sitting.queries : NULL;
     if (allocate(&sitting, ret) < 0) {
+        eddy_user_queries_fini(&sitting.queries);
         free(sitting.listed);
         return eddy_fail(err, EDDY_ENOMEM, "no memory for %u questions", exam->count);
     }
@@ -373,6 +385,7 @@ int eddy_exam_sit(const struct eddy_exam *exam, const struct eddy_snapshot *snap
         ret->covered += atomic_load_explicit(&sitting.listed[i], memory_order_relaxed);
         ret->known_items += snapshot->popularity[i] > 0;
     }
+    eddy_user_queries_fini(&sitting.queries);
     free(sitting.listed);
     return r;
 }

@@ -18,6 +18,7 @@ struct eddy_exam_options {
     const float
         *item_rewards; /* (items of interactions) instead; borrowed, NULL: none */
     uint32_t threads;
+    const struct eddy_catalog *users; /* metadata of users; borrowed, NULL: none */
     int64_t refresh_ms; /* prequential: of event time between refreshes of the tables */
     double half_life_s; /* prequential: of the popularity table */
     enum eddy_measure measure; /* the one value per question that curves are made of */
