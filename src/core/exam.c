@@ -149,12 +149,14 @@ static int build(struct eddy_exam *exam, struct eddy_err *err)
     exam->answer_begin = calloc((size_t)asked + 2, sizeof *exam->answer_begin);
     exam->question_of = calloc((size_t)(asks_once(exam) ? users : in->count) + 1,
                                sizeof *exam->question_of);
-    if (asks_once(exam) && (exam->options.rewards || exam->options.item_rewards))
+    bool rewarded =
+        asks_once(exam) && (exam->options.rewards || exam->options.item_rewards);
+    if (rewarded)
         exam->rewards = calloc((size_t)asked + 1, sizeof *exam->rewards);
     struct reward_answer *scratch = calloc((size_t)longest + 1, sizeof *scratch);
     uint8_t *had = calloc(items, 1);
     bool complete = exam->questions && exam->answers && exam->answer_begin &&
-                    exam->question_of && scratch && had;
+                    exam->question_of && scratch && had && (exam->rewards || !rewarded);
     for (uint32_t u = 0; complete && u < users; u++) {
         if (asks_once(exam))
             ask_user(exam, u, scratch);
