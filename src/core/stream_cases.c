@@ -11,10 +11,10 @@
 #include "core/play_user.h"
 
 enum {
-    CASES_MAX = 5000,
+    CASES_MAX = 8000,
     TOP_PRIOR = 70,  /* candidates from each of the first priors */
     TOP_PRIORS = 3,  /* how many of those */
-    TOP_RULES = 40,  /* candidates from a row of rules */
+    TOP_RULES = 30,  /* candidates from a row of rules */
     ROWS_RECENT = 3, /* newest events whose rows give candidates */
     ROWS_SUMMED =
         10, /* newest events whose rows are summed: beyond, shares are < 1 % */
@@ -37,7 +37,7 @@ void eddy_stream_grid_make(double rows_per_s, double span_s,
         double seconds = rule_s[i] > 0 ? rule_s[i] : span_s;
         if (rows_per_s * seconds < 500 || rule_s[i] >= 2 * span_s)
             continue;
-        for (uint32_t w = ret->rules < 4 ? 1 : 3;
+        for (uint32_t w = ret->rules < 4 ? 1 : 3; /* the two shortest also singly */
              w <= 3 && ret->rules < EDDY_STREAM_RULES_MAX; w += 2)
             ret->rule_counters[ret->rules++] =
                 (struct eddy_counters_options){.window = w,

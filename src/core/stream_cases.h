@@ -5,8 +5,8 @@
 
 #include "core/stream_fit.h"
 
-enum { EDDY_STREAM_RULES_MAX = 8, EDDY_STREAM_CANDIDATES = 256 };
-#define EDDY_STREAM_RULES_DECAY 2.0f /* positions */
+enum { EDDY_STREAM_RULES_MAX = 8, EDDY_STREAM_CANDIDATES = 320 };
+#define EDDY_STREAM_RULES_DECAY 1.0f /* positions */
 #define EDDY_STREAM_WIDTH       200
 
 /* Columns of a candidate: live priors, live rules (sums, before scale and logarithm), seen,

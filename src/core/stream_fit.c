@@ -1,7 +1,7 @@
 /* Weights of the stream head by conditional logit: the answer of a case against its other
  * candidates, a small ridge, Adam on the whole set. Rules are chosen from a grid (half-life,
- * window, scale) by where the answers of the later half of the cases stand in the lists: the
- * likelihood alone would prefer slow tables, which are better on what is easy; a bucket of history
+ * window) by where the answers stand in the lists: the likelihood alone would prefer slow
+ * tables, which are better on what is easy. A bucket of history
  * length gets weights of its own where it has the cases and gains by them. */
 #include "core/stream_fit.h"
 
@@ -17,42 +17,41 @@ enum {
     COUNTED_MAX = 3000000, /* rows: what is older is forgotten, or as it was */
     REFRESHES_MAX = 300,
     CASES_MIN = 300,
-    ROUNDS = 80,
+    ROUNDS = 60,
     USED_MAX = EDDY_HALF_LIVES_MAX + 2
 };
-#define DAY_MS     INT64_C(86400000)
-#define RIDGE      1e-3
-#define GAIN_NATS  0.5 /* below, a stream is served better by the snapshot's head */
-#define GAIN_LEAST 1e-3
+#define DAY_MS      INT64_C(86400000)
+#define RIDGE       1e-3
+#define GAIN_NATS   0.5 /* below, a stream is served better by the snapshot's head */
+#define GAIN_LEAST  1e-3
+#define RULES_SCALE 300.0f /* of rules inside the logarithm: 100 to 3,000 do as well */
 
 /* Which columns take part, and how the values of rules and seen become features. */
 struct selection {
     uint32_t columns[USED_MAX], count;
-    double scale; /* of the column that is a sum of rules */
     uint32_t rules_column;
 };
 
 struct fit {
     const struct eddy_stream_cases *cases;
     uint32_t columns;
-    float *features; /* (most candidates, USED_MAX) of one case */
-    double *scores;
+    float *features; /* (rows, USED_MAX) of the present selection */
+    double *scores;  /* of one case */
 };
 
-static uint32_t fill_features(const struct fit *fit, const struct eddy_stream_case *c,
-                              const struct selection *selection)
+/* Values of the selection's columns as features. */
+static void prepare(const struct fit *fit, const struct selection *selection)
 {
-    for (uint32_t i = 0; i < c->count; i++) {
-        const float *row = fit->cases->values + ((size_t)c->first + i) * fit->columns;
-        float *to = fit->features + (size_t)i * USED_MAX;
+    for (size_t i = 0; i < fit->cases->rows; i++) {
+        const float *row = fit->cases->values + i * fit->columns;
+        float *to = fit->features + i * USED_MAX;
         for (uint32_t u = 0; u < selection->count; u++) {
             uint32_t column = selection->columns[u];
             to[u] = column == selection->rules_column
-                        ? log1pf((float)selection->scale * row[column])
+                        ? log1pf(RULES_SCALE * row[column])
                         : row[column];
         }
     }
-    return c->count;
 }
 
 /* Log-likelihood of a case; adds its gradient unless that is NULL. */
@@ -60,22 +59,22 @@ static double score_case(const struct fit *fit, const struct eddy_stream_case *c
                          const struct selection *selection, const double *weights,
                          double *gradient)
 {
-    uint32_t n = fill_features(fit, c, selection);
+    const float *features = fit->features + (size_t)c->first * USED_MAX;
     double most = -INFINITY, sum = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        fit->scores[i] = 0;
+    for (uint32_t i = 0; i < c->count; i++) {
+        double score = 0;
         for (uint32_t u = 0; u < selection->count; u++)
-            fit->scores[i] +=
-                weights[u] * (double)fit->features[(size_t)i * USED_MAX + u];
-        most = fit->scores[i] > most ? fit->scores[i] : most;
+            score += weights[u] * (double)features[(size_t)i * USED_MAX + u];
+        fit->scores[i] = score;
+        most = score > most ? score : most;
     }
     double answer = fit->scores[c->answer] - most;
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < c->count; i++)
         sum += fit->scores[i] = exp(fit->scores[i] - most);
-    for (uint32_t i = 0; gradient && i < n; i++) {
+    for (uint32_t i = 0; gradient && i < c->count; i++) {
         double push = fit->scores[i] / sum - (i == c->answer ? 1 : 0);
         for (uint32_t u = 0; u < selection->count; u++)
-            gradient[u] += push * (double)fit->features[(size_t)i * USED_MAX + u];
+            gradient[u] += push * (double)features[(size_t)i * USED_MAX + u];
     }
     return answer - log(sum);
 }
@@ -106,15 +105,15 @@ static double likelihood(const struct fit *fit, const struct eddy_stream_case *c
     return score_case(fit, c, selection, weights, NULL);
 }
 
-/* Mean value of the later cases (of a bucket, -1: all). */
+/* Mean value of the cases (of a bucket, -1: all), of all times or the later ones. */
 static double judge(const struct fit *fit, const struct selection *selection,
-                    const double *weights, int bucket, value_fn *value)
+                    const double *weights, int bucket, bool all, value_fn *value)
 {
     double sum = 0;
     uint32_t n = 0;
     for (uint32_t i = 0; i < fit->cases->count; i++) {
         const struct eddy_stream_case *c = &fit->cases->cases[i];
-        if (c->later && is_in(c, bucket)) {
+        if ((all || c->later) && is_in(c, bucket)) {
             sum += value(fit, c, selection, weights);
             n++;
         }
@@ -152,9 +151,9 @@ static void learn(const struct fit *fit, const struct selection *selection, int 
 }
 
 static struct selection live_selection(const struct eddy_stream_grid *grid,
-                                       uint32_t rules, double scale)
+                                       uint32_t rules)
 {
-    struct selection selection = {.rules_column = UINT32_MAX, .scale = scale};
+    struct selection selection = {.rules_column = UINT32_MAX};
     for (uint32_t h = 0; h < grid->priors; h++)
         selection.columns[selection.count++] = h;
     selection.columns[selection.count++] = grid->priors + grid->rules; /* seen */
@@ -168,7 +167,7 @@ static struct selection live_selection(const struct eddy_stream_grid *grid,
 /* Where the tables stopped when the part that is played began. */
 static struct selection frozen_selection(const struct eddy_stream_grid *grid)
 {
-    struct selection selection = {.rules_column = UINT32_MAX, .scale = 1000};
+    struct selection selection = {.rules_column = UINT32_MAX};
     uint32_t from = grid->priors + grid->rules + 1;
     for (uint32_t h = 0; h < grid->priors; h++)
         selection.columns[selection.count++] = from + h;
@@ -182,26 +181,26 @@ static struct selection frozen_selection(const struct eddy_stream_grid *grid)
 
 static const double no_weights[USED_MAX];
 
-/* The best setting of rules; its likelihood on later cases. */
+/* The best setting of rules, and its likelihood on later cases. A handful of weights is not
+ * learned by heart, so settings are compared on all cases: half of them could not tell. */
 static double choose(const struct fit *fit, const struct eddy_stream_grid *grid,
                      struct selection *ret, uint32_t *ret_rules)
 {
-    static const double scales[] = {100, 1000};
     double best = -INFINITY, likely = 0;
     for (uint32_t i = 0; i < (grid->rules > 0 ? grid->rules : 1); i++) {
-        for (int s = 0; s < 2; s++) {
-            struct selection selection = live_selection(grid, i, scales[s]);
-            double weights[USED_MAX] = {0};
-            learn(fit, &selection, -1, false, no_weights, weights);
-            double value = judge(fit, &selection, weights, -1, gain_case);
-            if (value > best) {
-                best = value;
-                likely = judge(fit, &selection, weights, -1, likelihood);
-                *ret = selection;
-                *ret_rules = i;
-            }
+        struct selection selection = live_selection(grid, i);
+        double weights[USED_MAX] = {0};
+        prepare(fit, &selection);
+        learn(fit, &selection, -1, false, no_weights, weights);
+        double value = judge(fit, &selection, weights, -1, true, gain_case);
+        if (value > best) {
+            best = value;
+            likely = judge(fit, &selection, weights, -1, false, likelihood);
+            *ret = selection;
+            *ret_rules = i;
         }
     }
+    prepare(fit, ret);
     return likely;
 }
 
@@ -235,7 +234,7 @@ static void fill_head(const struct fit *fit, const struct eddy_stream_grid *grid
     double early[USED_MAX] = {0}, all[USED_MAX] = {0};
     *head = eddy_head_plain;
     head->recent = 10;
-    head->scale[EDDY_HEAD_RULES] = (float)selection->scale;
+    head->scale[EDDY_HEAD_RULES] = RULES_SCALE;
     head->decay[EDDY_HEAD_RULES] = EDDY_STREAM_RULES_DECAY;
     head->decay[EDDY_HEAD_SEEN] = 1e6f; /* seen is seen, however long ago */
     learn(fit, selection, -1, false, no_weights, early);
@@ -248,8 +247,8 @@ static void fill_head(const struct fit *fit, const struct eddy_stream_grid *grid
             continue;
         memcpy(own, early, sizeof own);
         learn(fit, selection, (int)b, false, early, own);
-        if (judge(fit, selection, own, (int)b, gain_case) <
-            judge(fit, selection, early, (int)b, gain_case) + GAIN_LEAST)
+        if (judge(fit, selection, own, (int)b, false, gain_case) <
+            judge(fit, selection, early, (int)b, false, gain_case) + GAIN_LEAST)
             continue;
         memcpy(own, all, sizeof own);
         learn(fit, selection, (int)b, true, all, own);
@@ -265,12 +264,13 @@ static int fit_cases(const struct eddy_stream_cases *cases,
     struct selection selection = {0}, frozen = frozen_selection(grid);
     double weights[USED_MAX] = {0};
     uint32_t rules = 0;
-    fit.features = malloc(EDDY_STREAM_CANDIDATES * USED_MAX * sizeof *fit.features);
+    fit.features = malloc(cases->rows * USED_MAX * sizeof *fit.features);
     fit.scores = malloc(EDDY_STREAM_CANDIDATES * sizeof *fit.scores);
     int r = fit.features && fit.scores ? 0 : EDDY_ENOMEM;
     if (r == 0) {
+        prepare(&fit, &frozen);
         learn(&fit, &frozen, -1, false, no_weights, weights);
-        ret->frozen = judge(&fit, &frozen, weights, -1, likelihood);
+        ret->frozen = judge(&fit, &frozen, weights, -1, false, likelihood);
         ret->live = choose(&fit, grid, &selection, &rules);
     }
     if (r == 0 && ret->live >= ret->frozen + GAIN_NATS) {
