@@ -1,8 +1,9 @@
-/* Three tiny models: different cells, modes, widths and catalogues, so that a switch makes
+/* Three tiny models, the second with tables and a head: different cells, modes, widths and catalogues, so that a switch makes
  * states grow and shrink, and makes items known and unknown. */
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../tiny_tables.h"
 #include "base/log.h"
 #include "world.h"
 
@@ -67,10 +68,18 @@ static struct eddy_snapshot *make_model(uint32_t plan)
     for (int i = 0; i < 3; i++) {
         eddy_buf_init(&bytes[i], 0);
     }
-    const struct eddy_snapshot_parts parts = {.layout = &layout,
-                                              .params = params,
-                                              .popularity = popularity,
-                                              .catalog = catalog};
+    struct tiny_tables with = {0};
+    if (plan == 1) {
+        EDDY_ASSERT(tiny_tables_make(&with, shape->items, 7) == 0);
+    }
+    const struct eddy_snapshot_parts parts = {
+        .layout = &layout,
+        .params = params,
+        .popularity = popularity,
+        .catalog = catalog,
+        .tables = plan == 1 ? &with.tables : NULL,
+        .head = plan == 1 ? &with.head : NULL,
+    };
     EDDY_ASSERT(eddy_snapshot_encode(&manifest, &parts, &bytes[0], &bytes[1], &bytes[2],
                                      &err) == 0);
     struct eddy_snapshot_files files = {
@@ -83,6 +92,7 @@ static struct eddy_snapshot *make_model(uint32_t plan)
     for (int i = 0; i < 3; i++) {
         eddy_buf_fini(&bytes[i]);
     }
+    eddy_tables_fini(&with.tables);
     eddy_manifest_fini(&manifest);
     eddy_catalog_free(catalog);
     free(params);

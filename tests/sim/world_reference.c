@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/vmath.h"
 #include "io/json_simd.h"
 #include "world_internal.h"
 
@@ -63,6 +64,73 @@ static bool is_excluded(const struct folding *folding, const struct eddy_state *
     return false;
 }
 
+/* What the head says of an item, by its definition (core/head.h): the dense part as one
+ * chain of fused multiply-adds, then features one by one. */
+static float score_by_head(const struct eddy_snapshot *snapshot,
+                           const struct eddy_state *state,
+                           struct eddy_head_recent recent, uint32_t item,
+                           struct eddy_head_scratch *scratch)
+{
+    const struct eddy_head *head = &snapshot->head;
+    const struct eddy_layout *layout = &snapshot->layout;
+    const uint32_t H = layout->shape.hidden;
+    const float *query = state->hidden + eddy_hrnn_query_offset(&layout->shape);
+    uint32_t bucket = eddy_head_bucket(recent.count);
+    bool network = head->network[bucket] && state->step_count_low > 0;
+    float sum = 0, more = 0;
+    for (uint32_t i = 0; i < H; i++) {
+        float weight = eddy_global(layout, snapshot->params, EDDY_G_ITEM)[item * H + i];
+        sum = fmaf(weight, network ? query[i] : 0, sum);
+    }
+    sum = fmaf(eddy_global(layout, snapshot->params, EDDY_G_ITEM_BIAS)[item],
+               network ? 1 : 0, sum);
+    for (uint32_t h = 0; h < snapshot->tables.priors; h++) {
+        if (eddy_head_uses_prior(head, h)) {
+            sum = fmaf(snapshot->tables.prior[h][item], head->prior[bucket][h], sum);
+        }
+    }
+    for (uint32_t f = 0; f < EDDY_HEAD_FEATURES; f++) {
+        const struct eddy_addition *values;
+        uint32_t count =
+            eddy_head_feature_values(&snapshot->tables, head, scratch,
+                                     (enum eddy_head_feature)f, recent, &values);
+        for (uint32_t i = 0; i < count; i++) {
+            if (values[i].item == item) {
+                more += head->weight[bucket][f] *
+                        eddy_log1pf(head->scale[f] * values[i].value);
+            }
+        }
+    }
+    return sum + more;
+}
+
+static void score_all(const struct eddy_snapshot *snapshot,
+                      const struct eddy_state *state, float *ret)
+{
+    const struct eddy_shape *shape = &snapshot->manifest.shape;
+    uint32_t items[EDDY_RECENT_MAX];
+    struct eddy_head_recent recent = {items, 0};
+    if (eddy_head_is_plain(&snapshot->head)) {
+        eddy_score_all(snapshot->hrnn, state->hidden + eddy_hrnn_query_offset(shape),
+                       ret);
+        return;
+    }
+    for (uint32_t i = 0; i < state->recent_count; i++) {
+        uint32_t item =
+            eddy_catalog_find_hash(snapshot->catalog, state->recent[i].item_hash);
+        if (item != EDDY_ITEM_NONE) {
+            items[recent.count++] = item;
+        }
+    }
+    struct eddy_head_scratch *scratch =
+        eddy_head_scratch_new(&snapshot->tables, &snapshot->head);
+    EDDY_ASSERT(scratch);
+    for (uint32_t item = 0; item < shape->items; item++) {
+        ret[item] = score_by_head(snapshot, state, recent, item, scratch);
+    }
+    eddy_head_scratch_free(scratch);
+}
+
 /* The k best by selection, from all scores. */
 static uint32_t choose(struct folding *folding, const struct eddy_state *state,
                        struct eddy_scored *ret)
@@ -70,8 +138,7 @@ static uint32_t choose(struct folding *folding, const struct eddy_state *state,
     const struct eddy_shape *shape = &folding->snapshot->manifest.shape;
     float scores[64];
     uint32_t count = 0;
-    eddy_score_all(folding->snapshot->hrnn,
-                   state->hidden + eddy_hrnn_query_offset(shape), scores);
+    score_all(folding->snapshot, state, scores);
     while (count < folding->policy.list_size) {
         uint32_t best = EDDY_ITEM_NONE;
         for (uint32_t item = 0; item < shape->items; item++) {
@@ -96,8 +163,10 @@ static void give_list(struct folding *folding, struct world_user *user,
 {
     struct world *world = folding->world;
     struct eddy_scored items[EDDY_RECENT_MAX];
+    /* The heads of the world have priors for users without a step. */
+    bool by_head = !eddy_head_is_plain(&folding->snapshot->head);
     uint32_t count =
-        state->step_count_low > 0
+        state->step_count_low > 0 || by_head
             ? choose(folding, state, items)
             : eddy_list_popular(folding->snapshot, folding->policy.list_size, items);
     eddy_buf_clear(&folding->bytes);
