@@ -1,0 +1,375 @@
+/* A model with tables: the lists of a worker's state, of a play and of a stream are the same
+ * bits; live tables against tables counted anew, and new items in lists. */
+#include "core/live.h"
+
+#include <stdlib.h>
+
+#include "check.h"
+#include "core/play.h"
+#include "core/rank.h"
+#include "tiny_model.h"
+#include "torture.h"
+
+enum { ITEMS = 60, KNOWN = 50, USERS = 40, ROWS = 1500, K = 8, REFRESH_MS = 300000 };
+
+static struct eddy_snapshot *snapshot;
+static struct eddy_interactions in;
+
+/* Rows in time order; items of the higher numbers come late and are unknown to the model. */
+static void make_rows(void)
+{
+    struct eddy_interactions_options options = {.items = snapshot->catalog};
+    struct eddy_rng rng;
+    struct eddy_buf csv;
+    int64_t now = 1600000000;
+    eddy_rng_seed(&rng, 4);
+    eddy_buf_init(&csv, 0);
+    eddy_buf_puts(&csv, "USER_ID,ITEM_ID,TIMESTAMP\n");
+    for (uint32_t i = 0; i < ROWS; i++) {
+        now += 1 + eddy_rng_below(&rng, i % 100 == 0 ? 3000 : 20);
+        uint32_t newest = 10 + i * (ITEMS - 10) / ROWS;
+        uint32_t item = eddy_rng_below(&rng, 3) ? newest - eddy_rng_below(&rng, 6)
+                                                : eddy_rng_below(&rng, newest);
+        eddy_buf_printf(&csv, "u%u,i%u,%lld\n", eddy_rng_below(&rng, USERS), item,
+                        (long long)now);
+    }
+    CHECK_INT(eddy_interactions_parse(eddy_buf_span(&csv), "csv", &options, &in, NULL),
+              0);
+    eddy_buf_fini(&csv);
+}
+
+struct answers {
+    struct eddy_scored lists[ROWS][K];
+    uint32_t counts[ROWS];
+};
+
+static bool wants_play(void *context, uint32_t user, uint64_t row)
+{
+    (void)context;
+    (void)user;
+    return row != EDDY_PLAY_END;
+}
+
+static bool wants_row(void *context, uint64_t row)
+{
+    (void)context;
+    (void)row;
+    return true;
+}
+
+static void take(void *context, uint64_t row, const struct eddy_scored *list,
+                 uint32_t count)
+{
+    struct answers *answers = context;
+    uint32_t at = in.rows[row].row;
+    answers->counts[at] = count;
+    memcpy(answers->lists[at], list, count * sizeof *list);
+}
+
+static void take_play(void *context, uint32_t user, uint64_t row,
+                      const struct eddy_scored *list, uint32_t count)
+{
+    (void)user;
+    take(context, row, list, count);
+}
+
+static bool same_list(const struct answers *a, const struct answers *b, uint32_t at)
+{
+    return CHECK_INT(a->counts[at], b->counts[at]) &&
+           CHECK(memcmp(a->lists[at], b->lists[at],
+                        a->counts[at] * sizeof **a->lists) == 0);
+}
+
+static void play_all(struct answers *ret)
+{
+    const struct eddy_play play = {.snapshot = snapshot,
+                                   .interactions = &in,
+                                   .k = K,
+                                   .threads = 2,
+                                   .popularity = snapshot->popularity,
+                                   .wants = wants_play,
+                                   .list = take_play,
+                                   .context = ret};
+    CHECK_INT(eddy_play_users(&play, 0, eddy_catalog_count(in.users), NULL), 0);
+}
+
+static void stream_all(const struct eddy_interactions *rows, uint32_t threads,
+                       int64_t refresh_ms, struct answers *ret)
+{
+    const struct eddy_stream_options options = {.snapshot = snapshot,
+                                                .interactions = rows,
+                                                .k = K,
+                                                .threads = threads,
+                                                .refresh_ms = refresh_ms,
+                                                .half_life_s = 3600};
+    struct eddy_stream *stream = NULL;
+    CHECK_INT(eddy_stream_new(&options, &stream, NULL), 0);
+    while (eddy_stream_next(stream, wants_row, take, ret) > 0)
+        continue;
+    eddy_stream_free(stream);
+}
+
+/* What a worker does with the rows of a user, through his state. */
+static void work_all(struct answers *ret)
+{
+    const struct eddy_shape *shape = &snapshot->layout.shape;
+    const uint32_t floats = eddy_hrnn_state_floats(shape);
+    const uint32_t ring = snapshot->manifest.recent_events;
+    struct eddy_rank_model model = eddy_rank_model_of(snapshot);
+    struct eddy_ranker *ranker = eddy_ranker_new(&model, 1, K);
+    struct eddy_hrnn_scratch *scratch = eddy_hrnn_scratch_new(shape, 1);
+    void *memory = aligned_alloc(64, (eddy_state_size(floats, ring) + 63) / 64 * 64);
+    for (uint32_t u = 0; u < eddy_catalog_count(in.users); u++) {
+        struct eddy_state *state = eddy_state_init(memory, floats, ring);
+        for (uint64_t row = in.user_begin[u]; row < in.user_begin[u + 1]; row++) {
+            uint32_t recent[EDDY_RECENT_MAX], at = in.rows[row].row;
+            struct eddy_rank_user user = {
+                .recent = {recent, eddy_rank_recent(state, snapshot->catalog, recent)},
+                .query = state->step_count_low > 0
+                             ? state->hidden + eddy_hrnn_query_offset(shape)
+                             : NULL};
+            CHECK(eddy_rank_knows(&model, &user));
+            CHECK(eddy_ranker_add(ranker, &user));
+            CHECK_INT(eddy_ranker_run(ranker, K, ret->lists[at], &ret->counts[at]), 1);
+            struct eddy_event event = {.kind = EDDY_KIND_EVENT,
+                                       .user = eddy_catalog_id(in.users, u),
+                                       .item =
+                                           eddy_catalog_id(in.items, in.rows[row].item),
+                                       .type = eddy_span_of("no-such-type"),
+                                       .ts_ms = in.rows[row].ts_ms};
+            struct eddy_step step;
+            CHECK_INT(eddy_event_check(&event, NULL), 0);
+            if (eddy_state_fold(state, &event, at, 0, snapshot, &eddy_policy_default,
+                                &step) == EDDY_FOLD_STEP)
+                eddy_hrnn_step(snapshot->hrnn, scratch, 1, &step, &state->hidden);
+        }
+    }
+    free(memory);
+    eddy_hrnn_scratch_free(scratch);
+    eddy_ranker_free(ranker);
+}
+
+static void worker_play_and_stream_agree_bit_for_bit(void)
+{
+    static struct answers worker, play, stream;
+    work_all(&worker);
+    play_all(&play);
+    stream_all(&in, 2, 0, &stream);
+    for (uint32_t i = 0; i < ROWS; i++)
+        if (!same_list(&worker, &play, i) || !same_list(&worker, &stream, i))
+            break;
+}
+
+/* ---- live ---------------------------------------------------------------------------- */
+
+static void give_stream_head(void)
+{
+    struct eddy_stream_head *stream = &snapshot->stream_head;
+    *stream = (struct eddy_stream_head){.refresh_s = 300,
+                                        .width = 6,
+                                        .head = tiny_head(),
+                                        .counters = {.window = 3,
+                                                     .distance_decay = 2,
+                                                     .rules_half_life_s = 7200,
+                                                     .shrink = 1,
+                                                     .half_life_s = {600, 3600, 86400},
+                                                     .half_lives = 3}};
+}
+
+/* The list of a row from tables counted anew: what a stream should have given. */
+static uint32_t slow_list(uint32_t row, uint32_t counted, int64_t now_ms,
+                          const uint64_t *order, const float *query,
+                          struct eddy_scored *ret)
+{
+    struct eddy_live *live;
+    struct eddy_ranker *ranker;
+    uint32_t recent[EDDY_RECENT_MAX], count = 0, items = KNOWN;
+    const uint32_t user = in.rows[order[row]].user;
+    CHECK_INT(eddy_live_new(snapshot, ITEMS, &live, NULL), 0);
+    for (uint32_t i = 0; i < counted; i++) {
+        uint64_t at = order[i], first = at;
+        uint32_t before[3], n = 0;
+        while (first > in.user_begin[in.rows[at].user] && at - first < 3 &&
+               in.rows[first].ts_ms - in.rows[first - 1].ts_ms <= 1800000)
+            first--;
+        for (uint64_t k = first; k < at; k++)
+            before[n++] = in.rows[k].item;
+        CHECK_INT(eddy_live_add(live, in.rows[at].ts_ms, in.rows[at].item, before, n),
+                  0);
+        items = in.rows[at].item >= items ? in.rows[at].item + 1 : items;
+    }
+    if (counted > 0)
+        CHECK_INT(eddy_live_refresh(live, now_ms, items), 0);
+    uint64_t at = order[row], ring = snapshot->manifest.recent_events;
+    uint64_t first = in.user_begin[user];
+    first = at - first > ring ? at - ring : first;
+    for (uint64_t k = first; k < at; k++)
+        if (in.rows[k].item < eddy_live_items(live))
+            recent[count++] = in.rows[k].item;
+    struct eddy_rank_user who = {.recent = {recent, count}, .query = query};
+    ranker = eddy_ranker_new(eddy_live_model(live), 1, K);
+    CHECK(eddy_ranker_add(ranker, &who));
+    (void)eddy_ranker_run(ranker, K, ret, &count);
+    eddy_ranker_free(ranker);
+    eddy_live_free(live);
+    return count;
+}
+
+/* The network's query before a row, or NULL. hidden: room for the state. */
+static const float *query_before(uint64_t at, float *hidden)
+{
+    const struct eddy_shape *shape = &snapshot->layout.shape;
+    struct eddy_hrnn_scratch *scratch = eddy_hrnn_scratch_new(shape, 1);
+    int64_t previous = -1;
+    memset(hidden, 0, eddy_hrnn_state_floats(shape) * sizeof *hidden);
+    for (uint64_t k = in.user_begin[in.rows[at].user]; k < at; k++) {
+        if (in.rows[k].item >= KNOWN)
+            continue;
+        struct eddy_step step = eddy_step_make(in.rows[k].item, 0, previous,
+                                               in.rows[k].ts_ms / 1000, 1800, false, 0);
+        previous = in.rows[k].ts_ms / 1000;
+        eddy_hrnn_step(snapshot->hrnn, scratch, 1, &step, &hidden);
+    }
+    eddy_hrnn_scratch_free(scratch);
+    return previous < 0 ? NULL : hidden + eddy_hrnn_query_offset(shape);
+}
+
+static void live_tables_equal_tables_counted_anew(void)
+{
+    static struct answers answers;
+    uint64_t order[ROWS];
+    float *hidden = calloc(4096, sizeof *hidden);
+    int64_t next = 0, now = 0;
+    uint32_t counted = 0, with_new = 0;
+    for (uint64_t i = 0; i < in.count; i++)
+        order[in.rows[i].row] = i;
+    stream_all(&in, 2, REFRESH_MS, &answers);
+    next = in.rows[order[0]].ts_ms + REFRESH_MS;
+    for (uint32_t i = 0; i < ROWS; i++) {
+        int64_t ts = in.rows[order[i]].ts_ms;
+        if (ts >= next) {
+            now = next;
+            counted = i;
+            next += ((ts - next) / REFRESH_MS + 1) * REFRESH_MS;
+        }
+        for (uint32_t k = 0; k < answers.counts[i]; k++)
+            with_new += answers.lists[i][k].item >= KNOWN;
+        if (i % 23 != 0)
+            continue;
+        struct eddy_scored want[K];
+        uint32_t count =
+            slow_list(i, counted, now, order, query_before(order[i], hidden), want);
+        CHECK_INT(answers.counts[i], count);
+        if (!CHECK(memcmp(answers.lists[i], want, count * sizeof *want) == 0))
+            break;
+    }
+    CHECK(with_new > 0); /* items that the model has never seen are recommended */
+    free(hidden);
+}
+
+static void no_live_answer_depends_on_a_later_row(void)
+{
+    static struct answers whole, one;
+    static struct answers *const both[] = {&whole, &one};
+    (void)both;
+    stream_all(&in, 1, REFRESH_MS, &whole);
+    stream_all(&in, 3, REFRESH_MS, &one);
+    for (uint32_t i = 0; i < ROWS; i++)
+        if (!same_list(&whole, &one, i))
+            return;
+    /* Other rows behind row 700: answers up to it stay. */
+    struct eddy_interactions changed = in;
+    struct eddy_interaction *rows = malloc(in.count * sizeof *rows);
+    memcpy(rows, in.rows, in.count * sizeof *rows);
+    for (uint64_t i = 0; i < in.count; i++)
+        if (rows[i].row > 700)
+            rows[i].item = rows[i].item > 0 ? 0 : 1;
+    changed.rows = rows;
+    stream_all(&changed, 1, REFRESH_MS, &one);
+    for (uint32_t i = 0; i <= 700; i++)
+        if (!same_list(&whole, &one, i))
+            break;
+    CHECK(memcmp(whole.lists[ROWS - 1], one.lists[ROWS - 1], sizeof *one.lists) != 0);
+    free(rows);
+}
+
+static void a_stored_stream_head_comes_back(void)
+{
+    struct eddy_buf files[3];
+    struct eddy_manifest manifest = snapshot->manifest; /* its texts are borrowed */
+    struct eddy_snapshot *again = NULL;
+    struct eddy_err err = {0};
+    const struct eddy_snapshot_parts parts = {.layout = &snapshot->layout,
+                                              .params = snapshot->params,
+                                              .popularity = snapshot->popularity,
+                                              .catalog = snapshot->catalog,
+                                              .tables = &snapshot->tables,
+                                              .head = &eddy_head_plain,
+                                              .stream_head = &snapshot->stream_head};
+    manifest.head_json = manifest.stream_json = NULL;
+    for (int i = 0; i < 3; i++)
+        eddy_buf_init(&files[i], 0);
+    CHECK_INT(eddy_snapshot_encode(&manifest, &parts, &files[0], &files[1], &files[2],
+                                   &err),
+              0);
+    struct eddy_snapshot_files bytes = {
+        eddy_buf_span(&files[0]), eddy_buf_span(&files[1]), eddy_buf_span(&files[2])};
+    CHECK_INT(eddy_snapshot_decode(&bytes, eddy_kernels_get(), &again, &err), 0);
+    CHECK_STR(err.text, "");
+    if (CHECK(again != NULL)) {
+        const struct eddy_stream_head *a = &again->stream_head;
+        const struct eddy_stream_head *b = &snapshot->stream_head;
+        CHECK(eddy_head_is_plain(&again->head));
+        CHECK_INT(a->refresh_s, 300);
+        CHECK_INT(a->width, 6);
+        CHECK_INT(a->counters.window, 3);
+        CHECK_INT(a->counters.half_lives, 3);
+        CHECK_NEAR(a->counters.rules_half_life_s, 7200, 0);
+        CHECK_NEAR(a->counters.half_life_s[2], 86400, 0);
+        CHECK(memcmp(a->head.weight, b->head.weight, sizeof a->head.weight) == 0);
+        CHECK(memcmp(a->head.prior, b->head.prior, sizeof a->head.prior) == 0);
+        CHECK(again->tables.related.items == KNOWN); /* the stream's head uses it */
+        CHECK(again->tables.rules.items == 0);
+    }
+    free(manifest.head_json);
+    free(manifest.stream_json);
+    for (int i = 0; i < 3; i++)
+        eddy_buf_fini(&files[i]);
+    eddy_snapshot_release(again);
+}
+
+static bool live_is_made(void)
+{
+    static const uint32_t recent[] = {1, 2};
+    struct eddy_live *live;
+    if (eddy_live_new(snapshot, ITEMS, &live, NULL) < 0)
+        return false;
+    bool good = eddy_live_add(live, 1000, 3, recent, 2) == 0 &&
+                eddy_live_refresh(live, 2000, ITEMS) == 0;
+    eddy_live_free(live);
+    return good;
+}
+
+static void memory_may_run_out(void)
+{
+    TORTURE(live_is_made);
+}
+
+int main(void)
+{
+    struct tiny tiny = tiny_default;
+    tiny.items = KNOWN;
+    tiny.recent_events = 6;
+    tiny.tables = true;
+    snapshot = tiny_open(&tiny);
+    make_rows();
+    RUN(worker_play_and_stream_agree_bit_for_bit);
+    give_stream_head();
+    RUN(live_tables_equal_tables_counted_anew);
+    RUN(no_live_answer_depends_on_a_later_row);
+    RUN(a_stored_stream_head_comes_back);
+    RUN(memory_may_run_out);
+    eddy_interactions_fini(&in);
+    eddy_snapshot_release(snapshot);
+    return check_done();
+}

@@ -1,0 +1,105 @@
+/* The stream head is fitted where freshness decides, and left out where it does not. */
+#include "core/stream_fit.h"
+
+#include <stdlib.h>
+
+#include "base/rng.h"
+#include "check.h"
+#include "torture.h"
+
+static const struct eddy_stream_fit_options options = {.session_gap_s = 1800,
+                                                       .recent_events = 20};
+
+/* Sessions of three clicks. fresh: every hour other items are read, else the same all
+ * the time. step_s: seconds between rows. */
+static struct eddy_interactions rows_of(uint32_t count, bool fresh, double step_s,
+                                        int64_t begin_s)
+{
+    struct eddy_interactions in = {0};
+    struct eddy_rng rng;
+    struct eddy_buf csv;
+    eddy_rng_seed(&rng, 3);
+    eddy_buf_init(&csv, 0);
+    eddy_buf_puts(&csv, "USER_ID,ITEM_ID,TIMESTAMP\n");
+    for (uint32_t i = 0; i < count; i++) {
+        double now = step_s * i;
+        uint32_t era = fresh ? (uint32_t)(now / 3600) : 0;
+        uint32_t pick = eddy_rng_below(&rng, 30);
+        pick = pick * eddy_rng_below(&rng, 30) / 30;
+        eddy_buf_printf(&csv, "u%u,i%u,%lld\n", i / 30 * 10 + i % 10, era * 30 + pick,
+                        (long long)(begin_s + (int64_t)now));
+    }
+    CHECK_INT(eddy_interactions_parse(eddy_buf_span(&csv), "csv",
+                                      &(struct eddy_interactions_options){0}, &in,
+                                      NULL),
+              0);
+    eddy_buf_fini(&csv);
+    return in;
+}
+
+static struct eddy_stream_fit_result fit_of(uint32_t count, bool fresh, double step_s,
+                                            int64_t begin_s)
+{
+    struct eddy_interactions in = rows_of(count, fresh, step_s, begin_s);
+    struct eddy_stream_fit_result result;
+    CHECK_INT(eddy_stream_fit(&in, &options, &result, NULL), 0);
+    eddy_interactions_fini(&in);
+    return result;
+}
+
+static void news_get_a_head_for_streams(void)
+{
+    struct eddy_stream_fit_result result = fit_of(40000, true, 6, 1600000000);
+    CHECK_INT(result.head.refresh_s, 300);
+    CHECK(result.live > result.frozen + 0.5);
+    CHECK(result.cases > 1000);
+    CHECK(!eddy_head_is_plain(&result.head.head));
+    CHECK(result.head.counters.half_lives > 2);
+    for (int b = 0; b < EDDY_HEAD_BUCKETS; b++)
+        CHECK(!result.head.head.network[b]);
+    struct eddy_stream_fit_result again = fit_of(40000, true, 6, 1600000000);
+    CHECK(memcmp(&result.head.head.weight, &again.head.head.weight,
+                 sizeof result.head.head.weight) == 0);
+}
+
+static void where_nothing_changes_there_is_none(void)
+{
+    struct eddy_stream_fit_result result = fit_of(40000, false, 6, 1600000000);
+    CHECK_INT(result.head.refresh_s, 0);
+    CHECK(result.cases > 1000);
+    CHECK(result.live < result.frozen + 0.5);
+}
+
+static void positions_short_logs_and_few_rows_are_skipped(void)
+{
+    CHECK_INT(fit_of(20000, true, 1, 0).cases, 0);          /* positions */
+    CHECK_INT(fit_of(20000, true, 1, 1600000000).cases, 0); /* six hours */
+    CHECK_INT(fit_of(3000, true, 60, 1600000000).cases, 0); /* rows */
+    CHECK_INT(fit_of(20000, true, 0, 1600000000).cases, 0); /* one moment */
+}
+
+/* A whole run has thousands of allocations: a sample of them fails. */
+static void memory_may_run_out(void)
+{
+    static const long sample[] = {0, 1, 2, 3, 5, 8, 13, 21, 34, 40, 50, 60, 70, 200};
+    struct eddy_interactions in = rows_of(5000, true, 60, 1600000000);
+    for (size_t i = 0; i < sizeof sample / sizeof *sample; i++) {
+        struct eddy_stream_fit_result result;
+        torture_arm(sample[i]);
+        int r = eddy_stream_fit(&in, &options, &result, NULL);
+        bool hit = atomic_load(&torture_hit);
+        torture_arm(-1);
+        CHECK(hit);
+        CHECK_INT(r, EDDY_ENOMEM);
+    }
+    eddy_interactions_fini(&in);
+}
+
+int main(void)
+{
+    RUN(news_get_a_head_for_streams);
+    RUN(where_nothing_changes_there_is_none);
+    RUN(positions_short_logs_and_few_rows_are_skipped);
+    RUN(memory_may_run_out);
+    return check_done();
+}
