@@ -44,7 +44,7 @@ static const struct eddy_arg rows[] = {
     ROW("hidden", hidden, 8, 256, "Hidden dimension (default 128)."),
     ROW("layers", layers, 1, 8, "Layers of the session level (default 2)."),
     {.name = "cell", .type = EDDY_ARG_CHOICE, .offset = offsetof(struct options, cell),
-     .choices = "mingru|gru", .help = "Cell of the session level (default mingru)."},
+     .choices = "mingru|gru|plain_gru", .help = "Cell of the session level (default mingru)."},
     {.name = "mode", .type = EDDY_ARG_CHOICE, .offset = offsetof(struct options, mode),
      .choices = "flat|init|all", .help = "How the user level acts (default flat)."},
     ROW("users", users, 1, 1e7, "Users that events are spread over (default 10000)."),

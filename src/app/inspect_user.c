@@ -152,7 +152,7 @@ static json_t *parse_or_null(const char *text)
 
 static json_t *model_json(const struct eddy_snapshot *snapshot)
 {
-    static const char *const cells[] = {"mingru", "gru"};
+    static const char *const cells[] = {"mingru", "gru", "plain_gru"};
     static const char *const modes[] = {"flat", "init", "all"};
     const struct eddy_manifest *manifest = &snapshot->manifest;
     json_t *types = json_array();

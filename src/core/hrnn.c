@@ -129,6 +129,8 @@ static int pack_layer(struct eddy_hrnn *hrnn, uint32_t l)
                               shape->cell == EDDY_CELL_MINGRU ? H : 2 * H, H);
     if (has_user_level(shape))
         r |= eddy_packed_init(&layer->start, OF(WINIT), OF(BINIT), H, H);
+    if (shape->cell == EDDY_CELL_PLAIN_GRU)
+        return r ? EDDY_ENOMEM : 0; /* no block */
     r |= eddy_packed_init(&layer->out, OF(WO), OF(BO), H, H);
     r |= eddy_packed_init(&layer->up, OF(W1), OF(B1), 4 * H, H);
     r |= eddy_packed_init(&layer->down, OF(W2), OF(B2), H, 4 * H);
@@ -405,6 +407,10 @@ static void run_output(const struct eddy_hrnn *hrnn, struct eddy_hrnn_scratch *s
     const struct eddy_kernels *kernels = hrnn->kernels;
     const struct layer *layer = &hrnn->layers[l];
     const uint32_t H = hrnn->layout.shape.hidden;
+    if (hrnn->layout.shape.cell == EDDY_CELL_PLAIN_GRU) {
+        memcpy(scratch->x, scratch->state, n * scratch->stride * sizeof(float));
+        return;
+    }
     kernels->matmul(&layer->out, n, scratch->state, scratch->stride, scratch->recur,
                     scratch->stride);
     add_and_norm(hrnn, scratch, n, scratch->recur, layer->norm1_gain,

@@ -9,7 +9,7 @@
 
 enum { FORMAT = 1, GAP_MAX = 366 * 86400 };
 
-static const char *const cell_names[] = {"mingru", "gru"};
+static const char *const cell_names[] = {"mingru", "gru", "plain_gru"};
 static const char *const mode_names[] = {"flat", "init", "all"};
 
 void eddy_manifest_fini(struct eddy_manifest *manifest)
@@ -323,7 +323,7 @@ static int read_shape(const json_t *root, struct eddy_shape *ret, struct eddy_er
     if (json_object_get(shape, "user_features")) {
         code = code ? code : read_u32(shape, "user_features", &ret->user_features, err);
     }
-    code = code ? code : read_name(shape, "cell", cell_names, 2, &cell, err);
+    code = code ? code : read_name(shape, "cell", cell_names, 3, &cell, err);
     code = code ? code : read_name(shape, "mode", mode_names, 3, &mode, err);
     ret->cell = (enum eddy_cell)cell;
     ret->mode = (enum eddy_mode)mode;

@@ -36,7 +36,8 @@ static int check_shape(const struct eddy_shape *shape, struct eddy_err *err)
                          "model shape: %u features of items, %u of users, at most %d",
                          shape->item_features, shape->user_features,
                          EDDY_SHAPE_FEATURES_MAX);
-    if (shape->cell != EDDY_CELL_MINGRU && shape->cell != EDDY_CELL_GRU)
+    if (shape->cell != EDDY_CELL_MINGRU && shape->cell != EDDY_CELL_GRU &&
+        shape->cell != EDDY_CELL_PLAIN_GRU)
         return eddy_fail(err, EDDY_ECONFIG, "model shape: unknown cell %d",
                          shape->cell);
     if (shape->mode != EDDY_MODE_FLAT && shape->mode != EDDY_MODE_INIT &&
@@ -72,7 +73,7 @@ int eddy_layout_init(struct eddy_layout *layout, const struct eddy_shape *shape,
         return r;
     *layout = (struct eddy_layout){.shape = *shape};
     const bool mingru = shape->cell == EDDY_CELL_MINGRU;
-    const bool gru = shape->cell == EDDY_CELL_GRU;
+    const bool gru = !mingru, block = shape->cell != EDDY_CELL_PLAIN_GRU;
     const bool all = shape->mode == EDDY_MODE_ALL;
     const bool user = shape->mode != EDDY_MODE_FLAT;
     const uint32_t V = shape->items, H = shape->hidden, T = shape->types;

@@ -12,7 +12,8 @@
  *     mingru  z = sigmoid(Wz x + bz [+ Uz c]);  s = (1-z) s + z (Wc x + bc)
  *     gru     PyTorch's cell ("reset after"): r,z,n from Wi x + bi and Wh s + bh
  *             [mode all: r,z get + Uz c], s = (1-z) n + z s
- *     x = LN(x + Wo s + bo; ln1);  x = LN(x + W2 gelu(W1 x + b1) + b2; ln2)
+ *     plain_gru  the same cell, and x = s: no block around it (GRU4Rec)
+ *     else x = LN(x + Wo s + bo; ln1);  x = LN(x + W2 gelu(W1 x + b1) + b2; ln2)
  *   query = x;  score(i) = query . E[i] + bias[i]
  * Metadata (M features of items, Mu of users; sparse rows f of core/features.h). The file
  * holds what serving needs: E and bias are those of all items with their metadata in,
@@ -34,7 +35,7 @@
 
 #include "eddy/error.h"
 
-enum eddy_cell { EDDY_CELL_MINGRU, EDDY_CELL_GRU };
+enum eddy_cell { EDDY_CELL_MINGRU, EDDY_CELL_GRU, EDDY_CELL_PLAIN_GRU };
 enum eddy_mode { EDDY_MODE_FLAT, EDDY_MODE_INIT, EDDY_MODE_ALL };
 
 enum {
@@ -88,16 +89,16 @@ struct eddy_shape {
     XX(UZ, "uz", C, H, all)                                                            \
     XX(WINIT, "winit", H, H, user)                                                     \
     XX(BINIT, "binit", 1, H, user)                                                     \
-    XX(WO, "wo", H, H, 1)                                                              \
-    XX(BO, "bo", 1, H, 1)                                                              \
-    XX(LN1_GAIN, "norm1.gain", 1, H, 1)                                                \
-    XX(LN1_BIAS, "norm1.bias", 1, H, 1)                                                \
-    XX(W1, "w1", 4 * H, H, 1)                                                          \
-    XX(B1, "b1", 1, 4 * H, 1)                                                          \
-    XX(W2, "w2", H, 4 * H, 1)                                                          \
-    XX(B2, "b2", 1, H, 1)                                                              \
-    XX(LN2_GAIN, "norm2.gain", 1, H, 1)                                                \
-    XX(LN2_BIAS, "norm2.bias", 1, H, 1)
+    XX(WO, "wo", H, H, block)                                                          \
+    XX(BO, "bo", 1, H, block)                                                          \
+    XX(LN1_GAIN, "norm1.gain", 1, H, block)                                            \
+    XX(LN1_BIAS, "norm1.bias", 1, H, block)                                            \
+    XX(W1, "w1", 4 * H, H, block)                                                      \
+    XX(B1, "b1", 1, 4 * H, block)                                                      \
+    XX(W2, "w2", H, 4 * H, block)                                                      \
+    XX(B2, "b2", 1, H, block)                                                          \
+    XX(LN2_GAIN, "norm2.gain", 1, H, block)                                            \
+    XX(LN2_BIAS, "norm2.bias", 1, H, block)
 /* uz: rows C = H for mingru (gate z), 2H for gru (gates r, z); mode all only.
  * user tensors: modes init and all. */
 

@@ -67,6 +67,15 @@ static void mix_back(struct eddy_net *net, const struct eddy_pack *pack,
                           net->narrow);
 }
 
+/* The same without a block. */
+static void pass_back(struct eddy_net *net, struct eddy_wave wave)
+{
+    size_t start = (size_t)wave.row * net->hidden;
+    size_t size = (size_t)wave.rows * net->hidden * sizeof(float);
+    memcpy(net->narrow, net->dx + start, size);
+    memset(net->dx + start, 0, size);
+}
+
 static void embed_back(struct eddy_net *net, const struct eddy_pack *pack,
                        struct eddy_wave wave)
 {
@@ -104,8 +113,12 @@ void eddy_net_backward(struct eddy_net *net, const struct eddy_pack *pack)
     for (uint32_t w = pack->wave_count; w-- > 0;) {
         struct eddy_wave wave = eddy_net_wave(pack, w);
         for (uint32_t l = net->layers; l-- > 0;) {
-            feed_forward_back(net, pack, wave, l);
-            mix_back(net, pack, wave, l);
+            if (net->layout.shape.cell == EDDY_CELL_PLAIN_GRU) {
+                pass_back(net, wave);
+            } else {
+                feed_forward_back(net, pack, wave, l);
+                mix_back(net, pack, wave, l);
+            }
             eddy_net_cell_backward(net, pack, wave, l);
         }
         embed_back(net, pack, wave);

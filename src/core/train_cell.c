@@ -248,7 +248,7 @@ static void gru_backward(struct eddy_net *net, const struct eddy_pack *pack,
 void eddy_net_cell_forward(struct eddy_net *net, const struct eddy_pack *pack,
                            struct eddy_wave wave, uint32_t layer)
 {
-    if (net->layout.shape.cell == EDDY_CELL_GRU)
+    if (net->layout.shape.cell != EDDY_CELL_MINGRU)
         gru_forward(net, pack, wave, layer);
     else
         mingru_forward(net, pack, wave, layer);
@@ -257,7 +257,7 @@ void eddy_net_cell_forward(struct eddy_net *net, const struct eddy_pack *pack,
 void eddy_net_cell_backward(struct eddy_net *net, const struct eddy_pack *pack,
                             struct eddy_wave wave, uint32_t layer)
 {
-    if (net->layout.shape.cell == EDDY_CELL_GRU)
+    if (net->layout.shape.cell != EDDY_CELL_MINGRU)
         gru_backward(net, pack, wave, layer);
     else
         mingru_backward(net, pack, wave, layer);

@@ -85,6 +85,14 @@ static void feed_forward(struct eddy_net *net, const struct eddy_pack *pack,
     }
 }
 
+/* Without a block: x of the next layer = s. */
+static void pass(struct eddy_net *net, struct eddy_wave wave, uint32_t layer)
+{
+    size_t start = (size_t)wave.row * net->hidden;
+    memcpy(net->x[layer + 1] + start, net->saved[layer].s + start,
+           (size_t)wave.rows * net->hidden * sizeof(float));
+}
+
 void eddy_net_forward(struct eddy_net *net, const struct eddy_pack *pack)
 {
     for (uint32_t w = 0; w < pack->wave_count; w++) {
@@ -93,6 +101,10 @@ void eddy_net_forward(struct eddy_net *net, const struct eddy_pack *pack)
         embed(net, pack, wave);
         for (uint32_t l = 0; l < net->layers; l++) {
             eddy_net_cell_forward(net, pack, wave, l);
+            if (net->layout.shape.cell == EDDY_CELL_PLAIN_GRU) {
+                pass(net, wave, l);
+                continue;
+            }
             mix(net, pack, wave, l);
             feed_forward(net, pack, wave, l);
         }

@@ -123,7 +123,7 @@ int eddy_net_init(struct eddy_net *net, const struct eddy_layout *layout,
     net->hidden = layout->shape.hidden;
     net->layers = layout->shape.layers;
     net->items = layout->shape.items;
-    net->gates = layout->shape.cell == EDDY_CELL_GRU ? 2 * net->hidden : net->hidden;
+    net->gates = layout->shape.cell != EDDY_CELL_MINGRU ? 2 * net->hidden : net->hidden;
     net->rows_max = rows_max;
     net->segments_max = rows_max;
     if (layout->shape.mode == EDDY_MODE_FLAT && rows_max > EDDY_PACK_SEQUENCES)

@@ -136,7 +136,7 @@ static void check_streaming(enum eddy_cell cell, enum eddy_mode mode)
 
 static void streaming_equals_training(void)
 {
-    for (int cell = 0; cell < 2; cell++)
+    for (int cell = 0; cell < 3; cell++)
         for (int mode = 0; mode < 3; mode++)
             check_streaming((enum eddy_cell)cell, (enum eddy_mode)mode);
 }
@@ -144,7 +144,7 @@ static void streaming_equals_training(void)
 static void the_model_does_not_depend_on_the_threads(void)
 {
     struct eddy_interactions in = interactions_new(USERS, EVENTS);
-    for (int cell = 0; cell < 2; cell++) {
+    for (int cell = 0; cell < 3; cell++) {
         struct eddy_train_options options =
             options_of((enum eddy_cell)cell, EDDY_MODE_INIT);
         struct eddy_train_result one, four, other;
@@ -185,7 +185,7 @@ static bool follow(void *context, const struct eddy_train_progress *progress)
 
 static void training_learns_the_walks(void)
 {
-    for (int cell = 0; cell < 2; cell++) {
+    for (int cell = 0; cell < 3; cell++) {
         struct eddy_interactions in = interactions_new(USERS, EVENTS);
         struct eddy_train_options options =
             options_of((enum eddy_cell)cell, EDDY_MODE_FLAT);

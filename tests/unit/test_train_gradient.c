@@ -206,6 +206,13 @@ static void gradients_equal_differences_for_gru(void)
     check_all(EDDY_CELL_GRU, EDDY_MODE_ALL, 0);
 }
 
+static void gradients_equal_differences_for_plain_gru(void)
+{
+    check_all(EDDY_CELL_PLAIN_GRU, EDDY_MODE_FLAT, 0);
+    check_all(EDDY_CELL_PLAIN_GRU, EDDY_MODE_INIT, 0.3);
+    check_all(EDDY_CELL_PLAIN_GRU, EDDY_MODE_ALL, 0);
+}
+
 static void gradients_equal_differences_under_dropout(void)
 {
     check_all(EDDY_CELL_MINGRU, EDDY_MODE_ALL, 0.3);
@@ -391,7 +398,7 @@ static void check_reach(enum eddy_cell cell, enum eddy_mode mode, uint32_t bptt)
 
 static void a_gradient_crosses_exactly_bptt_events(void)
 {
-    for (int cell = 0; cell < 2; cell++)
+    for (int cell = 0; cell < 3; cell++)
         for (int mode = 0; mode < 3; mode++)
             for (uint32_t bptt = 0; bptt <= 6; bptt += 2)
                 check_reach((enum eddy_cell)cell, (enum eddy_mode)mode, bptt);
@@ -427,6 +434,7 @@ int main(void)
 {
     RUN(gradients_equal_differences_for_mingru);
     RUN(gradients_equal_differences_for_gru);
+    RUN(gradients_equal_differences_for_plain_gru);
     RUN(gradients_equal_differences_under_dropout);
     RUN(gradients_equal_differences_for_sampled_softmax);
     RUN(gradients_equal_differences_for_bpr_max);
