@@ -116,15 +116,39 @@ int eddy_stats_findings(const char *path,
     return r;
 }
 
-static int read_table(const char *path, const char *id_column,
-                      const struct eddy_catalog *known, struct eddy_insight_table *ret,
-                      struct eddy_err *err)
+/* Columns are of the kind that training will take them for. */
+static int decide_kinds(struct eddy_span csv, const char *path, bool items,
+                        struct eddy_insight_table *table, struct eddy_err *err)
+{
+    struct eddy_catalog *catalog = NULL;
+    struct eddy_vocabulary *vocabulary = NULL;
+    int r = items ? eddy_items_parse(csv, path, true, &catalog, err)
+                  : eddy_users_parse(csv, path, true, &catalog, err);
+    if (r == 0)
+        r = eddy_vocabulary_learn(catalog, NULL, &vocabulary, err);
+    for (uint32_t c = 0; r == 0 && c < table->column_count; c++) {
+        struct eddy_insight_column *column = &table->columns[c];
+        enum eddy_column_kind kind =
+            eddy_vocabulary_kind(vocabulary, eddy_span_of(column->name));
+        if (column->kind != EDDY_COLUMN_IGNORED && kind != EDDY_COLUMN_IGNORED)
+            column->kind = kind;
+    }
+    eddy_vocabulary_free(vocabulary);
+    eddy_catalog_free(catalog);
+    return r;
+}
+
+static int read_table(const char *path, bool items, const struct eddy_catalog *known,
+                      struct eddy_insight_table *ret, struct eddy_err *err)
 {
     struct eddy_file file;
     int r = path ? eddy_file_open(path, &file, err) : 0;
     if (r < 0 || path == NULL)
         return r;
-    r = eddy_insight_table_parse(file.bytes, path, id_column, known, ret, err);
+    r = eddy_insight_table_parse(file.bytes, path, items ? "ITEM_ID" : "USER_ID", known,
+                                 ret, err);
+    if (r == 0)
+        r = decide_kinds(file.bytes, path, items, ret, err);
     eddy_file_close(&file);
     return r;
 }
@@ -240,11 +264,11 @@ int eddy_cmd_stats(int argc, char **argv)
                                   arguments.periods.values[i]);
     int r = read_interactions(arguments.interactions, &inputs, &err);
     if (r == 0)
-        r = read_table(arguments.items, "ITEM_ID", inputs.interactions.items,
-                       &inputs.items, &err);
+        r = read_table(arguments.items, true, inputs.interactions.items, &inputs.items,
+                       &err);
     if (r == 0)
-        r = read_table(arguments.users, "USER_ID", inputs.interactions.users,
-                       &inputs.users, &err);
+        r = read_table(arguments.users, false, inputs.interactions.users, &inputs.users,
+                       &err);
     if (r == 0)
         r = describe(&arguments, &inputs, periods_ms, &err);
     close_inputs(&inputs);

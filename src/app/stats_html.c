@@ -111,8 +111,10 @@ static void put_series(const struct eddy_insight *in, struct eddy_buf *out)
     for (uint32_t i = 0; i < in->series_count; i++)
         most = in->series[i] > most ? in->series[i] : most;
     double top = round_up((double)most);
-    (void)snprintf(title, sizeof title, "Events per %s",
-                   eddy_stats_period(in->series_ms, text));
+    const char *period = eddy_stats_period(in->series_ms, text);
+    if (strncmp(period, "1 ", 2) == 0)
+        period += 2; /* "day" */
+    (void)snprintf(title, sizeof title, "Events per %s", period);
     begin_plot(out, title, top, "");
     for (uint32_t i = 0; i < in->series_count; i++)
         if (in->series[i] > 0)
