@@ -150,6 +150,9 @@ static int choose_columns(struct fit *fit)
 {
     fit->mask = fit->set.available;
     int rc = fit_halves(fit, UINT32_MAX, fit->mask, ROUNDS, fit->half);
+    for (uint32_t d = 0; d < D; d++) /* what has no weight is not missed */
+        if (fit->half[0][d] == 0 && fit->half[1][d] == 0)
+            fit->mask &= ~(1u << d);
     double best = quality_of(measure_halves(fit, UINT32_MAX, ALL, fit->half));
     while (rc == 0) {
         double least_missed = -INFINITY, kept[2][D];
@@ -231,6 +234,11 @@ static void put_weights(struct eddy_head *head, uint32_t bucket, const double *w
         head->weight[bucket][f] = (float)(w[EDDY_DESIGN_FEATURE + f] / unit);
     for (uint32_t h = 0; h < EDDY_HALF_LIVES_MAX; h++)
         head->prior[bucket][h] = (float)(w[EDDY_DESIGN_PRIOR + h] / unit);
+    bool silent = !network;
+    for (uint32_t d = 0; d < D; d++)
+        silent = silent && w[d] == 0;
+    if (silent) /* nothing predicts anything: what is popular, rather than any order */
+        head->prior[bucket][0] = 1;
 }
 
 static int make_head(const struct fit *fit, struct eddy_head *head)

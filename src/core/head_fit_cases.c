@@ -123,10 +123,10 @@ static uint32_t add_network(struct source *source, struct lane *lane, uint32_t r
 }
 
 static uint32_t make_candidates(struct source *source, struct lane *lane,
-                                const struct eddy_head_case *one, uint32_t row)
+                                const struct eddy_head_case *one, uint32_t row,
+                                bool *ret_reachable)
 {
     uint32_t n = 0;
-    lane->candidates[n++] = one->answer;
     for (uint32_t i = 0; i < source->popular_count; i++)
         lane->candidates[n++] = source->popular[i];
     if (one->query != NULL && source->embedding != NULL)
@@ -144,6 +144,10 @@ static uint32_t make_candidates(struct source *source, struct lane *lane,
                                      &values);
         n = add_heaviest(values, count, &lane->topk, lane->candidates, n);
     }
+    *ret_reachable = false;
+    for (uint32_t i = 0; i < n; i++)
+        *ret_reachable = *ret_reachable || lane->candidates[i] == one->answer;
+    lane->candidates[n < EDDY_FIT_CANDIDATES_MAX ? n++ : n - 1] = one->answer;
     qsort(lane->candidates, n, sizeof *lane->candidates, by_item);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < n; i++)
@@ -175,7 +179,7 @@ static bool fill_case(struct source *source, struct lane *lane, uint32_t index,
 {
     const struct eddy_head_case *one = &source->cases[source->order[index]];
     struct eddy_fit_case *to = &source->set->cases[index];
-    uint32_t n = make_candidates(source, lane, one, row);
+    uint32_t n = make_candidates(source, lane, one, row, &to->reachable);
 
     to->items = malloc(n * sizeof *to->items);
     to->design = calloc((size_t)n * EDDY_DESIGN_DIMS, sizeof *to->design);

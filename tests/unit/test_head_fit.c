@@ -144,6 +144,19 @@ static void tables_alone_are_weighed_too(void)
     eddy_tables_fini(&tables);
 }
 
+static void where_nothing_predicts_popularity_is_left(void)
+{
+    make_cases(8, 0, 0);
+    struct eddy_head_fit_result got = fit(NULL, CASES, 2);
+    for (uint32_t b = 0; b < EDDY_HEAD_BUCKETS; b++) {
+        bool says = got.head.prior[b][0] != 0;
+        for (uint32_t f = 0; f < EDDY_HEAD_FEATURES; f++)
+            says = says || got.head.weight[b][f] != 0;
+        CHECK(says);
+    }
+    eddy_tables_fini(&tables);
+}
+
 static void the_number_of_threads_changes_nothing(void)
 {
     make_cases(7, 0.5, 0.5);
@@ -163,6 +176,7 @@ int main(void)
     RUN(items_that_never_return_are_put_down);
     RUN(few_cases_fit_nothing);
     RUN(tables_alone_are_weighed_too);
+    RUN(where_nothing_predicts_popularity_is_left);
     RUN(the_number_of_threads_changes_nothing);
     return check_done();
 }
