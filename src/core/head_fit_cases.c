@@ -123,8 +123,7 @@ static uint32_t add_network(struct source *source, struct lane *lane, uint32_t r
 }
 
 static uint32_t make_candidates(struct source *source, struct lane *lane,
-                                const struct eddy_head_case *one, uint32_t row,
-                                bool *ret_reachable)
+                                const struct eddy_head_case *one, uint32_t row)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < source->popular_count; i++)
@@ -144,9 +143,6 @@ static uint32_t make_candidates(struct source *source, struct lane *lane,
                                      &values);
         n = add_heaviest(values, count, &lane->topk, lane->candidates, n);
     }
-    *ret_reachable = false;
-    for (uint32_t i = 0; i < n; i++)
-        *ret_reachable = *ret_reachable || lane->candidates[i] == one->answer;
     lane->candidates[n < EDDY_FIT_CANDIDATES_MAX ? n++ : n - 1] = one->answer;
     qsort(lane->candidates, n, sizeof *lane->candidates, by_item);
     uint32_t kept = 0;
@@ -179,7 +175,7 @@ static bool fill_case(struct source *source, struct lane *lane, uint32_t index,
 {
     const struct eddy_head_case *one = &source->cases[source->order[index]];
     struct eddy_fit_case *to = &source->set->cases[index];
-    uint32_t n = make_candidates(source, lane, one, row, &to->reachable);
+    uint32_t n = make_candidates(source, lane, one, row);
 
     to->items = malloc(n * sizeof *to->items);
     to->design = calloc((size_t)n * EDDY_DESIGN_DIMS, sizeof *to->design);

@@ -94,7 +94,7 @@ static void run_chunk(void *context, uint32_t task, uint32_t worker)
 
     *sums = (struct sums){0};
     for (uint32_t i = from; i < to; i++)
-        if (is_in(&pass->set->cases[i], pass->part) && pass->set->cases[i].reachable)
+        if (is_in(&pass->set->cases[i], pass->part))
             add_case(pass, &pass->set->cases[i],
                      pass->chance + (size_t)worker * pass->longest, sums);
 }
@@ -236,8 +236,6 @@ struct eddy_fit_quality eddy_fit_measure(const struct eddy_fit_cases *set,
         if (!is_in(one, part))
             continue;
         quality.cases += 1;
-        if (!one->reachable)
-            continue;
         double most = (double)score(one, dims, column, weight, values), total = 0;
         uint32_t rank = 0;
         for (uint32_t k = 0; k < one->count; k++) {

@@ -28,8 +28,6 @@ enum { EDDY_FIT_CANDIDATES_MAX = 1200 };
 struct eddy_fit_case {
     uint32_t count;  /* candidates */
     uint32_t answer; /* which of them */
-    bool reachable; /* some source put the answer forward; otherwise no weights bring it
-                        to the top: a miss that is counted, and not fitted on */
     uint32_t bucket, fold;
     uint32_t *items; /* (count) rising */
     float *design;   /* (EDDY_DESIGN_DIMS, count) */
@@ -60,7 +58,7 @@ struct eddy_fit_part {
     uint32_t count, buckets, folds;
 };
 
-/* Minimise mean over the reachable cases of the part of -log softmax(w . x)[answer] + ridge |w - centre|^2 / 2
+/* Minimise mean over the part of -log softmax(w . x)[answer] + ridge |w - centre|^2 / 2
  * over the columns of mask; the others are 0. All weights but that of `seen` stay >= 0.
  * w: start and result. Newton with halving; at most `rounds`. 0 or EDDY_ENOMEM. */
 int eddy_fit_weights(const struct eddy_fit_cases *set, struct eddy_fit_part part,
