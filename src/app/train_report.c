@@ -129,11 +129,14 @@ static void print_json(const struct eddy_train_summary *summary)
             "\"epochs\":%u,\"best_epoch\":%u,\"loss\":%.6f,\"validation_events\":%llu,"
             "\"validation_ndcg_at_10\":%.6f,\"validation_hr_at_10\":%.6f,"
             "\"cpu_seconds_per_epoch\":%.2f,\"gflops\":%.1f,\"sgemm_gflops\":%.1f,"
-            "\"share_of_sgemm\":%.3f,\"blas_core\":\"%s\",",
+            "\"share_of_sgemm\":%.3f,\"blas_core\":\"%s\","
+            "\"learning_rate\":%g,\"dropout\":%g,\"half_life_days\":%.2f,",
             network->epochs, network->best_epoch, network->loss,
             (unsigned long long)network->validation_events, network->best_ndcg,
             network->best_hr, source->cpu_seconds / network->epochs, reached / 1e9,
-            sgemm / 1e9, sgemm > 0 ? reached / sgemm : 0, eddy_blas_core());
+            sgemm / 1e9, sgemm > 0 ? reached / sgemm : 0, eddy_blas_core(),
+            network->learning_rate, network->dropout,
+            network->selection.half_life_s / 86400);
     }
     if (summary->result->head_ndcg > 0)
         (void)printf("\"head_off_ndcg_at_10\":%.6f,\"head_on_ndcg_at_10\":%.6f,"

@@ -69,12 +69,12 @@ static int check_options(const struct eddy_train_options *options, struct eddy_e
             (long long)options->batch_users, (long long)options->history_events,
             (long long)options->epochs, (long long)options->bptt,
             (long long)options->holdout, (long long)options->threads);
-    if (!(options->learning_rate > 0) ||
+    if (!(options->learning_rate >= 0) ||
         !(options->dropout >= 0 || options->dropout == -1) || !(options->dropout < 1) ||
         !(options->average >= 0) || !(options->average < 1))
         return eddy_fail(
             err, EDDY_ECONFIG,
-            "learning_rate %g (> 0), dropout %g (-1, or as average) or average %g (0 up "
+            "learning_rate %g (>= 0), dropout %g (-1, or as average) or average %g (0 up "
             "to, not including 1) is out of range",
             options->learning_rate, options->dropout, options->average);
     if (options->exchange != NULL && options->exchange->ranks > EDDY_TRAIN_SHARDS)
@@ -199,6 +199,18 @@ static double dropout_of(const struct eddy_trainer *trainer)
     return least + (most - least) * (share < 0 ? 0 : share > 1 ? 1 : share);
 }
 
+/* An epoch of few batches moves the weights little: the rate makes up for some of it. */
+static double learning_rate_of(const struct eddy_trainer *trainer)
+{
+    static const double usual = 0.002, usual_steps = 200, least = 0.001, most = 0.005;
+    double steps = ceil((double)trainer->histories.train_count / trainer->batch_users);
+    double rate = usual * sqrt(usual_steps / steps);
+
+    if (trainer->options->learning_rate > 0)
+        return trainer->options->learning_rate;
+    return rate < least ? least : rate > most ? most : rate;
+}
+
 /* What is automatic, and the table of negatives. */
 static int prepare_batches(struct eddy_trainer *trainer, uint32_t items)
 {
@@ -269,6 +281,7 @@ static int prepare(struct eddy_trainer *trainer, struct eddy_err *err)
         if (options->warm != NULL && options->item_features != NULL)
             eddy_train_items_resume(&trainer->items, trainer->params);
         trainer->dropout = dropout_of(trainer);
+        trainer->learning_rate = learning_rate_of(trainer);
     }
     for (int64_t t = 0; complete && t < options->threads; t++)
         complete = eddy_train_worker_init(&trainer->workers[t], &trainer->layout,
@@ -341,6 +354,7 @@ static void give(struct eddy_trainer *trainer, float *popularity,
         .events = trainer->progress.events,
         .validation_events = validation_events,
         .dropout = trainer->dropout,
+        .learning_rate = trainer->learning_rate,
     };
     ret->flops = trainer->flops_before;
     for (int64_t t = 0; t < trainer->options->threads; t++)

@@ -95,13 +95,13 @@ struct eddy_train_result {
                       event; NULL: params are that; freed by _fini */
     struct eddy_selection selection; /* which rows were for what */
     float *popularity; /* (V) share of users who have the item; freed by _fini */
-    uint32_t epochs, best_epoch; /* run; kept */
-    double best_ndcg, best_hr;   /* -1: nothing to validate on */
-    double loss;                 /* of the last epoch */
-    uint64_t events;             /* positions trained on, all epochs */
-    uint64_t validation_events;  /* never targets in training */
-    double dropout;              /* used; the options' unless that is automatic */
-    double flops;                /* of matrix products, all epochs */
+    uint32_t epochs, best_epoch;   /* run; kept */
+    double best_ndcg, best_hr;     /* -1: nothing to validate on */
+    double loss;                   /* of the last epoch */
+    uint64_t events;               /* positions trained on, all epochs */
+    uint64_t validation_events;    /* never targets in training */
+    double dropout, learning_rate; /* used; the options' unless those are automatic */
+    double flops;                  /* of matrix products, all epochs */
 };
 
 /* Deterministic for a given seed, whatever the thread count, on CPUs of one kind (the

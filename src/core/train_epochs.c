@@ -163,7 +163,7 @@ static int run_batch(struct eddy_trainer *trainer, const uint32_t *users,
             "%s is not a number in epoch %u: lower learning_rate (now %g) or "
             "clip_norm (now %g)%s",
             isfinite(batch_loss) ? "a gradient" : "the loss", trainer->progress.epoch,
-            trainer->options->learning_rate, trainer->options->clip_norm,
+            trainer->learning_rate, trainer->options->clip_norm,
             trainer->options->keeper ? "; the last checkpoint is kept" : "");
     *loss += batch_loss;
     *targets += batch_targets;
@@ -201,7 +201,7 @@ static uint32_t next_batch(const struct eddy_trainer *trainer, uint32_t at)
 /* The rate at a point of the epoch. */
 static double rate_at(const struct eddy_trainer *trainer, double fraction)
 {
-    double rate = trainer->options->learning_rate;
+    double rate = trainer->learning_rate;
     if (trainer->phase.first == 0)
         return rate;
     double done = trainer->progress.epoch - trainer->phase.first + fraction;

@@ -5,8 +5,8 @@
 
 /* clang-format off */
 const struct eddy_option eddy_train_option_table[] = {
-    {"hidden_dimension", EDDY_OPTION_INT, FIELD(hidden_dimension), "128", 32, 256, NULL, 0,
-     "Width of embeddings and states; 64 for sparse data, 128 for dense, 149 in the service."},
+    {"hidden_dimension", EDDY_OPTION_INT, FIELD(hidden_dimension), "149", 32, 256, NULL, 0,
+     "Width of embeddings and states; 149 as in the service; less is faster."},
     {"layers", EDDY_OPTION_INT, FIELD(layers), "2", 1, 8, NULL, 0,
      "Blocks of the session level."},
     {"cell", EDDY_OPTION_CHOICE, FIELD(cell), "mingru", 0, 0, "mingru|gru|plain_gru", 0,
@@ -31,8 +31,8 @@ const struct eddy_option eddy_train_option_table[] = {
      "Scores of bpr_max go through this ELU; 0: they do not."},
     {"history_events", EDDY_OPTION_INT, FIELD(history_events), "200", 2, 2000, NULL, 0,
      "Newest events of a user that training sees."},
-    {"learning_rate", EDDY_OPTION_FLOAT, FIELD(learning_rate), "0.001", 1e-6, 1, NULL, 0,
-     "Adam's rate; lower it when the loss is not a number."},
+    {"learning_rate", EDDY_OPTION_FLOAT, FIELD(learning_rate), "0", 0, 1, NULL, 0,
+     "Adam's rate, lower when the loss is not a number; 0: 0.001 (many steps per epoch) to 0.005 (few)."},
     {"dropout", EDDY_OPTION_FLOAT, FIELD(dropout), "-1", -1, 0.9, NULL, 0,
      "Share of values dropped; -1: 0.2 for dense data (300 events per item) to 0.5 for sparse (16)."},
     {"validation_fraction", EDDY_OPTION_FLOAT, FIELD(validation_fraction), "0.02", 0, 0.5,

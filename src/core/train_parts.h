@@ -112,7 +112,7 @@ struct eddy_trainer {
     uint32_t *order;                    /* train sequences, shuffled */
     uint32_t batch_users, batch_events; /* a batch ends at either */
     uint32_t negatives;
-    double dropout;
+    double dropout, learning_rate; /* what is automatic is decided */
     struct eddy_sampler sampler;
     struct eddy_train_items items; /* what the network reads of them */
     /* of the present batch */

@@ -59,7 +59,7 @@ static void the_table_gives_amazons_defaults_and_ranges(void)
     struct eddy_train_options options;
     struct eddy_err err = {0};
     eddy_train_options_init(&options);
-    CHECK_INT(options.hidden_dimension, 128);
+    CHECK_INT(options.hidden_dimension, 149);
     CHECK_INT(options.bptt, 32);
     CHECK_INT(options.mode, EDDY_MODE_FLAT);
     CHECK_NEAR(options.dropout, -1, 0);
@@ -261,6 +261,27 @@ static void dropout_goes_by_how_much_is_known_of_an_item(void)
         CHECK_INT(eddy_train(&in, &options, NULL, NULL, &result, NULL), 0);
         CHECK(result.dropout >= cases[i].least - 1e-9);
         CHECK(result.dropout <= cases[i].most + 1e-9);
+        CHECK_NEAR(result.learning_rate, 0.01, 0);
+        eddy_train_result_fini(&result);
+        eddy_interactions_fini(&in);
+    }
+}
+
+static void the_rate_goes_by_how_many_steps_an_epoch_has(void)
+{
+    struct eddy_train_options options = options_of(EDDY_CELL_MINGRU, EDDY_MODE_FLAT);
+    static const struct {
+        uint32_t users;
+        double rate;
+    } cases[] = {{160, 0.005}, {800, 0.004}, {3200, 0.002}};
+    options.epochs = 1;
+    options.refit = false;
+    options.learning_rate = 0;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct eddy_interactions in = interactions_new(cases[i].users, 8);
+        struct eddy_train_result result;
+        CHECK_INT(eddy_train(&in, &options, NULL, NULL, &result, NULL), 0);
+        CHECK_NEAR(result.learning_rate, cases[i].rate, 0.0002);
         eddy_train_result_fini(&result);
         eddy_interactions_fini(&in);
     }
@@ -653,6 +674,7 @@ int main(void)
     RUN(training_learns_from_sampled_items);
     RUN(training_stops_when_validation_does_not_improve);
     RUN(dropout_goes_by_how_much_is_known_of_an_item);
+    RUN(the_rate_goes_by_how_many_steps_an_epoch_has);
     RUN(ages_win_where_tastes_drift);
     RUN(the_last_phase_goes_on_from_the_best_epoch);
     RUN(a_run_goes_on_from_any_epoch_with_the_same_bytes);
