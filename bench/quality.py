@@ -104,6 +104,10 @@ class Row:
     def keys(self):
         return list(self.target)
 
+    def listed(self):
+        """The keys that LISTS give."""
+        return self.keys()
+
     def seed(self, bench, folder, model, seed, result):
         raise NotImplementedError
 
@@ -131,7 +135,7 @@ class Once(Row):
         check = (["--history", path(self.history)]
                  if "--exclude-seen" in self.recommend_more else [])
         scored = self.score(bench, "once", lists, path(self.answers), *check)
-        result.add(evaluation, scored, self.keys())
+        result.add(evaluation, scored, self.listed())
         os.remove(lists)
         return evaluation
 
@@ -285,8 +289,24 @@ class Cold(Once):
     protocol, recommend_more = "cold-items", ("--exclude-seen",)
     about = "MovieLens-1M, events on 1,853 items that training never saw, among all items"
     train_more, answers = ("-I", "@items.csv"), "cold.csv"
-    target = {"recall@25": None}
-    note = "floor: 1.5 x the best reading of genre popularity (bench/genre_popularity.py)"
+    target = {"recall@25": None, "warm ratio": .99}
+    note = ("floor: 1.5 x the best reading of genre popularity (bench/genre_popularity.py); "
+            "warm ratio: NDCG@10 on warm\n    items, leave one out, with the default ID "
+            "dropout / without (first seed)")
+
+    def listed(self):
+        return ["recall@25"]
+
+    def warm_ratio(self, bench, folder, model, result):
+        ndcg = []
+        log, items = (os.path.join(folder, name) for name in ("train.csv", "items.csv"))
+        for more in ((), ("--set", "item_id_dropout=0")):
+            result.cpu.append(bench.train(model, 1, "-i", log, "-I", items, "--hold-out",
+                                          "loo", *more))
+            ndcg.append(bench.evaluate(model, "-i", log, "--protocol",
+                                       "loo")["ndcg@10"]["mean"])
+        result.values["warm ratio"] = [ndcg[0] / ndcg[1] if ndcg[1] else 1.0]
+        result.notes.append(f"warm NDCG@10 {ndcg[0]:.4f}, without ID dropout {ndcg[1]:.4f}")
 
     def seed(self, bench, folder, model, seed, result):
         if not result.floors:
@@ -298,6 +318,7 @@ class Cold(Once):
             result.floors["recall@25"] = 1.5 * best[0]
             result.notes.append(f"genre popularity ({best[1]}) {best[0]:.4f}, to reach "
                                 "1.5 x that")
+            self.warm_ratio(bench, folder, model, result)
         super().seed(bench, folder, model, seed, result)
 
 
