@@ -17,13 +17,16 @@ enum {
     COUNTED_MAX = 3000000, /* rows: what is older is forgotten, or as it was */
     REFRESHES_MAX = 300,
     CASES_MIN = 300,
+    POLISH_MIN = 1000,
     ROUNDS = 60,
+    LIST = 20,
     USED_MAX = EDDY_HALF_LIVES_MAX + 2
 };
 #define DAY_MS      INT64_C(86400000)
 #define RIDGE       1e-3
 #define GAIN_NATS   0.5 /* below, a stream is served better by the snapshot's head */
 #define GAIN_LEAST  1e-3
+#define LEAST_STEP  2e-4
 #define RULES_SCALE 300.0f /* of rules inside the logarithm: 100 to 3,000 do as well */
 
 /* Which columns take part, and how the values of rules and seen become features. */
@@ -79,15 +82,21 @@ static double score_case(const struct fit *fit, const struct eddy_stream_case *c
     return answer - log(sum);
 }
 
-/* 1 / log2(2 + rank) of the answer, 0 beyond 20: what lists are judged by. */
+/* What lists are judged by: a hit among the first 20, and the reciprocal of its rank. */
 static double gain_case(const struct fit *fit, const struct eddy_stream_case *c,
                         const struct selection *selection, const double *weights)
 {
+    const float *features = fit->features + (size_t)c->first * USED_MAX;
     uint32_t rank = 0;
-    (void)score_case(fit, c, selection, weights, NULL);
-    for (uint32_t i = 0; i < c->count; i++)
+    for (uint32_t i = 0; i < c->count; i++) {
+        double score = 0;
+        for (uint32_t u = 0; u < selection->count; u++)
+            score += weights[u] * (double)features[(size_t)i * USED_MAX + u];
+        fit->scores[i] = score;
+    }
+    for (uint32_t i = 0; i < c->count && rank < LIST; i++)
         rank += fit->scores[i] > fit->scores[c->answer];
-    return rank < 20 ? 1 / log2(2 + (double)rank) : 0;
+    return rank < LIST ? 1 + 1 / ((double)rank + 1) : 0;
 }
 
 static bool is_in(const struct eddy_stream_case *c, int bucket)
@@ -150,6 +159,32 @@ static void learn(const struct fit *fit, const struct selection *selection, int 
     }
 }
 
+/* From the weights of the greatest likelihood to those of the best lists: each weight is
+ * moved up and down by ever smaller steps while the lists of all cases get better. */
+static double polish(const struct fit *fit, const struct selection *selection,
+                     int bucket, double *weights)
+{
+    double best = judge(fit, selection, weights, bucket, true, gain_case);
+    for (double step = 0.3; step > 0.05; step /= 2) {
+        for (uint32_t u = 0; u < selection->count; u++) {
+            double from = weights[u], size = step * (fabs(from) + 0.2);
+            for (int side = -1; side <= 1; side += 2) {
+                double before = weights[u];
+                weights[u] = from + side * size;
+                double value =
+                    selection->columns[u] == selection->rules_column && weights[u] < 0
+                        ? 0
+                        : judge(fit, selection, weights, bucket, true, gain_case);
+                if (value > best + LEAST_STEP)
+                    best = value;
+                else
+                    weights[u] = before;
+            }
+        }
+    }
+    return best;
+}
+
 static struct selection live_selection(const struct eddy_stream_grid *grid,
                                        uint32_t rules)
 {
@@ -192,10 +227,11 @@ static double choose(const struct fit *fit, const struct eddy_stream_grid *grid,
         double weights[USED_MAX] = {0};
         prepare(fit, &selection);
         learn(fit, &selection, -1, false, no_weights, weights);
-        double value = judge(fit, &selection, weights, -1, true, gain_case);
+        double likelihoods = judge(fit, &selection, weights, -1, false, likelihood);
+        double value = polish(fit, &selection, -1, weights);
         if (value > best) {
             best = value;
-            likely = judge(fit, &selection, weights, -1, false, likelihood);
+            likely = likelihoods;
             *ret = selection;
             *ret_rules = i;
         }
@@ -239,6 +275,7 @@ static void fill_head(const struct fit *fit, const struct eddy_stream_grid *grid
     head->decay[EDDY_HEAD_SEEN] = 1e6f; /* seen is seen, however long ago */
     learn(fit, selection, -1, false, no_weights, early);
     learn(fit, selection, -1, true, no_weights, all);
+    (void)polish(fit, selection, -1, all);
     for (uint32_t b = 0; b < EDDY_HEAD_BUCKETS; b++) {
         double own[USED_MAX];
         head->network[b] = false;
@@ -249,9 +286,11 @@ static void fill_head(const struct fit *fit, const struct eddy_stream_grid *grid
         learn(fit, selection, (int)b, false, early, own);
         if (judge(fit, selection, own, (int)b, false, gain_case) <
             judge(fit, selection, early, (int)b, false, gain_case) + GAIN_LEAST)
-            continue;
-        memcpy(own, all, sizeof own);
-        learn(fit, selection, (int)b, true, all, own);
+            memcpy(own, all, sizeof own);
+        else
+            learn(fit, selection, (int)b, true, all, own);
+        if (cases_of(fit->cases, b) >= POLISH_MIN)
+            (void)polish(fit, selection, (int)b, own);
         put_weights(selection, grid, own, b, head);
     }
 }
