@@ -260,6 +260,7 @@ int eddy_counters_add(struct eddy_counters *counters, int64_t ts_ms, uint32_t it
         counters->sum[h] += weight;
     }
     double weight = factor(&counters->rules, ts_ms);
+    const double reverse = counters->options.reverse;
     for (uint32_t d = 0; d < counters->options.window && d < recent_count; d++) {
         uint32_t row = recent[recent_count - 1 - d];
         r = r ? r : know_item(counters, row);
@@ -268,6 +269,11 @@ int eddy_counters_add(struct eddy_counters *counters, int64_t ts_ms, uint32_t it
         if (r < 0)
             return r;
         counters->support[row] += weight;
+        if (reverse > 0) {
+            r = add_pair(counters, item, row,
+                         reverse * weight * counters->distance_weight[d]);
+            counters->support[item] += reverse * weight;
+        }
     }
     return r;
 }

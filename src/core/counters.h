@@ -18,9 +18,12 @@ enum { EDDY_HALF_LIVES_MAX = 6, EDDY_RULES_WINDOW_MAX = 20 };
 struct eddy_counters_options {
     uint32_t items;  /* known at first; grows by itself when an item beyond comes */
     uint32_t window; /* distances 1..window; 0: no rules */
-    double distance_decay;                   /* w(d) = exp(-(d - 1) / distance_decay) */
-    double rules_half_life_s;                /* 0: no decay */
-    double shrink;                           /* added to the support */
+    double distance_decay;    /* w(d) = exp(-(d - 1) / distance_decay) */
+    double rules_half_life_s; /* 0: no decay */
+    double shrink;            /* added to the support */
+    double
+        reverse; /* share of an event that also counts backwards, for (i, j): what was
+                       read together, in whatever order; 0: none */
     double half_life_s[EDDY_HALF_LIVES_MAX]; /* of popularity; 0: plain count */
     uint32_t half_lives;
 };

@@ -428,7 +428,7 @@ static bool is_sane_stream(const struct eddy_stream_head *stream)
            counters->half_lives <= EDDY_HALF_LIVES_MAX &&
            is_within(counters->distance_decay, 0, 1e9) &&
            is_within(counters->rules_half_life_s, 0, 1e12) &&
-           is_within(counters->shrink, 0, 1e9) &&
+           is_within(counters->shrink, 0, 1e9) && is_within(counters->reverse, 0, 1) &&
            is_sane(&stream->head, counters->half_lives);
 }
 
@@ -451,12 +451,13 @@ int eddy_stream_head_encode(const struct eddy_tables *tables,
     if (!is_sane_stream(stream))
         return eddy_fail(err, EDDY_ECONFIG, "stream head: a number is out of range");
     struct eddy_tables half_lives = half_lives_of(counters);
-    json_t *json = json_pack("{s:o, s:i, s:i, s:i, s:f, s:f, s:f}", "head",
-                             head_json(&half_lives, &stream->head), "refresh_s",
-                             (int)stream->refresh_s, "width", (int)stream->width,
-                             "window", (int)counters->window, "distance_decay",
-                             counters->distance_decay, "rules_half_life_s",
-                             counters->rules_half_life_s, "shrink", counters->shrink);
+    json_t *json =
+        json_pack("{s:o, s:i, s:i, s:i, s:f, s:f, s:f, s:f}", "head",
+                  head_json(&half_lives, &stream->head), "refresh_s",
+                  (int)stream->refresh_s, "width", (int)stream->width, "window",
+                  (int)counters->window, "distance_decay", counters->distance_decay,
+                  "rules_half_life_s", counters->rules_half_life_s, "shrink",
+                  counters->shrink, "reverse", counters->reverse);
     *ret =
         json ? json_dumps(json, JSON_SORT_KEYS | JSON_COMPACT | JSON_REAL_PRECISION(17))
              : NULL;
@@ -487,7 +488,8 @@ int eddy_stream_head_decode(const char *json, struct eddy_stream_head *ret,
         read_count(object, "window", EDDY_RULES_WINDOW_MAX, &counters->window) &&
         read_number(object, "distance_decay", &counters->distance_decay) &&
         read_number(object, "rules_half_life_s", &counters->rules_half_life_s) &&
-        read_number(object, "shrink", &counters->shrink);
+        read_number(object, "shrink", &counters->shrink) &&
+        read_number(object, "reverse", &counters->reverse);
     int r = good ? eddy_head_decode(head, &half_lives, &ret->head, err)
                  : eddy_fail(err, EDDY_EFORMAT, "stream: a field is missing");
     free(head);

@@ -43,7 +43,8 @@ void eddy_stream_grid_make(double rows_per_s, double span_s,
                 (struct eddy_counters_options){.window = w,
                                                .distance_decay = 2,
                                                .rules_half_life_s = rule_s[i],
-                                               .shrink = 1};
+                                               .shrink = 1,
+                                               .reverse = 0.2};
     }
 }
 

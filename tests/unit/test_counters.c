@@ -78,7 +78,7 @@ static double decay(int at, int64_t now_ms, double half_life_s)
 
 static void rules_equal_sums_over_the_log(void)
 {
-    for (int half_life = 0; half_life < 2; half_life++) {
+    for (int half_life = 0; half_life < 3; half_life++) {
         struct eddy_counters_options options = wide;
         struct eddy_counters *counters;
         struct eddy_table table;
@@ -86,6 +86,7 @@ static void rules_equal_sums_over_the_log(void)
         memset(count, 0, sizeof count);
         memset(support, 0, sizeof support);
         options.rules_half_life_s = half_life ? wide.rules_half_life_s : 0;
+        options.reverse = half_life == 2 ? 0.5 : 0;
         CHECK_INT(eddy_counters_new(&options, &counters, NULL), 0);
         CHECK(feed(counters, EVENTS));
         int64_t now = time_of(EVENTS - 1) + 1000000;
@@ -96,6 +97,9 @@ static void rules_equal_sums_over_the_log(void)
                 count[recent[n - 1 - d]][events[i].item] +=
                     weight * exp(-(double)d / 2);
                 support[recent[n - 1 - d]] += weight;
+                count[events[i].item][recent[n - 1 - d]] +=
+                    options.reverse * weight * exp(-(double)d / 2);
+                support[events[i].item] += options.reverse * weight;
             }
         }
         CHECK_INT(eddy_counters_rules(counters, now, ITEMS, ITEMS, &table), 0);

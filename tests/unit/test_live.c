@@ -172,6 +172,7 @@ static void give_stream_head(void)
                                                      .distance_decay = 2,
                                                      .rules_half_life_s = 7200,
                                                      .shrink = 1,
+                                                     .reverse = 0.25,
                                                      .half_life_s = {600, 3600, 86400},
                                                      .half_lives = 3}};
 }
@@ -325,6 +326,7 @@ static void a_stored_stream_head_comes_back(void)
         CHECK_INT(a->counters.window, 3);
         CHECK_INT(a->counters.half_lives, 3);
         CHECK_NEAR(a->counters.rules_half_life_s, 7200, 0);
+        CHECK_NEAR(a->counters.reverse, 0.25, 0);
         CHECK_NEAR(a->counters.half_life_s[2], 86400, 0);
         CHECK(memcmp(a->head.weight, b->head.weight, sizeof a->head.weight) == 0);
         CHECK(memcmp(a->head.prior, b->head.prior, sizeof a->head.prior) == 0);
