@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""Metadata from files to lists: a new user of known size gets what fits first, a new item is
+ranked by what is known of it, and both work through train, recommend and eval. The world: 200
+things of five sizes, 600 users who mostly take their own size."""
+
+import argparse
+import csv
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import unittest
+from collections import defaultdict
+
+EDDY = None
+FOLDER = None
+SIZES = ("XS", "S", "M", "L", "XL")
+COLOURS = ("red", "green", "빨강", "blau")
+
+
+def eddy(*arguments):
+    env = {k: v for k, v in os.environ.items() if not k.startswith("EDDY_")}
+    done = subprocess.run([EDDY, *map(str, arguments)], env=env, text=True,
+                          capture_output=True, timeout=150)
+    if done.returncode != 0:
+        raise AssertionError("eddy %s: %s" % (" ".join(map(str, arguments)), done.stderr))
+    return done.stdout
+
+
+def path(name):
+    return os.path.join(FOLDER.name, name)
+
+
+def write(name, rows):
+    with open(path(name), "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+
+
+def lists(name):
+    found = defaultdict(list)
+    with open(path(name), encoding="utf-8") as file:
+        for line in file:
+            user, _, item, _ = line.rstrip("\n").split("\t")
+            found[user].append(item)
+    return found
+
+
+def make_world():
+    draw = random.Random(3)
+    pick = lambda choices: choices[int(draw.random() * len(choices))]
+    size = {f"i{i}": SIZES[i % 5] for i in range(200)}
+    # New ones: a fifth of the catalogue, nobody has taken them.
+    new = {f"n{i}": SIZES[i % 5] for i in range(50)}
+    write("items.csv", [("ITEM_ID", "SIZE", "COLOUR")] +
+          [(item, s, pick(COLOURS)) for item, s in {**size, **new}.items()])
+    of_size = {s: [item for item in size if size[item] == s] for s in SIZES}
+    users, events, now = [("USER_ID", "SIZE", "CITY")], [], 1_600_000_000
+    for u in range(600):
+        own = pick(SIZES)
+        users.append((f"u{u}", own, pick(("Ulm", "Bonn", ""))))
+        for _ in range(3 + int(draw.random() * 6)):
+            now += 100
+            events.append((f"u{u}", pick(of_size[own if draw.random() < 0.9 else pick(SIZES)]),
+                           now))
+    users += [(f"new{s}", s, "Ulm") for s in SIZES] + [("newcomer", "", "")]
+    write("users.csv", users)
+    write("events.csv", [("USER_ID", "ITEM_ID", "TIMESTAMP")] + events)
+    return {**size, **new}
+
+
+class Metadata(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.size = make_world()
+        cls.summary = eddy("train", "-q", "-i", path("events.csv"), "-I", path("items.csv"), "-U",
+                           path("users.csv"), "-o", path("model"), "--threads", 1,
+                           "--set", "hidden_dimension=32", "--set", "epochs=20",
+                           "--set", "learning_rate=0.003")
+        eddy("recommend", "-q", "-m", path("model"), "-i", path("events.csv"), "-U",
+             path("users.csv"), "-k", 40, "-o", path("lists.tsv"))
+        cls.lists = lists("lists.tsv")
+
+    def fitting(self, user, wanted):
+        mine = self.lists[user][:10]
+        return sum(self.size[item] == wanted for item in mine)
+
+    def test_a_new_user_of_known_size_gets_fitting_items_first(self):
+        for size in SIZES:
+            self.assertGreaterEqual(self.fitting("new" + size, size), 8, size)
+
+    def test_users_without_events_and_metadata_get_what_is_popular(self):
+        eddy("recommend", "-q", "-m", path("model"), "-i", path("events.csv"), "-k", 20,
+             "-o", path("plain.tsv"))
+        plain = lists("plain.tsv")
+        self.assertNotIn("newXS", plain)
+        self.assertEqual(len(self.lists["newcomer"]), 40)
+        self.assertLess(max(self.fitting("newcomer", size) for size in SIZES), 8)
+
+    def test_new_items_are_ranked_by_their_metadata(self):
+        seen = defaultdict(int)
+        for size in SIZES:
+            for item in self.lists["new" + size]:
+                if item.startswith("n"):
+                    seen[self.size[item] == size] += 1
+        self.assertGreater(seen[True], 0, "no list has a new item")
+        self.assertGreater(seen[True], 3 * seen[False])
+
+    def test_the_manifest_names_the_features(self):
+        with open(path("model/manifest.json"), encoding="utf-8") as file:
+            manifest = json.load(file)
+        columns = {kind: [column["name"] for column in manifest["features"][kind]["columns"]]
+                   for kind in ("items", "users")}
+        self.assertEqual(columns, {"items": ["SIZE", "COLOUR"], "users": ["SIZE", "CITY"]})
+        self.assertEqual(manifest["hyper_parameters"]["item_id_dropout"], 0.2)
+        self.assertEqual(manifest["shape"]["item_features"], 5 + 1 + 4 + 1)
+
+    def test_eval_asks_with_metadata(self):
+        def ndcg(*more):
+            text = eddy("eval", "-q", "-m", path("model"), "-i", path("events.csv"),
+                        "--protocol", "loo", "--resamples", 0, "--json", *more)
+            return text
+        self.assertNotEqual(ndcg(), ndcg("-U", path("users.csv")))
+
+
+def main():
+    global EDDY, FOLDER
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--eddy", required=True)
+    options, rest = parser.parse_known_args()
+    EDDY = os.path.abspath(options.eddy)
+    with tempfile.TemporaryDirectory() as folder:
+        FOLDER = type("Folder", (), {"name": folder})
+        unittest.main(argv=[sys.argv[0], *rest])
+
+
+if __name__ == "__main__":
+    main()
