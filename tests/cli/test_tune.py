@@ -25,6 +25,24 @@ def eddy(*arguments):
     return done.returncode, done.stdout, done.stderr
 
 
+def jobs_left(model):
+    """Processes that train for a search; those of a killed one end on their own."""
+    deadline = time.monotonic() + 20
+    while True:
+        left = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/cmdline") as file:
+                    words = file.read().split("\0")
+            except OSError:
+                continue
+            if "train" in words and any(w.startswith(model + ".tune/") for w in words):
+                left.append(pid)
+        if not left or time.monotonic() > deadline:
+            return left
+        time.sleep(.05)
+
+
 class Folder(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="eddy tune ")
@@ -159,6 +177,7 @@ class Search(Folder):
             time.sleep(.02)
         search.send_signal(signal.SIGKILL)
         search.wait()
+        self.assertEqual(jobs_left(model), [], "jobs outlive their search")
         before = self.trials(model)
         self.assertTrue(2 <= len(before) < 6, before)
         with open(file, "a") as out:
@@ -187,6 +206,23 @@ class Search(Folder):
         longer = [8 if w == 6 else w for w in longer]
         found = json.loads(eddy(*longer)[1])
         self.assertEqual((found["jobs"], found["resumed"]), (8, 6))
+
+    def test_an_interrupted_search_ends_its_jobs_and_says_how_to_go_on(self):
+        model = self.path("m")
+        search = subprocess.Popen(
+            [EDDY, *map(str, ("tune", *self.common, "-o", model, "--jobs", 4, "--parallel",
+                              2, "--", "--set", "epochs=5000", "--set", "patience=5000"))],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 60
+        while not os.path.exists(model + ".tune/job-02.log"):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(.02)
+        search.send_signal(signal.SIGINT)
+        out, err = search.communicate(timeout=60)
+        self.assertEqual((search.returncode, out), (70, ""))
+        self.assertIn("interrupted; the same command with --resume goes on", err)
+        self.assertEqual(jobs_left(model), [])
+        self.assertEqual(self.trials(model), [])
 
     def test_recipes_without_a_network_are_asked_by_eval(self):
         model = self.path("model")
