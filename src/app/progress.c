@@ -46,6 +46,13 @@ static size_t terminal_columns(void)
 static void measure(struct eddy_progress *progress, uint64_t done, uint64_t now_ns)
 {
     double elapsed = (double)(now_ns - progress->last_ns) / 1e9;
+    if (progress->slow) {
+        double all = (double)(now_ns - progress->start_ns) / 1e9;
+        progress->rate =
+            done > progress->base ? (double)(done - progress->base) / all : 0;
+        progress->last_ns = now_ns;
+        return;
+    }
     if (elapsed <= 0 || done < progress->last_done)
         return;
     double rate = (double)(done - progress->last_done) / elapsed;
@@ -76,8 +83,12 @@ static void draw(struct eddy_progress *progress, uint64_t done, const char *note
     }
     if (used >= sizeof line)
         used = sizeof line - 1;
-    (void)snprintf(line + used, sizeof line - used, "  %.*f/s%s%s%s%s%s",
-                   progress->rate < 10 ? 1 : 0, progress->rate, left[0] ? "  " : "",
+    if (!progress->slow)
+        used += (size_t)snprintf(line + used, sizeof line - used, "  %.*f/s",
+                                 progress->rate < 10 ? 1 : 0, progress->rate);
+    if (used >= sizeof line)
+        used = sizeof line - 1;
+    (void)snprintf(line + used, sizeof line - used, "%s%s%s%s%s", left[0] ? "  " : "",
                    left, left[0] ? " left" : "", note[0] ? "  " : "", note);
     if (progress->terminal) {
         size_t columns = terminal_columns();

@@ -12,6 +12,9 @@ struct eddy_progress {
     const char *unit;  /* "events", borrowed */
     uint64_t total;    /* 0: not known */
     bool quiet, terminal, drawn;
+    bool slow;     /* set by who has few and long units: no rate is shown, the time left
+                      comes from the mean since the start */
+    uint64_t base; /* of a slow one: done before the start */
     uint64_t start_ns, last_ns, last_done;
     double rate; /* per second, smoothed over about three seconds */
 };

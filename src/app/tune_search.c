@@ -225,10 +225,11 @@ static int wait_for_jobs(struct run *run, const sigset_t *signals, struct eddy_e
 static void show(struct run *run)
 {
     const struct eddy_tune_search *search = run->search;
-    char note[64] = "";
+    char note[80];
     uint32_t done = 0;
     for (uint32_t i = 0; i < search->jobs; i++)
         done += search->known[i];
+    (void)snprintf(note, sizeof note, "%u running", run->running);
     if (run->best < search->jobs)
         (void)snprintf(note, sizeof note, "%u running, best %.4f in job %u",
                        run->running, search->trials[run->best].value, run->best + 1);
@@ -340,6 +341,8 @@ int eddy_tune_search_run(struct eddy_tune_search *search,
     (void)sigaddset(&signals, SIGHUP);
     (void)sigprocmask(SIG_BLOCK, &signals, &before);
     eddy_progress_init(&run.progress, "search", "jobs", search->jobs, options->quiet);
+    run.progress.slow = true;
+    run.progress.base = search->resumed;
     r = run_jobs(&run, &signals, err);
     if (r == 0)
         r = place_best(&run, &signals, err);
