@@ -46,8 +46,8 @@ static void *map_file(void *context, size_t bytes, struct eddy_err *err)
     }
     (void)close(fd); /* the mapping keeps the file */
     if (trouble != 0) {
-        eddy_fail(err, EDDY_EIO, "%s: no room for %.1f GB of scratch data: %s", folder,
-                  (double)bytes / 1e9, strerror(trouble));
+        eddy_fail(err, EDDY_EIO, "%s: no room for %.1f MB of scratch data: %s", folder,
+                  (double)bytes / 1e6, strerror(trouble));
         return NULL;
     }
     return memory;
