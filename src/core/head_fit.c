@@ -145,6 +145,13 @@ static double quality_of(struct eddy_fit_quality quality)
     return quality.cases > 0 ? quality.ndcg20 / quality.cases : 0;
 }
 
+/* By how much of the quality a column has to be missed to stay. Votes of neighbours cost a
+ * list more than all the rest. */
+static double price_of(uint32_t column)
+{
+    return column == EDDY_DESIGN_FEATURE + EDDY_HEAD_NEIGHBOURS ? 0.005 : 0.0005;
+}
+
 /* Leave out, one after the other, the column that is missed least, while none is missed. */
 static int choose_columns(struct fit *fit)
 {
@@ -163,7 +170,8 @@ static int choose_columns(struct fit *fit)
                 continue;
             memcpy(w, fit->half, sizeof w);
             rc = fit_halves(fit, UINT32_MAX, fit->mask & ~(1u << d), 6, w);
-            double quality = quality_of(measure_halves(fit, UINT32_MAX, ALL, w));
+            double quality = quality_of(measure_halves(fit, UINT32_MAX, ALL, w)) +
+                             price_of(d) * best;
             if (quality > least_missed) {
                 least_missed = quality;
                 out = d;
@@ -172,7 +180,8 @@ static int choose_columns(struct fit *fit)
         }
         if (out == D || least_missed < best)
             break;
-        best = least_missed;
+        double now = least_missed - price_of(out) * best;
+        best = now > best ? now : best;
         fit->mask &= ~(1u << out);
         memcpy(fit->half, kept, sizeof kept);
     }

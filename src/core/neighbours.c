@@ -26,7 +26,9 @@
 
 #include "base/vmath.h"
 
-enum { QUERY_MAX = 20, REACH = 100 };
+/* A neighbour further off than REACH counts less than 1e-3 of the nearest at the decays in
+ * use, and long histories would cost a list its milliseconds. */
+enum { QUERY_MAX = 20, REACH = 30 };
 #define AT_OR_BEFORE 0.5f
 
 struct eddy_neighbours_scratch {
