@@ -25,6 +25,8 @@ static void make_interactions(const struct eddy_catalog *items)
     eddy_buf_fini(&csv);
 }
 
+static int64_t negatives; /* 0: full softmax; else touched rows alone move */
+
 static bool a_model_is_trained(void)
 {
     struct eddy_train_options options;
@@ -40,6 +42,9 @@ static bool a_model_is_trained(void)
                                           .validation_fraction = 0.1,
                                           .session_gap_s = 1800,
                                           .allow_small = true,
+                                          .refit = true,
+                                          .recency_mask = true,
+                                          .negatives = negatives,
                                           .threads = 1};
     int r = eddy_train(&in, &options, NULL, NULL, &result, &err);
     if (r == 0)
@@ -52,6 +57,8 @@ static bool a_model_is_trained(void)
 static void training_survives_any_refused_allocation(void)
 {
     make_interactions(NULL);
+    TORTURE(a_model_is_trained);
+    negatives = 8;
     TORTURE(a_model_is_trained);
     eddy_interactions_fini(&in);
 }
