@@ -32,7 +32,7 @@ const struct eddy_option eddy_train_option_table[] = {
     {"history_events", EDDY_OPTION_INT, FIELD(history_events), "200", 2, 2000, NULL, 0,
      "Newest events of a user that training sees."},
     {"learning_rate", EDDY_OPTION_FLOAT, FIELD(learning_rate), "0", 0, 1, NULL, 0,
-     "Adam's rate, lower when the loss is not a number; 0: 0.001 (many steps per epoch) to 0.005 (few)."},
+     "Adam's rate, lower when the loss is not a number; 0: 0.001 (sparse data) to 0.005 (dense data, few steps per epoch)."},
     {"dropout", EDDY_OPTION_FLOAT, FIELD(dropout), "-1", -1, 0.9, NULL, 0,
      "Share of values dropped; -1: 0.2 for dense data (300 events per item) to 0.5 for sparse (16)."},
     {"item_id_dropout", EDDY_OPTION_FLOAT, FIELD(item_id_dropout), "0.2", 0, 0.9, NULL, 0,

@@ -267,13 +267,13 @@ static void dropout_goes_by_how_much_is_known_of_an_item(void)
     }
 }
 
-static void the_rate_goes_by_how_many_steps_an_epoch_has(void)
+static void the_rate_goes_by_density_and_steps_per_epoch(void)
 {
     struct eddy_train_options options = options_of(EDDY_CELL_MINGRU, EDDY_MODE_FLAT);
     static const struct {
         uint32_t users;
         double rate;
-    } cases[] = {{160, 0.005}, {800, 0.004}, {3200, 0.002}};
+    } cases[] = {{160, 0.00146}, {800, 0.00297}, {3200, 0.002}};
     options.epochs = 1;
     options.refit = false;
     options.learning_rate = 0;
@@ -674,7 +674,7 @@ int main(void)
     RUN(training_learns_from_sampled_items);
     RUN(training_stops_when_validation_does_not_improve);
     RUN(dropout_goes_by_how_much_is_known_of_an_item);
-    RUN(the_rate_goes_by_how_many_steps_an_epoch_has);
+    RUN(the_rate_goes_by_density_and_steps_per_epoch);
     RUN(ages_win_where_tastes_drift);
     RUN(the_last_phase_goes_on_from_the_best_epoch);
     RUN(a_run_goes_on_from_any_epoch_with_the_same_bytes);
