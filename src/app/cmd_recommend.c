@@ -348,7 +348,7 @@ static int open_users(struct job *job, struct eddy_inputs *inputs,
     int r = 0;
     if (inputs->users == NULL)
         return 0;
-    if (!arguments->every_event && !arguments->stream && !arguments->input_lists)
+    if (!arguments->every_event && !arguments->stream)
         r = eddy_users_without_events(&inputs->interactions, inputs->users, err);
     if (r == 0)
         r = eddy_user_queries_init(queries, job->snapshot, inputs->users,

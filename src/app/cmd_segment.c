@@ -17,13 +17,14 @@
 #include "app/progress.h"
 #include "app/recipe.h"
 #include "core/attribute_query.h"
+#include "core/metadata.h"
 #include "core/play.h"
 #include "io/files.h"
 
 enum { GROUP_USERS = 2048, ITEM_QUERIES_MAX = 500, ATTRIBUTE_QUERIES_MAX = 10 };
 
 struct arguments {
-    const char *model, *queries, *histories, *output;
+    const char *model, *queries, *histories, *users, *output;
     int64_t count, threads;
     bool skip_bad, quiet;
 };
@@ -41,6 +42,9 @@ static const struct eddy_arg rows[] = {
     {"histories", 'H', EDDY_ARG_TEXT, offsetof(struct arguments, histories), "FILE",
      .help = "CSV with USER_ID, ITEM_ID, TIMESTAMP: the users to choose from",
      .required = true},
+    {"users", 'U', EDDY_ARG_TEXT, offsetof(struct arguments, users), "FILE",
+     .help =
+         "CSV with USER_ID and the metadata columns that the model was trained with"},
     {"num-results", 'n', EDDY_ARG_INT, offsetof(struct arguments, count), "N",
      .help = "users per query (default 25)", .min = 1, .max = 5e6},
     {"output", 'o', EDDY_ARG_TEXT, offsetof(struct arguments, output), "FILE",
@@ -86,6 +90,7 @@ struct job {
     const struct arguments *arguments;
     struct eddy_snapshot *snapshot;
     struct eddy_inputs inputs;
+    struct eddy_user_queries users;
     struct query *queries;
     size_t query_count;
     size_t keep; /* users per query */
@@ -284,6 +289,7 @@ static int play(struct job *job, struct eddy_err *err)
     struct eddy_play play = {
         .snapshot = job->snapshot,
         .interactions = in,
+        .users = job->inputs.users ? &job->users : NULL,
         .k = 1,
         .threads = (uint32_t)job->arguments->threads,
         .popularity = job->snapshot->popularity,
@@ -386,9 +392,16 @@ static int segment(struct job *job, struct eddy_err *err)
                          "aws-item-affinity",
                          arguments->model, recipe->name);
     struct eddy_input_options input = {.interactions = arguments->histories,
+                                       .users = arguments->users,
                                        .known = job->snapshot->catalog,
                                        .skip_bad = arguments->skip_bad};
     if ((r = eddy_inputs_open(&job->inputs, &input, err)) < 0)
+        return r;
+    if (job->inputs.users != NULL &&
+        ((r = eddy_users_without_events(&job->inputs.interactions, job->inputs.users,
+                                        err)) < 0 ||
+         (r = eddy_user_queries_init(&job->users, job->snapshot, job->inputs.users,
+                                     job->inputs.interactions.users, err)) < 0))
         return r;
     uint32_t users = eddy_catalog_count(job->inputs.interactions.users);
     job->keep = (size_t)arguments->count < users ? (size_t)arguments->count : users;
@@ -417,6 +430,7 @@ int eddy_cmd_segment(int argc, char **argv)
     }
     free(job.queries);
     free(job.group);
+    eddy_user_queries_fini(&job.users);
     eddy_inputs_close(&job.inputs);
     eddy_snapshot_release(job.snapshot);
     return r < 0 ? eddy_app_fail("segment", &err) : EDDY_EXIT_OK;

@@ -307,6 +307,14 @@ class Segments(unittest.TestCase):
         self.assertEqual(few[0]["output"]["recommendedUsers"],
                          answers[0]["output"]["recommendedUsers"][:5])
 
+        # A user without events is found by his metadata.
+        write("newcomers.csv", [("USER_ID", "LIKES"), ("newcomer", "space")])
+        code, out, err = eddy("segment", "-m", path("item-affinity"), "-i",
+                              path("queries.jsonl"), "-H", path("interactions.csv"), "-U",
+                              path("newcomers.csv"), "-o", "-", "-q", "-n", 121)
+        self.assertEqual(code, 0, err)
+        self.assertIn("newcomer", json.loads(out)["output"]["recommendedUsers"])
+
         refused = [
             ("item-affinity", [{"itemAttributes": 'ITEMS.genre = "war"'}],
              "takes itemId"),
