@@ -85,7 +85,7 @@ static void percentiles_drop_rare_and_frequent_items(void)
     options.min_item_count = 0.12;
     options.max_item_count = 0.8;
     CHECK_INT(eddy_select(&in, &options, &counts, NULL), 0);
-    CHECK_INT(counts.rare_items, 3); /* 6 of 55 rows, below 0.12 */
+    CHECK_INT(counts.rare_items, 3);     /* 6 of 55 rows, below 0.12 */
     CHECK_INT(counts.frequent_items, 1); /* the others hold 45 of 55 */
     CHECK_INT(in.count, 39);
     eddy_interactions_fini(&in);
