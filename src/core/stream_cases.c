@@ -1,4 +1,4 @@
-/* The newest part of a log as a stream: counters of every half-life and window of the grid
+/* The newest part of a log as a stream: counters of every half-life of the grid
  * are fed row by row, their tables are taken at refreshes, and about CASES_MAX events, evenly
  * spread, become cases. All settings of the grid see the same candidates, so that their
  * likelihoods can be compared. */
@@ -37,10 +37,9 @@ void eddy_stream_grid_make(double rows_per_s, double span_s,
         double seconds = rule_s[i] > 0 ? rule_s[i] : span_s;
         if (rows_per_s * seconds < 500 || rule_s[i] >= 2 * span_s)
             continue;
-        for (uint32_t w = ret->rules < 4 ? 1 : 3; /* the two shortest also singly */
-             w <= 3 && ret->rules < EDDY_STREAM_RULES_MAX; w += 2)
+        if (ret->rules < EDDY_STREAM_RULES_MAX)
             ret->rule_counters[ret->rules++] =
-                (struct eddy_counters_options){.window = w,
+                (struct eddy_counters_options){.window = 3,
                                                .distance_decay = 2,
                                                .rules_half_life_s = rule_s[i],
                                                .shrink = 1,
@@ -140,7 +139,7 @@ static void choose_candidates(struct replay *replay, const uint32_t *recent,
 {
     replay->candidate_count = 0;
     for (uint32_t p = 0; p < count && p < ROWS_RECENT; p++) {
-        for (uint32_t i = 0; i < replay->grid->rules; i += 2) {
+        for (uint32_t i = 0; i < replay->grid->rules; i++) {
             const struct eddy_table *table = &replay->tables[i];
             uint64_t begin = table->begin[recent[count - 1 - p]];
             uint64_t end = table->begin[recent[count - 1 - p] + 1];

@@ -1,6 +1,6 @@
 /* Weights of the stream head by conditional logit: the answer of a case against its other
- * candidates, a small ridge, Adam on the whole set. Rules are chosen from a grid (half-life,
- * window) by where the answers stand in the lists: the likelihood alone would prefer slow
+ * candidates, a small ridge, Adam on the whole set. Rules are chosen from a grid of
+ * half-lives by where the answers stand in the lists: the likelihood alone would prefer slow
  * tables, which are better on what is easy. A bucket of history
  * length gets weights of its own where it has the cases and gains by them. */
 #include "core/stream_fit.h"
@@ -82,7 +82,7 @@ static double score_case(const struct fit *fit, const struct eddy_stream_case *c
     return answer - log(sum);
 }
 
-/* What lists are judged by: a hit among the first 20, and the reciprocal of its rank. */
+/* What lists are judged by: a hit among the first 20, twice, and the reciprocal rank. */
 static double gain_case(const struct fit *fit, const struct eddy_stream_case *c,
                         const struct selection *selection, const double *weights)
 {
@@ -96,7 +96,7 @@ static double gain_case(const struct fit *fit, const struct eddy_stream_case *c,
     }
     for (uint32_t i = 0; i < c->count && rank < LIST; i++)
         rank += fit->scores[i] > fit->scores[c->answer];
-    return rank < LIST ? 1 + 1 / ((double)rank + 1) : 0;
+    return rank < LIST ? 2 + 1 / ((double)rank + 1) : 0;
 }
 
 static bool is_in(const struct eddy_stream_case *c, int bucket)
