@@ -16,6 +16,7 @@ enum {
     SLICE_MAX = 200000,
     COUNTED_MAX = 3000000, /* rows: what is older is forgotten, or as it was */
     REFRESHES_MAX = 300,
+    PACE_MIN = 5, /* rows between refreshes: with fewer, tables hardly move */
     CASES_MIN = 300,
     POLISH_MIN = 1000,
     ROUNDS = 60,
@@ -351,6 +352,8 @@ int eddy_stream_fit(const struct eddy_interactions *interactions,
     int r = 0;
     if (end_ms - first_ms < DAY_MS || end_ms <= start_ms || end_ms < 1000 * DAY_MS)
         goto out; /* positions have no pace */
+    if ((double)slice * 1000 * refresh_s < PACE_MIN * (double)(end_ms - start_ms))
+        goto out;
     refresh_ms =
         refresh_ms > (int64_t)refresh_s * 1000 ? refresh_ms : (int64_t)refresh_s * 1000;
     eddy_stream_grid_make((double)slice / ((double)(end_ms - start_ms) / 1000),

@@ -24,7 +24,8 @@ struct eddy_stream_fit_result {
  * head comes out only where freshness decides, as with news: where live tables gain less
  * than half a nat on later cases, the head of the snapshot with its network serves streams
  * better. Quickly done where there is nothing to fit: times that are positions, a log of
- * less than a day, few rows. Deterministic. Thread: trainer. 0 or EDDY_ENOMEM. */
+ * less than a day, few rows, or a pace at which hardly
+ * anything happens between refreshes. Deterministic. Thread: trainer. 0 or EDDY_ENOMEM. */
 int eddy_stream_fit(const struct eddy_interactions *interactions,
                     const struct eddy_stream_fit_options *options,
                     struct eddy_stream_fit_result *ret, struct eddy_err *err);
