@@ -15,7 +15,7 @@ allowed() {
     case "$1" in
     msgpack.h | msgpack/*) echo "src/base/msgpack.c" ;;
     mpi.h) echo "src/io/mpi.c" ;;
-    cblas.h) echo "src/core/train*.c src/core/eval*.c src/core/blas.c src/app/blas_core.c src/core/related.c src/core/similar.c src/core/head_fit*.c src/app/cmd_eval*.c
+    cblas.h) echo "src/core/train*.c src/core/eval*.c src/core/blas.c src/app/blas_core.c src/core/related.c src/core/similar.c src/core/invert.c src/core/head_fit*.c src/app/cmd_eval*.c
                    src/app/cmd_bench*.c src/app/version.c bench/*.c" ;;
     librdkafka/*) echo "src/app/version.c src/io/kafka*.[ch] src/app/cmd_demo*.c src/app/demo*.[ch]" ;;
     hiredis/*) echo "src/io/redis*.[ch] src/io/store_redis*.c src/app/version.c" ;;
