@@ -157,7 +157,7 @@ static void the_marks_do_not_depend_on_the_indices_of_items(void)
 {
     struct eddy_catalog *reversed = eddy_catalog_new();
     for (int i = 9; i >= 0; i--) {
-        char id[8];
+        char id[16];
         snprintf(id, sizeof id, "i%d", i);
         (void)eddy_catalog_add(reversed, eddy_span_of(id));
     }
