@@ -146,6 +146,7 @@ int eddy_invert(float *a, uint32_t n, uint32_t threads)
     struct work work = {.a = a, .n = n, .blocks = (n + B - 1) / B};
     if (n == 0)
         return 0;
+    openblas_set_num_threads(1); /* blocks are shared out here, not inside a product */
     if (factor(&work, threads) != 0)
         return 1;
     work.row = malloc((size_t)B * n * sizeof *work.row);

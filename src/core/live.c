@@ -101,8 +101,13 @@ int eddy_live_new(const struct eddy_snapshot *snapshot, uint32_t items_max,
     live->model.items = &live->matrix;
     live->model.tables = &live->tables;
     live->model.head = &live->stream->head;
+    if (eddy_live_refresh(live, INT64_MIN, V) < 0) {
+        eddy_live_free(live);
+        return eddy_fail(err, EDDY_ENOMEM, "no memory for live tables of %u items",
+                         items_max);
+    }
     *ret = live;
-    return eddy_live_refresh(live, INT64_MIN, V);
+    return 0;
 }
 
 void eddy_live_free(struct eddy_live *live)

@@ -68,13 +68,14 @@ def bad_command_lines(all_csv):
             (["train", "-i", all_csv, "-o", "m", "--set", "hiden_dimension=64"], 64,
              "hidden_dimension"),
             (["train", "-i", all_csv, "-o", "m", "--set", "dropout"], 64, "NAME=VALUE"),
-            (["train", "-i", all_csv, "-o", "m", "--recipe", "aws-sims"], 64, "aws-hrnn"),
+            (["train", "-i", all_csv, "-o", "m", "--recipe", "aws-magic"], 64, "aws-hrnn"),
             (["train", "-i", "absent.csv", "-o", "m"], 74, "absent.csv"),
             (["recommend", "-m", "absent", "-i", all_csv, "-o", "-"], 69, "absent"),
             (["recommend", "-m", "m", "-i", all_csv, "-o", "-", "--refresh", "60"], 64,
              "--stream"),
             (["eval", "-m", "m", "-i", all_csv, "--protocol", "oracle"], 64, "loo"),
-            (["eval", "-m", "m", "-i", all_csv, "--protocol", "successive"], 64, "--from")):
+            (["eval", "-m", "m", "-i", all_csv, "--protocol", "loo", "--from",
+              "2021-07-01"], 64, "successive")):
         done = run(*arguments)
         check(done.returncode == code, arguments, (done.returncode, done.stderr))
         check(words in done.stderr, arguments, done.stderr)
@@ -119,7 +120,7 @@ def items_and_users(folder, rows):
     done = run("train", "-i", all_csv, "-I", items, "-U", users, "-o", model, "-q",
                "--set", "epochs=1", "--set", "hidden_dimension=32")
     check(done.returncode == 0, "items and users", done.stderr)
-    check("2 rows of users" in done.stdout, "users are reported", done.stdout)
+    check("2 users with metadata" in done.stdout, "users are reported", done.stdout)
     with open(os.path.join(model, "catalog.csv"), encoding="utf-8") as file:
         lines = file.read().splitlines()
     check(lines[0] == "ITEM_ID,TITLE,GENRES", "columns of the catalogue", lines[0])
