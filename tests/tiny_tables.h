@@ -6,6 +6,7 @@
 
 #include "base/rng.h"
 #include "core/head.h"
+#include "core/table_rows.h"
 
 struct tiny_tables {
     struct eddy_tables tables;
@@ -15,15 +16,18 @@ struct tiny_tables {
 __attribute__((unused)) static int tiny_table(struct eddy_table *ret, uint32_t items,
                                               struct eddy_rng *rng)
 {
-    uint32_t count = items * 6;
-    struct eddy_table_entry *entries = calloc(count, sizeof *entries);
-    for (uint32_t i = 0; entries && i < count; i++) {
-        entries[i] = (struct eddy_table_entry){eddy_rng_below(rng, items),
-                                               eddy_rng_below(rng, items),
-                                               (float)eddy_rng_unit(rng)};
+    struct eddy_table_rows rows;
+    int r = eddy_table_rows_init(&rows, items);
+    for (uint32_t row = 0; r == 0 && row < items; row++) {
+        struct eddy_scored entries[5];
+        uint32_t count = eddy_rng_below(rng, 6), first = eddy_rng_below(rng, items);
+        for (uint32_t i = 0; i < count; i++)
+            entries[i] = (struct eddy_scored){(first + i * 7) % items,
+                                              (float)eddy_rng_unit(rng)};
+        r = eddy_table_rows_put(&rows, row, entries, count, 5);
     }
-    int r = entries ? eddy_table_build(ret, items, entries, count, 5) : EDDY_ENOMEM;
-    free(entries);
+    r = r ? r : eddy_table_rows_finish(&rows, ret);
+    eddy_table_rows_fini(&rows);
     return r;
 }
 

@@ -202,15 +202,11 @@ static void warn_of_leaks(struct job *job)
     const struct eddy_manifest *manifest = &job->snapshot->manifest;
     json_t *data =
         manifest->data_json ? json_loads(manifest->data_json, 0, NULL) : NULL;
-    json_t *hyper =
-        manifest->hyper_json ? json_loads(manifest->hyper_json, 0, NULL) : NULL;
     const char *sha256 = json_string_value(json_object_get(data, "sha256"));
     const char *held = json_string_value(json_object_get(data, "hold_out"));
     const char *name = eddy_protocol_name(job->split.protocol);
-    bool one_by_one = job->split.protocol == EDDY_PROTOCOL_LOO &&
-                      json_number_value(json_object_get(hyper, "holdout")) >= 1;
-    bool fits = one_by_one || (held != NULL && strcmp(held, name) == 0) ||
-                (held != NULL && is_timed(held) && is_timed(name));
+    bool fits =
+        held != NULL && (strcmp(held, name) == 0 || (is_timed(held) && is_timed(name)));
     if (sha256 != NULL && strcmp(sha256, eval->sha256) == 0 && !fits)
         (void)snprintf(eval->warning, sizeof eval->warning,
                        "the model was trained on this file with %s%s, so it has seen "
@@ -218,7 +214,6 @@ static void warn_of_leaks(struct job *job)
                        held ? "--hold-out " : "nothing held out", held ? held : "",
                        name);
     json_decref(data);
-    json_decref(hyper);
     if (eval->warning[0] != 0)
         (void)fprintf(stderr, "eddy eval: warning: %s\n", eval->warning);
 }

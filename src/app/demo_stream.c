@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/csv.h"
 #include "io/files.h"
 
 enum { TRAINING_EVENTS = 90000, PAST_PER_USER = 20, LIVE_USERS_MAX = 2000 };
@@ -119,17 +120,6 @@ static int by_time(const void *a, const void *b)
     return x->row < y->row ? -1 : x->row > y->row;
 }
 
-static void put_csv_field(struct eddy_buf *out, struct eddy_span text)
-{
-    eddy_buf_putc(out, '"');
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] == '"')
-            eddy_buf_putc(out, '"');
-        eddy_buf_putc(out, text.data[i]);
-    }
-    eddy_buf_putc(out, '"');
-}
-
 /* rows [0, count) in order of time -> the CSV that is trained on. */
 static void write_training(struct eddy_demo_stream *stream, uint64_t count)
 {
@@ -138,11 +128,11 @@ static void write_training(struct eddy_demo_stream *stream, uint64_t count)
                   "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE,EVENT_VALUE\n");
     for (uint64_t i = 0; i < count; i++) {
         const struct eddy_interaction *row = &own->rows[i];
-        put_csv_field(&stream->training, eddy_catalog_id(own->users, row->user));
+        eddy_csv_put(&stream->training, eddy_catalog_id(own->users, row->user));
         eddy_buf_putc(&stream->training, ',');
-        put_csv_field(&stream->training, eddy_catalog_id(own->items, row->item));
+        eddy_csv_put(&stream->training, eddy_catalog_id(own->items, row->item));
         eddy_buf_printf(&stream->training, ",%lld,", (long long)(row->ts_ms / 1000));
-        put_csv_field(&stream->training, eddy_span_of(own->types[row->type]));
+        eddy_csv_put(&stream->training, eddy_span_of(own->types[row->type]));
         if (row->has_value)
             eddy_buf_printf(&stream->training, ",%.9g", (double)row->value);
         else

@@ -147,17 +147,6 @@ static int open_interactions(struct eddy_inputs *inputs,
     return r;
 }
 
-static void put_quoted(struct eddy_span text, struct eddy_buf *out)
-{
-    eddy_buf_putc(out, '"');
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] == '"')
-            eddy_buf_putc(out, '"');
-        eddy_buf_putc(out, text.data[i]);
-    }
-    eddy_buf_putc(out, '"');
-}
-
 /* The list as interactions: "ITEM","ITEM",1 a row. */
 static int open_list(struct eddy_inputs *inputs,
                      const struct eddy_input_options *options, struct eddy_err *err)
@@ -174,9 +163,9 @@ static int open_list(struct eddy_inputs *inputs,
     eddy_buf_init(&csv, 0);
     eddy_buf_puts(&csv, "USER_ID,ITEM_ID,TIMESTAMP\n");
     for (uint32_t i = 0; r == 0 && i < eddy_catalog_count(list); i++) {
-        put_quoted(eddy_catalog_id(list, i), &csv);
+        eddy_csv_put(&csv, eddy_catalog_id(list, i));
         eddy_buf_putc(&csv, ',');
-        put_quoted(eddy_catalog_id(list, i), &csv);
+        eddy_csv_put(&csv, eddy_catalog_id(list, i));
         eddy_buf_puts(&csv, ",1\n");
     }
     if (r == 0 && csv.failed)

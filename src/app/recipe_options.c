@@ -42,7 +42,7 @@ const size_t eddy_recipe_option_count =
 const int64_t eddy_trend_intervals_s[4] = {1800, 3600, 10800, 86400};
 
 /* Settings of training that states, not the network, depend on. */
-static const char *const state_options[] = {"session_gap_s", "recent_events", "holdout",
+static const char *const state_options[] = {"session_gap_s", "recent_events",
                                             "allow_small"};
 enum { STATE_OPTION_COUNT = sizeof state_options / sizeof *state_options };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/build_parts.h"
+#include "core/counting.h"
 #include "core/metadata.h"
 #include "core/stream_fit.h"
 
@@ -32,7 +33,7 @@ static int no_network(const struct eddy_interactions *in,
     if (rc < 0)
         return rc;
     ret->params = eddy_params_new(&ret->layout);
-    ret->popularity = eddy_train_popularity(in, &ret->selection);
+    ret->popularity = eddy_count_shares(in);
     if (ret->params != NULL && ret->popularity != NULL)
         return 0;
     eddy_train_result_fini(ret);

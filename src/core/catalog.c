@@ -272,23 +272,11 @@ static void put_field(struct eddy_buf *out, struct eddy_span text, bool first)
     if (!first) {
         eddy_buf_putc(out, ',');
     }
-    bool quote = text.size == 0 && first; /* or the row might be an empty line */
-    for (size_t i = 0; i < text.size && !quote; i++) {
-        char c = text.data[i];
-        quote = c == '"' || c == ',' || c == '\n' || c == '\r';
+    if (text.size == 0 && first) {
+        eddy_buf_puts(out, "\"\""); /* or the row might be an empty line */
+    } else {
+        eddy_csv_put(out, text);
     }
-    if (!quote) {
-        eddy_buf_put(out, text.data, text.size);
-        return;
-    }
-    eddy_buf_putc(out, '"');
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] == '"') {
-            eddy_buf_putc(out, '"');
-        }
-        eddy_buf_putc(out, text.data[i]);
-    }
-    eddy_buf_putc(out, '"');
 }
 
 void eddy_catalog_encode(const struct eddy_catalog *catalog, struct eddy_buf *out)

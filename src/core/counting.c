@@ -36,6 +36,21 @@ int eddy_count_users(const struct eddy_interactions *in, float *ret)
     return 0;
 }
 
+float *eddy_count_shares(const struct eddy_interactions *in)
+{
+    uint32_t items = eddy_catalog_count(in->items), users = 0;
+    float *shares = malloc(((size_t)items + 1) * sizeof *shares);
+    if (shares == NULL || eddy_count_users(in, shares) < 0) {
+        free(shares);
+        return NULL;
+    }
+    for (uint32_t u = 0; u < eddy_catalog_count(in->users); u++)
+        users += in->user_begin[u + 1] > in->user_begin[u] ? 1 : 0;
+    for (uint32_t i = 0; i < items; i++)
+        shares[i] /= (float)(users > 0 ? users : 1);
+    return shares;
+}
+
 static int64_t newest_ms(const struct eddy_interactions *in)
 {
     int64_t newest = INT64_MIN;

@@ -10,6 +10,8 @@
 
 /* Number of distinct users who have each item; ret: (items) floats. 0 or EDDY_ENOMEM. */
 int eddy_count_users(const struct eddy_interactions *interactions, float *ret);
+/* The same as shares of the users who have events: (items), free(). NULL: memory. */
+float *eddy_count_shares(const struct eddy_interactions *interactions);
 
 /* By how many interactions each item rose from the interval before the last to the last
  * one; the last ends with the newest row. ret: (items) floats: the increase where there is

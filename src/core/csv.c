@@ -215,3 +215,23 @@ int eddy_csv_next(struct eddy_csv *csv, struct eddy_err *err)
     }
     return 1;
 }
+
+void eddy_csv_put(struct eddy_buf *out, struct eddy_span text)
+{
+    bool quote = false;
+    for (size_t i = 0; i < text.size && !quote; i++) {
+        char c = text.data[i];
+        quote = c == '"' || c == ',' || c == '\n' || c == '\r';
+    }
+    if (!quote) {
+        eddy_buf_put(out, text.data, text.size);
+        return;
+    }
+    eddy_buf_putc(out, '"');
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] == '"')
+            eddy_buf_putc(out, '"');
+        eddy_buf_putc(out, text.data[i]);
+    }
+    eddy_buf_putc(out, '"');
+}

@@ -1,4 +1,4 @@
-/* Layer: core.  CSV reader (RFC 4180: quotes, doubled quotes, CRLF, a BOM; UTF-8 checked)
+/* Layer: core.  CSV reader and writer (RFC 4180: quotes, doubled quotes, CRLF, a BOM; UTF-8 checked)
  * over borrowed bytes. Errors name line and column. */
 #ifndef EDDY_CORE_CSV_H
 #define EDDY_CORE_CSV_H
@@ -26,5 +26,8 @@ void eddy_csv_fini(struct eddy_csv *csv);
 /* 1: a row; 0: end; EDDY_EFORMAT with "NAME:LINE: field N: ..." on a broken row, after
  * which the next call goes on with the next line. Empty lines are skipped. */
 int eddy_csv_next(struct eddy_csv *csv, struct eddy_err *err);
+
+/* Append text as a field, in quotes where it needs them. */
+void eddy_csv_put(struct eddy_buf *out, struct eddy_span text);
 
 #endif

@@ -61,11 +61,9 @@ struct eddy_features {
     uint32_t *index;     /* < M */
     float *weight;
 };
-/* Columns are found by name; one that the catalogue lacks adds nothing. 0, EDDY_ENOMEM. */
-int eddy_features_apply(const struct eddy_vocabulary *vocabulary,
-                        const struct eddy_catalog *catalog, struct eddy_features *ret);
-/* The same with a row for each id of `ids` in its order, empty
- * where `catalog` has no such id: users or items in the order of the interactions. */
+/* A row for each id of `ids` in its order (users or items in the order of the interactions,
+ * or the catalogue itself), empty where `catalog` has no such id. Columns are found by name;
+ * one that the catalogue lacks adds nothing. 0, EDDY_ENOMEM. */
 int eddy_features_align(const struct eddy_vocabulary *vocabulary,
                         const struct eddy_catalog *catalog,
                         const struct eddy_catalog *ids, struct eddy_features *ret);

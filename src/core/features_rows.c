@@ -147,12 +147,6 @@ int eddy_features_align(const struct eddy_vocabulary *vocabulary,
     return EDDY_ENOMEM;
 }
 
-int eddy_features_apply(const struct eddy_vocabulary *vocabulary,
-                        const struct eddy_catalog *catalog, struct eddy_features *ret)
-{
-    return eddy_features_align(vocabulary, catalog, catalog, ret);
-}
-
 void eddy_features_fini(struct eddy_features *features)
 {
     free(features->begin);

@@ -27,64 +27,34 @@ static int learn(const struct eddy_catalog *catalog, const char *kinds,
     return r;
 }
 
-int eddy_metadata_init(struct eddy_metadata *metadata,
-                       const struct eddy_interactions *interactions,
-                       const struct eddy_catalog *items, const char *item_kinds,
-                       const struct eddy_catalog *users, const char *user_kinds,
-                       struct eddy_err *err)
-{
-    int r;
-    *metadata = (struct eddy_metadata){0};
-    r = learn(items, item_kinds, interactions->items, &metadata->items,
-              &metadata->item_features, err);
-    if (r == 0)
-        r = learn(users, user_kinds, interactions->users, &metadata->users,
-                  &metadata->user_features, err);
-    if (r < 0)
-        eddy_metadata_fini(metadata);
-    return r;
-}
-
-void eddy_metadata_fini(struct eddy_metadata *metadata)
-{
-    eddy_vocabulary_free(metadata->items);
-    eddy_vocabulary_free(metadata->users);
-    eddy_features_fini(&metadata->item_features);
-    eddy_features_fini(&metadata->user_features);
-    *metadata = (struct eddy_metadata){0};
-}
-
-const struct eddy_features *eddy_metadata_items(const struct eddy_metadata *metadata)
-{
-    return metadata->items ? &metadata->item_features : NULL;
-}
-
-const struct eddy_features *eddy_metadata_users(const struct eddy_metadata *metadata)
-{
-    return metadata->users ? &metadata->user_features : NULL;
-}
-
 int eddy_metadata_train(const struct eddy_build_inputs *inputs,
                         const struct eddy_train_options *options, bool items,
                         bool users, eddy_train_progress_fn progress, void *context,
                         struct eddy_build_result *ret, struct eddy_err *err)
 {
+    const struct eddy_interactions *in = inputs->interactions;
     struct eddy_train_options with = *options;
-    struct eddy_metadata metadata;
-    int r = eddy_metadata_init(&metadata, inputs->interactions,
-                               items ? inputs->items : NULL, inputs->item_kinds,
-                               users ? inputs->users : NULL, inputs->user_kinds, err);
-    if (r < 0)
-        return r;
-    with.item_features = eddy_metadata_items(&metadata);
-    with.user_features = eddy_metadata_users(&metadata);
-    r = eddy_train(inputs->interactions, &with, progress, context, &ret->network, err);
+    struct eddy_vocabulary *of_items = NULL, *of_users = NULL;
+    struct eddy_features item_features = {0}, user_features = {0};
+    int r = learn(items ? inputs->items : NULL, inputs->item_kinds, in->items,
+                  &of_items, &item_features, err);
+    if (r == 0)
+        r = learn(users ? inputs->users : NULL, inputs->user_kinds, in->users,
+                  &of_users, &user_features, err);
     if (r == 0) {
-        ret->item_vocabulary = metadata.items;
-        ret->user_vocabulary = metadata.users;
-        metadata.items = metadata.users = NULL;
+        with.item_features = of_items ? &item_features : NULL;
+        with.user_features = of_users ? &user_features : NULL;
+        r = eddy_train(in, &with, progress, context, &ret->network, err);
     }
-    eddy_metadata_fini(&metadata);
+    if (r == 0) {
+        ret->item_vocabulary = of_items;
+        ret->user_vocabulary = of_users;
+    } else {
+        eddy_vocabulary_free(of_items);
+        eddy_vocabulary_free(of_users);
+    }
+    eddy_features_fini(&item_features);
+    eddy_features_fini(&user_features);
     return r;
 }
 

@@ -1,29 +1,9 @@
-/* Layer: core.  Metadata between files, training and serving: vocabularies and features of
- * a training run, and what users' metadata adds to their queries. */
+/* Layer: core.  Metadata between files, training and serving: training with it, and what users' metadata adds to their queries. */
 #ifndef EDDY_CORE_METADATA_H
 #define EDDY_CORE_METADATA_H
 
 #include "core/build.h"
 #include "core/snapshot.h"
-
-/* Of a training run; parts without metadata are NULL and empty. */
-struct eddy_metadata {
-    struct eddy_vocabulary *items, *users;
-    struct eddy_features item_features; /* a row per item of the interactions */
-    struct eddy_features user_features; /* a row per user */
-};
-
-/* items, users: catalogues of the files, NULL: there is none. kinds: as
- * eddy_vocabulary_learn, NULL: nothing is forced. Errors: those of eddy_vocabulary_learn. */
-int eddy_metadata_init(struct eddy_metadata *metadata,
-                       const struct eddy_interactions *interactions,
-                       const struct eddy_catalog *items, const char *item_kinds,
-                       const struct eddy_catalog *users, const char *user_kinds,
-                       struct eddy_err *err);
-void eddy_metadata_fini(struct eddy_metadata *metadata);
-/* For eddy_train_options: NULL when a part has no features. */
-const struct eddy_features *eddy_metadata_items(const struct eddy_metadata *metadata);
-const struct eddy_features *eddy_metadata_users(const struct eddy_metadata *metadata);
 
 /* eddy_train with the metadata of the inputs, of items and users as asked: fills network and
  * vocabularies of ret (others untouched). options->item_features and user_features are set

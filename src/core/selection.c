@@ -48,14 +48,6 @@ static int compare_when(const void *a, const void *b)
     return x->row < y->row ? -1 : x->row > y->row;
 }
 
-/* Rows of a user without what is held out. */
-static uint64_t seen_end(const struct eddy_selection *selection,
-                         const struct eddy_interactions *in, uint32_t user)
-{
-    uint64_t begin = in->user_begin[user], end = in->user_begin[user + 1];
-    return end - begin > selection->holdout ? end - selection->holdout : begin;
-}
-
 /* Where a sampled user is cut: a place among his last events, the first one aside. */
 static uint64_t sampled_cut(const struct eddy_selection *selection, uint32_t user,
                             uint64_t begin, uint64_t end)
@@ -78,7 +70,7 @@ void eddy_selection_user(const struct eddy_selection *selection,
                          uint64_t *ret_begin, uint64_t *ret_cut, uint64_t *ret_end)
 {
     uint64_t begin = interactions->user_begin[user];
-    uint64_t end = seen_end(selection, interactions, user), cut = end;
+    uint64_t end = interactions->user_begin[user + 1], cut = end;
 
     if (selection->positions)
         cut = sampled_cut(selection, user, begin, end);
@@ -96,10 +88,7 @@ enum eddy_part eddy_selection_part(const struct eddy_selection *selection,
 {
     const struct eddy_interaction *event = &interactions->rows[row];
     uint64_t begin = interactions->user_begin[event->user];
-    uint64_t end = seen_end(selection, interactions, event->user);
-
-    if (row >= end)
-        return EDDY_PART_HELD_OUT;
+    uint64_t end = interactions->user_begin[event->user + 1];
     bool after = selection->positions
                      ? row >= sampled_cut(selection, event->user, begin, end)
                      : after_cut(selection, event);
@@ -183,14 +172,10 @@ static int find_cut(struct eddy_selection *selection,
         return EDDY_ENOMEM;
     for (uint64_t i = 0; i < count; i++)
         newest[i] = (struct when){INT64_MIN, 0};
-    for (uint32_t user = 0; user < eddy_catalog_count(in->users); user++) {
-        uint64_t begin, cut, end;
-        eddy_selection_user(selection, in, user, &begin, &cut, &end);
-        for (uint64_t i = begin; i < end; i++) {
-            struct when when = {in->rows[i].ts_ms, in->rows[i].row};
-            if (compare_when(&when, &newest[0]) > 0)
-                replace_oldest(newest, count, when);
-        }
+    for (uint64_t i = 0; i < in->count; i++) {
+        struct when when = {in->rows[i].ts_ms, in->rows[i].row};
+        if (compare_when(&when, &newest[0]) > 0)
+            replace_oldest(newest, count, when);
     }
     selection->cut_ms = newest[0].ts_ms;
     selection->cut_row = newest[0].row;
@@ -207,7 +192,7 @@ static void find_share(struct eddy_selection *selection,
     double mean = 0, users = 0;
 
     for (uint32_t u = 0; u < eddy_catalog_count(in->users); u++) {
-        uint64_t n = seen_end(selection, in, u) - in->user_begin[u];
+        uint64_t n = in->user_begin[u + 1] - in->user_begin[u];
         if (n < 2)
             continue;
         mean += ((double)(n - 1 < CUT_REACH ? n - 1 : CUT_REACH) + 1) / 2;
@@ -278,9 +263,8 @@ static double mean_weight(const struct eddy_selection *selection,
 {
     double sum = 0;
     for (uint64_t i = 0; i < in->count; i++)
-        if (eddy_selection_part(selection, in, i) != EDDY_PART_HELD_OUT)
-            sum += exp2(-(double)(selection->newest_ms - in->rows[i].ts_ms) / 1000 /
-                        selection->half_life_s);
+        sum += exp2(-(double)(selection->newest_ms - in->rows[i].ts_ms) / 1000 /
+                    selection->half_life_s);
     return sum / (double)selection->events;
 }
 
@@ -318,15 +302,12 @@ static int set_weights(struct eddy_selection *selection,
 static void count_events(struct eddy_selection *selection,
                          const struct eddy_interactions *in)
 {
-    for (uint32_t u = 0; u < eddy_catalog_count(in->users); u++) {
-        uint64_t begin, cut, end;
-        eddy_selection_user(selection, in, u, &begin, &cut, &end);
-        selection->events += end - begin;
-        selection->users += end > begin ? 1 : 0;
-        for (uint64_t i = begin; i < end; i++)
-            if (in->rows[i].ts_ms > selection->newest_ms)
-                selection->newest_ms = in->rows[i].ts_ms;
-    }
+    selection->events = in->count;
+    for (uint32_t u = 0; u < eddy_catalog_count(in->users); u++)
+        selection->users += in->user_begin[u + 1] > in->user_begin[u] ? 1 : 0;
+    for (uint64_t i = 0; i < in->count; i++)
+        if (in->rows[i].ts_ms > selection->newest_ms)
+            selection->newest_ms = in->rows[i].ts_ms;
 }
 
 int eddy_selection_init(struct eddy_selection *selection,
@@ -335,8 +316,7 @@ int eddy_selection_init(struct eddy_selection *selection,
                         struct eddy_err *err)
 {
     int r;
-    *selection = (struct eddy_selection){.holdout = options->holdout,
-                                         .cut_ms = INT64_MAX,
+    *selection = (struct eddy_selection){.cut_ms = INT64_MAX,
                                          .cut_row = UINT32_MAX,
                                          .seed = options->seed,
                                          .newest_ms = INT64_MIN};

@@ -9,8 +9,7 @@
 
 enum eddy_part {
     EDDY_PART_TRAINING,
-    EDDY_PART_VALIDATION, /* newer than the cut; a suffix of the user's rows */
-    EDDY_PART_HELD_OUT    /* nobody sees it (`holdout`) */
+    EDDY_PART_VALIDATION /* newer than the cut; a suffix of the user's rows */
 };
 
 /* The weights of Amazon's eventParametersList; types that are not named count 0. */
@@ -20,9 +19,8 @@ struct eddy_event_weight {
 };
 
 struct eddy_selection_options {
-    uint32_t holdout;           /* newest events of every user that nobody sees */
-    double validation_fraction; /* of the events, newest first */
-    uint64_t validation_max;    /* events, at most */
+    double validation_fraction;              /* of the events, newest first */
+    uint64_t validation_max;                 /* events, at most */
     const struct eddy_event_weight *weights; /* NULL: every type counts 1 */
     uint32_t weight_count;
     bool recency; /* old events count less */
@@ -31,18 +29,17 @@ struct eddy_selection_options {
 
 /* A value without memory of its own. Made for one eddy_interactions. */
 struct eddy_selection {
-    uint32_t holdout;
     bool positions; /* times say nothing across users: they are positions, or equal */
     int64_t cut_ms; /* (time, row) of the first validation event; */
     uint32_t cut_row;
     uint64_t share; /* with positions: users whose draw is below it are validated on */
     uint64_t seed;
     float type_weight[256];
-    int64_t newest_ms;  /* of what is not held out */
+    int64_t newest_ms;  /* of all */
     double half_life_s; /* of the weight; 0: no decay */
     double
         popularity_half_life_s; /* that predicts the newest events best; 0: none does */
-    uint64_t events, users;     /* not held out; with such events */
+    uint64_t events, users;     /* all; who have any */
 };
 
 /* 0, EDDY_ECONFIG (a named event type does not occur), EDDY_ENOMEM. */
@@ -57,7 +54,7 @@ struct eddy_selection eddy_selection_all(const struct eddy_selection *selection)
 enum eddy_part eddy_selection_part(const struct eddy_selection *selection,
                                    const struct eddy_interactions *interactions,
                                    uint64_t row);
-/* Rows [begin, end) of a user that are not held out, validation events from *ret_cut on. */
+/* Rows [begin, end) of a user, validation events from *ret_cut on. */
 void eddy_selection_user(const struct eddy_selection *selection,
                          const struct eddy_interactions *interactions, uint32_t user,
                          uint64_t *ret_begin, uint64_t *ret_cut, uint64_t *ret_end);

@@ -20,15 +20,6 @@ struct eddy_table {
 int eddy_table_init(struct eddy_table *table, uint32_t items, uint64_t entries);
 void eddy_table_fini(struct eddy_table *table);
 
-/* One entry to be placed: row and item. */
-struct eddy_table_entry {
-    uint32_t row, item;
-    float weight;
-};
-/* From entries in any order (sorted in place; equal (row, item) are added up): the `width`
- * heaviest of each row; weights that are not > 0 are left out. 0 or EDDY_ENOMEM. */
-int eddy_table_build(struct eddy_table *table, uint32_t items,
-                     struct eddy_table_entry *entries, uint64_t count, uint32_t width);
 /* Rows begin at 0 and never fall, indices in range, weights finite and > 0, in order: what
  * a file must satisfy (that begin[items] entries are there is the reader's to see).
  * EDDY_EFORMAT. */

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/counting.h"
 #include "core/train_parts.h"
 
 enum {
@@ -60,15 +61,15 @@ static int check_options(const struct eddy_train_options *options, struct eddy_e
 {
     if (options->batch_users < 0 || options->batch_users > EDDY_PACK_SEQUENCES ||
         options->history_events < 1 || options->epochs < 1 || options->bptt < 0 ||
-        options->holdout < 0 || options->threads < 1 || options->threads > 64)
+        options->threads < 1 || options->threads > 64)
         return eddy_fail(
             err, EDDY_ECONFIG,
             "batch_users %lld (0..256), history_events %lld (>= 1), epochs "
-            "%lld (>= 1), bptt %lld, holdout %lld (>= 0) or threads %lld "
+            "%lld (>= 1), bptt %lld (>= 0) or threads %lld "
             "(1..64) is out of range",
             (long long)options->batch_users, (long long)options->history_events,
             (long long)options->epochs, (long long)options->bptt,
-            (long long)options->holdout, (long long)options->threads);
+            (long long)options->threads);
     if (!(options->learning_rate >= 0) ||
         !(options->dropout >= 0 || options->dropout == -1) || !(options->dropout < 1) ||
         !(options->average >= 0) || !(options->average < 1))
@@ -126,7 +127,6 @@ int eddy_train_select(const struct eddy_interactions *interactions,
                       struct eddy_selection *ret, struct eddy_err *err)
 {
     struct eddy_selection_options selection = {
-        .holdout = (uint32_t)options->holdout,
         .validation_fraction = options->validation_fraction,
         .validation_max = VALIDATION_MAX,
         .weights = options->event_weights,
@@ -316,34 +316,6 @@ static void dispose(struct eddy_trainer *trainer)
     free(trainer->best);
 }
 
-/* Share of users who have had the item, held-out events aside. */
-float *eddy_train_popularity(const struct eddy_interactions *in,
-                             const struct eddy_selection *selection)
-{
-    uint32_t items = eddy_catalog_count(in->items);
-    float *popularity = calloc(items, sizeof *popularity);
-    uint32_t *last_user = calloc(items, sizeof *last_user);
-
-    if (popularity == NULL || last_user == NULL) {
-        free(popularity);
-        free(last_user);
-        return NULL;
-    }
-    for (uint32_t u = 0; u < eddy_catalog_count(in->users); u++) {
-        uint64_t begin, cut, end;
-        eddy_selection_user(selection, in, u, &begin, &cut, &end);
-        for (uint64_t i = begin; i < end; i++) {
-            uint32_t item = in->rows[i].item;
-            popularity[item] += last_user[item] == u + 1 ? 0.0f : 1.0f;
-            last_user[item] = u + 1;
-        }
-    }
-    for (uint32_t i = 0; i < items; i++)
-        popularity[i] /= (float)selection->users;
-    free(last_user);
-    return popularity;
-}
-
 /* Hands the trainer's memory over. */
 static void give(struct eddy_trainer *trainer, float *popularity,
                  uint64_t validation_events, struct eddy_train_result *ret)
@@ -393,7 +365,7 @@ int eddy_train(const struct eddy_interactions *interactions,
     validation_events = trainer->histories.validation_targets;
     if ((r = eddy_train_epochs(trainer, progress, context, err)) < 0)
         goto out;
-    float *popularity = eddy_train_popularity(interactions, &trainer->selection);
+    float *popularity = eddy_count_shares(interactions);
     if (popularity == NULL) {
         r = eddy_fail(err, EDDY_ENOMEM, "no memory for the popularity table");
         goto out;

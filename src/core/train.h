@@ -24,7 +24,7 @@ struct eddy_train_options { /* all but seed and threads: names of --set */
     int64_t mode; /* enum eddy_mode */
     double learning_rate, dropout, validation_fraction, clip_norm, average;
     double item_id_dropout; /* used with item_features */
-    int64_t session_gap_s, recent_events, holdout;
+    int64_t session_gap_s, recent_events;
     bool allow_small, recency_mask, refit;
     /* Not of --set: */
     const struct eddy_event_weight *event_weights; /* borrowed; NULL: all types alike */
@@ -120,9 +120,6 @@ void eddy_train_result_fini(struct eddy_train_result *result);
 int eddy_train_select(const struct eddy_interactions *interactions,
                       const struct eddy_train_options *options,
                       struct eddy_selection *ret, struct eddy_err *err);
-/* Share of the users selected who have each item: (V), free(). NULL: memory. */
-float *eddy_train_popularity(const struct eddy_interactions *in,
-                             const struct eddy_selection *selection);
 
 /* Encode one history by the training code (tests: streaming equals training): queries
  * after every event, (n, H). */

@@ -51,8 +51,6 @@ const struct eddy_option eddy_train_option_table[] = {
      "Seconds of silence after which a new session begins."},
     {"recent_events", EDDY_OPTION_INT, FIELD(recent_events), "100", 1, 200, NULL, 0,
      "Events kept in a user's state, from which a new model encodes it again."},
-    {"holdout", EDDY_OPTION_INT, FIELD(holdout), "0", 0, 1000000, NULL, 0,
-     "Newest events of every user that are left out altogether, to test on."},
     {"allow_small", EDDY_OPTION_BOOL, FIELD(allow_small), "false", 0, 0, NULL, 0,
      "Train on fewer than 1000 interactions or fewer than 25 users with two."},
 };

@@ -238,7 +238,7 @@ def main():
         kernels_of_openblas(all_csv)
         one_seed_one_model(folder, all_csv)
         done = run("train", "-i", all_csv, "-o", model, "--recipe", "hrnn",
-                   "--set", "holdout=1", *QUICK)
+                   "--hold-out", "loo", *QUICK)
         check(done.returncode == 0, "train", done.stderr)
         forms_of_lists(folder, model, all_csv, rows)
         evaluation(folder, model, all_csv, rows)

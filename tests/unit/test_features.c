@@ -95,7 +95,7 @@ static void a_category_needs_two_rows_and_rare_ones_share(void)
     struct eddy_vocabulary *vocabulary = learn(catalog);
     struct eddy_features features;
     CHECK_INT(eddy_vocabulary_size(vocabulary), 3); /* X, Y, others */
-    CHECK_INT(eddy_features_apply(vocabulary, catalog, &features), 0);
+    CHECK_INT(eddy_features_align(vocabulary, catalog, catalog, &features), 0);
     CHECK_INT(features.rows, 8);
     static const struct {
         uint32_t count, index[2];
@@ -135,7 +135,7 @@ static void a_number_lies_between_two_knots(void)
                                             "e,abc\nf,\n");
     struct eddy_features features;
     CHECK_INT(eddy_vocabulary_size(vocabulary), 16); /* knots 0, 10, ... 150 */
-    CHECK_INT(eddy_features_apply(vocabulary, asked, &features), 0);
+    CHECK_INT(eddy_features_align(vocabulary, asked, asked, &features), 0);
     CHECK_INT(features.index[0], 0);
     CHECK_NEAR((double)features.weight[0], 1, 0);
     CHECK_INT(features.index[1], 15);
@@ -166,7 +166,7 @@ static void titles_share_their_parts_in_every_script(void)
     struct eddy_vocabulary *vocabulary = NULL;
     struct eddy_features features;
     CHECK_INT(eddy_vocabulary_learn(catalog, "TITLE=text", &vocabulary, NULL), 0);
-    CHECK_INT(eddy_features_apply(vocabulary, catalog, &features), 0);
+    CHECK_INT(eddy_features_align(vocabulary, catalog, catalog, &features), 0);
     for (uint32_t a = 0; a < features.rows; a += 2) {
         for (uint32_t b = 0; b < features.rows; b++) {
             double like = likeness(&features, a, b);
@@ -213,14 +213,14 @@ static void faults_in_texts_are_separators(void)
                   0);
     }
     CHECK_INT(eddy_vocabulary_learn(catalog, "T=text", &vocabulary, NULL), 0);
-    CHECK_INT(eddy_features_apply(vocabulary, catalog, &features), 0);
+    CHECK_INT(eddy_features_align(vocabulary, catalog, catalog, &features), 0);
     for (uint32_t i = 0; i < FAULTY; i++)
         if (!CHECK_NEAR(likeness(&features, i, FAULTY), 1, 1e-6))
             fprintf(stderr, "    text %u\n", i);
     eddy_features_fini(&features);
     eddy_vocabulary_free(vocabulary);
     CHECK_INT(eddy_vocabulary_learn(catalog, "T=categorical", &vocabulary, NULL), 0);
-    CHECK_INT(eddy_features_apply(vocabulary, catalog, &features), 0);
+    CHECK_INT(eddy_features_align(vocabulary, catalog, catalog, &features), 0);
     CHECK_INT(features.begin[1] - features.begin[0], 1); /* that of unknown values */
     eddy_features_fini(&features);
     eddy_vocabulary_free(vocabulary);
@@ -237,7 +237,7 @@ static void nothing_to_learn_from_gives_no_features(void)
         struct eddy_vocabulary *vocabulary = learn(catalog);
         struct eddy_features features;
         CHECK_INT(eddy_vocabulary_size(vocabulary), 0);
-        CHECK_INT(eddy_features_apply(vocabulary, catalog, &features), 0);
+        CHECK_INT(eddy_features_align(vocabulary, catalog, catalog, &features), 0);
         CHECK_INT(features.rows, eddy_catalog_count(catalog));
         CHECK_INT(features.begin[features.rows], 0);
         eddy_features_fini(&features);
@@ -285,8 +285,8 @@ static void ten_thousand_rows_come_back_from_json_as_they_were(void)
     CHECK_INT(eddy_vocabulary_size(back), eddy_vocabulary_size(vocabulary));
     eddy_vocabulary_encode(back, &twice);
     CHECK(eddy_span_eq(eddy_buf_span(&json), eddy_buf_span(&twice)));
-    CHECK_INT(eddy_features_apply(vocabulary, catalog, &features), 0);
-    CHECK_INT(eddy_features_apply(back, catalog, &again), 0);
+    CHECK_INT(eddy_features_align(vocabulary, catalog, catalog, &features), 0);
+    CHECK_INT(eddy_features_align(back, catalog, catalog, &again), 0);
     CHECK(features_are_equal(&features, &again));
     for (uint64_t i = 0; i < features.begin[10000]; i++)
         if (!CHECK(features.index[i] < features.size))
@@ -309,7 +309,7 @@ static void rows_are_found_by_id_and_columns_by_name(void)
     struct eddy_vocabulary *vocabulary = learn(catalog);
     struct eddy_features features;
     CHECK_INT(eddy_vocabulary_size(vocabulary), 6);
-    CHECK_INT(eddy_features_apply(vocabulary, other, &features), 0);
+    CHECK_INT(eddy_features_align(vocabulary, other, other, &features), 0);
     CHECK_INT(features.begin[3], 3); /* K alone */
     CHECK_INT(features.index[1], 3);
     eddy_features_fini(&features);

@@ -17,14 +17,15 @@ static struct eddy_tables tables;
 /* Item i is followed by i + 1 .. i + SUCCESSORS, the nearer the likelier. */
 static void make_tables(struct eddy_rng *rng)
 {
-    struct eddy_table_entry entries[ITEMS * SUCCESSORS];
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < ITEMS; i++)
-        for (uint32_t k = 1; k <= SUCCESSORS; k++)
-            entries[n++] =
-                (struct eddy_table_entry){i, (i + k) % ITEMS, 0.5f / (float)k};
     tables = (struct eddy_tables){.items = ITEMS};
-    CHECK_INT(eddy_table_build(&tables.rules, ITEMS, entries, n, SUCCESSORS), 0);
+    CHECK_INT(eddy_table_init(&tables.rules, ITEMS, ITEMS * SUCCESSORS), 0);
+    for (uint32_t i = 0, n = 0; i < ITEMS; i++) {
+        for (uint32_t k = 1; k <= SUCCESSORS; k++, n++) {
+            tables.rules.index[n] = (i + k) % ITEMS;
+            tables.rules.weight[n] = 0.5f / (float)k;
+        }
+        tables.rules.begin[i + 1] = n;
+    }
     tables.priors = 1;
     tables.prior[0] = malloc(sizeof prior);
     for (uint32_t i = 0; i < ITEMS; i++)

@@ -6,7 +6,7 @@
 #include "check.h"
 #include "core/selection.h"
 
-enum { USERS = 50, EVENTS = 12, PARTS = EDDY_PART_HELD_OUT + 1 };
+enum { USERS = 50, EVENTS = 12, PARTS = EDDY_PART_VALIDATION + 1 };
 
 /* User u has EVENTS + u % 3 events; `positions`: every history counts from 0. */
 static struct eddy_interactions interactions_new(bool positions)
@@ -46,15 +46,11 @@ static void check_consistent(const struct eddy_selection *selection,
         uint64_t begin, cut, end;
         eddy_selection_user(selection, in, u, &begin, &cut, &end);
         CHECK_INT(begin, in->user_begin[u]);
-        for (uint64_t i = begin; i < in->user_begin[u + 1]; i++) {
+        CHECK_INT(end, in->user_begin[u + 1]);
+        for (uint64_t i = begin; i < end; i++) {
             enum eddy_part part = eddy_selection_part(selection, in, i);
             counts[part]++;
-            if (i < cut)
-                CHECK_INT(part, EDDY_PART_TRAINING);
-            else if (i < end)
-                CHECK_INT(part, EDDY_PART_VALIDATION);
-            else
-                CHECK_INT(part, EDDY_PART_HELD_OUT);
+            CHECK_INT(part, i < cut ? EDDY_PART_TRAINING : EDDY_PART_VALIDATION);
         }
     }
 }
@@ -62,16 +58,15 @@ static void check_consistent(const struct eddy_selection *selection,
 static void the_newest_events_by_time_are_for_validation(void)
 {
     struct eddy_interactions in = interactions_new(false);
-    struct eddy_selection_options options = {
-        .holdout = 1, .validation_fraction = 0.1, .validation_max = 1000};
+    struct eddy_selection_options options = {.validation_fraction = 0.1,
+                                             .validation_max = 1000};
     struct eddy_selection selection = selection_of(&in, &options);
     uint64_t counts[PARTS];
     int64_t oldest = INT64_MAX, newest = 0;
 
     CHECK(!selection.positions);
     check_consistent(&selection, &in, counts);
-    CHECK_INT(counts[EDDY_PART_HELD_OUT], USERS);
-    CHECK_INT(counts[EDDY_PART_VALIDATION], (in.count - USERS) / 10);
+    CHECK_INT(counts[EDDY_PART_VALIDATION], in.count / 10);
     for (uint64_t i = 0; i < in.count; i++) {
         enum eddy_part part = eddy_selection_part(&selection, &in, i);
         if (part == EDDY_PART_VALIDATION && in.rows[i].ts_ms < oldest)
@@ -83,7 +78,7 @@ static void the_newest_events_by_time_are_for_validation(void)
     struct eddy_selection all = eddy_selection_all(&selection);
     check_consistent(&all, &in, counts);
     CHECK_INT(counts[EDDY_PART_VALIDATION], 0);
-    CHECK_INT(counts[EDDY_PART_TRAINING], in.count - USERS);
+    CHECK_INT(counts[EDDY_PART_TRAINING], in.count);
     eddy_interactions_fini(&in);
 }
 

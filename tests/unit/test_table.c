@@ -1,7 +1,7 @@
-/* Item-item tables: built from loose entries, and refused when a file lies. */
-#include "core/table.h"
+/* Item-item tables: built row by row, and refused when a file lies. */
+#include "core/table_rows.h"
 
-#include <stdlib.h>
+#include <math.h>
 
 #include "base/rng.h"
 #include "check.h"
@@ -11,18 +11,22 @@ enum { ITEMS = 9, WIDTH = 3 };
 
 static void rows_hold_the_heaviest_in_order(void)
 {
-    struct eddy_table_entry entries[] = {
-        {2, 1, 1},  {0, 5, 2}, {2, 8, 4}, {2, 1, 2}, {2, 3, 3}, {2, 0, 3},   {0, 5, 1},
-        {0, 4, -1}, {8, 8, 1}, {0, 6, 0}, {2, 7, 1}, {0, 1, 3}, {4, 2, NAN},
-    };
+    struct eddy_scored row0[] = {{5, 2}, {4, -1}, {6, 0}, {1, 3}};
+    struct eddy_scored row2[] = {{8, 4}, {1, 3}, {3, 3}, {0, 3}, {7, 1}};
+    struct eddy_scored row4[] = {{2, NAN}}, row8[] = {{8, 1}};
+    struct eddy_table_rows rows;
     struct eddy_table table;
     struct eddy_err err = {0};
-    CHECK_INT(eddy_table_build(&table, ITEMS, entries, sizeof entries / sizeof *entries,
-                               WIDTH),
-              0);
+    CHECK_INT(eddy_table_rows_init(&rows, ITEMS), 0);
+    CHECK_INT(eddy_table_rows_put(&rows, 8, row8, 1, WIDTH), 0);
+    CHECK_INT(eddy_table_rows_put(&rows, 2, row2, 5, WIDTH), 0);
+    CHECK_INT(eddy_table_rows_put(&rows, 4, row4, 1, WIDTH), 0);
+    CHECK_INT(eddy_table_rows_put(&rows, 0, row0, 4, WIDTH), 0);
+    CHECK_INT(eddy_table_rows_finish(&rows, &table), 0);
+    eddy_table_rows_fini(&rows);
     static const uint64_t begin[] = {0, 2, 2, 5, 5, 5, 5, 5, 5, 6};
     static const uint32_t index[] = {1, 5, 8, 0, 1, 8};
-    static const float weight[] = {3, 3, 4, 3, 3, 1};
+    static const float weight[] = {3, 2, 4, 3, 3, 1};
     for (int i = 0; i <= ITEMS; i++)
         CHECK_INT(table.begin[i], begin[i]);
     for (int i = 0; i < 6; i++) {
@@ -34,31 +38,52 @@ static void rows_hold_the_heaviest_in_order(void)
     CHECK_INT(table.items, 0);
 }
 
-static void random_tables_equal_a_dense_matrix(void)
+/* Whether row `row` of the table holds what a whole sort of `weight` (0: no entry) says:
+ * the WIDTH heaviest, equal ones by item. */
+static bool row_equals_a_sort(const struct eddy_table *table, uint32_t row,
+                              const float weight[ITEMS])
+{
+    bool taken[ITEMS] = {false};
+    uint64_t at = table->begin[row];
+    for (int place = 0; place < WIDTH; place++) {
+        int best = -1;
+        for (int item = 0; item < ITEMS; item++)
+            if (!taken[item] && weight[item] > 0 &&
+                (best < 0 || weight[item] > weight[best]))
+                best = item;
+        if (best < 0)
+            break;
+        taken[best] = true;
+        if (at == table->begin[row + 1] || table->index[at] != (uint32_t)best ||
+            table->weight[at] != weight[best])
+            return false;
+        at++;
+    }
+    return at == table->begin[row + 1];
+}
+
+static void random_rows_equal_a_whole_sort(void)
 {
     struct eddy_rng rng;
     eddy_rng_seed(&rng, 3);
     for (int round = 0; round < 50; round++) {
-        static struct eddy_table_entry entries[200];
-        float dense[ITEMS][ITEMS] = {{0}};
-        uint32_t count = (uint32_t)(eddy_rng_next(&rng) % 200);
-        for (uint32_t i = 0; i < count; i++) {
-            uint32_t row = (uint32_t)(eddy_rng_next(&rng) % ITEMS);
-            uint32_t item = (uint32_t)(eddy_rng_next(&rng) % ITEMS);
-            float weight = (float)(1 + eddy_rng_next(&rng) % 4);
-            entries[i] = (struct eddy_table_entry){row, item, weight};
-            dense[row][item] += weight;
-        }
+        float dense[ITEMS][ITEMS];
+        struct eddy_table_rows rows;
         struct eddy_table table;
-        CHECK_INT(eddy_table_build(&table, ITEMS, entries, count, ITEMS), 0);
+        CHECK_INT(eddy_table_rows_init(&rows, ITEMS), 0);
         for (uint32_t row = 0; row < ITEMS; row++) {
-            uint64_t want = 0;
-            for (uint32_t item = 0; item < ITEMS; item++)
-                want += dense[row][item] > 0;
-            CHECK_INT(table.begin[row + 1] - table.begin[row], want);
-            for (uint64_t i = table.begin[row]; i < table.begin[row + 1]; i++)
-                CHECK_NEAR(table.weight[i], dense[row][table.index[i]], 0);
+            struct eddy_scored entries[ITEMS];
+            for (uint32_t item = 0; item < ITEMS; item++) {
+                dense[row][item] = (float)eddy_rng_below(&rng, 5);
+                entries[ITEMS - 1 - item] =
+                    (struct eddy_scored){item, dense[row][item]};
+            }
+            CHECK_INT(eddy_table_rows_put(&rows, row, entries, ITEMS, WIDTH), 0);
         }
+        CHECK_INT(eddy_table_rows_finish(&rows, &table), 0);
+        eddy_table_rows_fini(&rows);
+        for (uint32_t row = 0; row < ITEMS; row++)
+            CHECK(row_equals_a_sort(&table, row, dense[row]));
         CHECK_INT(eddy_table_check(&table, NULL), 0);
         eddy_table_fini(&table);
     }
@@ -88,9 +113,15 @@ static void tables_that_lie_are_refused(void)
 
 static bool a_table_is_built(void)
 {
-    struct eddy_table_entry entries[] = {{0, 1, 1}, {1, 0, 1}};
+    struct eddy_scored first[] = {{1, 1}, {0, 2}}, second[] = {{0, 1}};
+    struct eddy_table_rows rows;
     struct eddy_table table;
-    int r = eddy_table_build(&table, 2, entries, 2, 5);
+    if (eddy_table_rows_init(&rows, 2) < 0)
+        return false;
+    int r = eddy_table_rows_put(&rows, 0, first, 2, WIDTH);
+    r = r ? r : eddy_table_rows_put(&rows, 1, second, 1, WIDTH);
+    r = r ? r : eddy_table_rows_finish(&rows, &table);
+    eddy_table_rows_fini(&rows);
     if (r == 0)
         eddy_table_fini(&table);
     return r == 0;
@@ -104,7 +135,7 @@ static void memory_may_run_out(void)
 int main(void)
 {
     RUN(rows_hold_the_heaviest_in_order);
-    RUN(random_tables_equal_a_dense_matrix);
+    RUN(random_rows_equal_a_whole_sort);
     RUN(tables_that_lie_are_refused);
     RUN(memory_may_run_out);
     return check_done();

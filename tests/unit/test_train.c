@@ -8,6 +8,7 @@
 #include "check.h"
 #include "core/hrnn.h"
 #include "core/sequence.h"
+#include "core/split.h"
 #include "core/train.h"
 #include "core/train_network.h"
 
@@ -479,11 +480,24 @@ static void a_checkpoint_of_another_run_or_damaged_is_not_used(void)
     eddy_interactions_fini(&in);
 }
 
+/* Of each user the older half of the events; indices of items stay. */
+static void keep_first_half(struct eddy_interactions *in)
+{
+    uint8_t *marks = calloc(in->count, 1);
+    for (uint32_t u = 0; u < USERS; u++)
+        for (uint64_t i = in->user_begin[u]; i < in->user_begin[u + 1]; i++)
+            marks[i] =
+                i - in->user_begin[u] < EVENTS / 2 ? EDDY_MARK_TRAIN : EDDY_MARK_UNUSED;
+    eddy_interactions_filter(in, marks, EDDY_KEEP(EDDY_MARK_TRAIN));
+    free(marks);
+}
+
 /* A model of the first half goes on with the second: it knows at once what it knew, learns
  * what is new, and old events are targets again for a sample of users only. */
 static void a_warm_start_goes_on_from_an_older_model(void)
 {
     struct eddy_interactions in = interactions_new(USERS, EVENTS);
+    struct eddy_interactions half = interactions_new(USERS, EVENTS);
     struct eddy_train_options options = options_of(EDDY_CELL_MINGRU, EDDY_MODE_FLAT);
     struct eddy_train_result old, cold, warmed;
     uint32_t items[ITEMS];
@@ -492,10 +506,9 @@ static void a_warm_start_goes_on_from_an_older_model(void)
     options.epochs = 40;
     options.patience = 40;
     options.dropout = 0;
-    options.holdout = EVENTS / 2;
     options.allow_small = true;
-    CHECK_INT(eddy_train(&in, &options, NULL, NULL, &old, NULL), 0);
-    options.holdout = 0;
+    keep_first_half(&half);
+    CHECK_INT(eddy_train(&half, &options, NULL, NULL, &old, NULL), 0);
     options.epochs = 3;
     CHECK_INT(eddy_train(&in, &options, NULL, NULL, &cold, NULL), 0);
     for (uint32_t i = 0; i < ITEMS; i++)
@@ -515,6 +528,7 @@ static void a_warm_start_goes_on_from_an_older_model(void)
     CHECK(strstr(err.text, "hidden_dimension 32") != NULL);
     eddy_train_result_fini(&old);
     eddy_train_result_fini(&cold);
+    eddy_interactions_fini(&half);
     eddy_interactions_fini(&in);
 }
 
@@ -593,20 +607,20 @@ static void options_out_of_range_are_refused(void)
     eddy_interactions_fini(&in);
 }
 
-/* The newest tenth by time are never targets, a user's held-out events are nowhere. */
+/* The newest tenth by time are never targets. */
 static void histories_are_cut_by_time(void)
 {
     struct eddy_interactions in = interactions_new(30, 40);
-    struct eddy_selection_options wanted = {
-        .holdout = 2, .validation_fraction = 0.1, .validation_max = 1000};
+    struct eddy_selection_options wanted = {.validation_fraction = 0.1,
+                                            .validation_max = 1000};
     struct eddy_history_options options = {
         .window = 10, .session_gap_s = 1800, .rows_max = 100};
     struct eddy_selection selection;
     struct eddy_histories histories;
     CHECK_INT(eddy_selection_init(&selection, &in, &wanted, NULL), 0);
     CHECK_INT(eddy_histories_init(&histories, &in, &selection, &options, NULL), 0);
-    CHECK_INT(selection.events, 30 * 38);
-    CHECK_INT(histories.validation_targets, 30 * 38 / 10);
+    CHECK_INT(selection.events, 30 * 40);
+    CHECK_INT(histories.validation_targets, 30 * 40 / 10);
     /* All users begin close together, so the newest events are the last of all. */
     int64_t newest_target = 0, oldest_validation = INT64_MAX;
     for (uint32_t s = 0; s < histories.train_count; s++) {
@@ -627,13 +641,13 @@ static void histories_are_cut_by_time(void)
             if (sequence->targets[i] == EDDY_ITEM_NONE)
                 continue;
             CHECK_INT(sequence->targets[i], in.rows[row + 1].item);
-            CHECK(row + 1 + 2 < in.user_begin[sequence->user + 1]);
+            CHECK(row + 1 < in.user_begin[sequence->user + 1]);
             if (in.rows[row + 1].ts_ms < oldest_validation)
                 oldest_validation = in.rows[row + 1].ts_ms;
         }
     }
     for (uint32_t u = 0; u < 30; u++) {
-        uint64_t end = in.user_begin[u + 1] - 2;
+        uint64_t end = in.user_begin[u + 1];
         for (uint64_t row = in.user_begin[u]; row < end; row++)
             if (in.rows[row].ts_ms < oldest_validation &&
                 in.rows[row].ts_ms > newest_target)
