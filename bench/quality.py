@@ -4,6 +4,9 @@
     bench/quality.sh [-d DATA] [-e EDDY] [-w WORK] [--rows A,B] [--seeds N] [--threads N]
                      [--set NAME=VALUE]... [--json FILE] [--list]
 
+All rows with five seeds take hours: -w keeps what is done, and the same command goes on where
+it was stopped (a seed counts as done only for the same program and settings).
+
 DATA has one folder per data set (bench/README.md; default $EDDY_DATA, else ../shared/data);
 a row whose folder is missing says so. bench/data.py turns the files into Amazon's CSV. Each
 row trains with the defaults of `eddy train` on the part that may be seen (nothing is tuned
@@ -15,6 +18,7 @@ standard deviation. CPU-s: of training, mean over the seeds, all threads.
 Exit code: 0 when every row that could run reached its numbers, 1 when one did not.
 """
 import argparse
+import hashlib
 import json
 import os
 import re
@@ -65,6 +69,29 @@ class Bench:
             self.data_made.setdefault(name, "")
         return folder
 
+    def kept(self, row, seed):
+        """File of a seed's figures: named by the program and what it was asked for."""
+        with open(self.options.eddy, "rb") as file:
+            program = hashlib.sha256(file.read()).hexdigest()
+        asked = json.dumps([program, self.options.set, row.name, seed])
+        name = hashlib.sha256(asked.encode()).hexdigest()[:16]
+        return os.path.join(self.options.work, "done", f"{row.name}-{seed}-{name}.json")
+
+    def recall(self, row, seed, result):
+        try:
+            with open(self.kept(row, seed), encoding="utf-8") as file:
+                vars(result).update(json.load(file))
+            return True
+        except FileNotFoundError:
+            return False
+
+    def keep(self, row, seed, result):
+        path = self.kept(row, seed)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path + ".part", "w", encoding="utf-8") as file:
+            json.dump(vars(result), file)
+        os.rename(path + ".part", path)
+
     def train(self, model, seed, *arguments):
         """CPU seconds of training."""
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -87,6 +114,14 @@ class Result:
         self.notes = []
         self.cpu = []
         self.worst = 0.0      # greatest difference between eval and score.py
+
+    def join(self, other):
+        for key, values in other.values.items():
+            self.values.setdefault(key, []).extend(values)
+        self.floors.update(other.floors)
+        self.notes += other.notes
+        self.cpu += other.cpu
+        self.worst = max(self.worst, other.worst)
 
     def add(self, evaluation, scored, keys):
         for key in keys:
@@ -205,7 +240,7 @@ class Sessions(Row):
         train, test = (os.path.join(folder, name) for name in ("train.csv", "test.csv"))
         result.cpu.append(bench.train(model, seed, "-i", train))
         more = []
-        if self.against_baselines and not result.floors:
+        if self.against_baselines and seed == 1:
             more = ["--baselines", "--train", train]
         evaluation = bench.evaluate(model, "-i", test, "--protocol", self.protocol, *more)
         for key in self.keys() if more else ():
@@ -271,7 +306,7 @@ class Globo(Row):
             next(file)
             start = min(time for time in (int(line.split(",")[2]) for line in file)
                         if time > last)
-        if not result.floors:
+        if seed == 1:
             self.floor(bench, log, start, result)
         result.cpu.append(bench.train(model, seed, "-i", train))
         evaluation = bench.evaluate(model, "-i", log, "--protocol", self.protocol, "--from",
@@ -309,7 +344,7 @@ class Cold(Once):
         result.notes.append(f"warm NDCG@10 {ndcg[0]:.4f}, without ID dropout {ndcg[1]:.4f}")
 
     def seed(self, bench, folder, model, seed, result):
-        if not result.floors:
+        if seed == 1:
             table = bench.python("genre_popularity.py",
                                  *(os.path.join(folder, name)
                                    for name in ("train.csv", "cold.csv", "items.csv")))
@@ -341,7 +376,7 @@ class Recipes(Once):
             one = Result()
             evaluation = super().seed(bench, folder, f"{model}-{recipe}", seed, one)
             for key in self.shown:
-                result.values.setdefault((recipe, key), []).append(evaluation[key]["mean"])
+                result.values.setdefault(f"{recipe} {key}", []).append(evaluation[key]["mean"])
             result.cpu += one.cpu
             result.worst = max(result.worst, one.worst)
 
@@ -350,7 +385,7 @@ class Recipes(Once):
 
     def report(self, result):
         def mean(recipe, key):
-            return statistics.mean(result.values[recipe, key])
+            return statistics.mean(result.values[f"{recipe} {key}"])
         ours = {recipe: [mean(recipe, key) for key in self.shown] for recipe in self.amazon}
         best = max(ours, key=lambda recipe: ours[recipe][1])
         print(f"{self.name:17} {self.about}")
@@ -379,7 +414,11 @@ def measure(bench, row):
     for seed in range(1, bench.options.seeds + 1):
         model = os.path.join(bench.options.work, f"{row.name}-{seed}")
         print(f"... {row.name}, seed {seed} of {bench.options.seeds}", file=sys.stderr)
-        row.seed(bench, folder, model, seed, result)
+        one = Result()
+        if not bench.recall(row, seed, one):
+            row.seed(bench, folder, model, seed, one)
+            bench.keep(row, seed, one)
+        result.join(one)
     return result
 
 
@@ -453,8 +492,7 @@ def run(bench, rows):
             continue
         met = row.report(result) if hasattr(row, "report") else report(row, result)
         reached = reached and met
-        collected[row.name] = {"values": {str(key): value for key, value in
-                                          result.values.items()}, "floors": result.floors,
+        collected[row.name] = {"values": result.values, "floors": result.floors,
                                "cpu_seconds": result.cpu, "lists_differ_by": result.worst}
         sys.stdout.flush()
     if bench.options.json:
