@@ -20,6 +20,7 @@
 #include "app/bench.h"
 #include "app/blas_core.h"
 #include "app/child_redis.h"
+#include "app/option_rows.h"
 #include "app/progress.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -57,10 +58,8 @@ static const struct eddy_arg rows[] = {
      .help = "Leave recent items out of lists, as a deployment may."},
     {.name = "redis", .type = EDDY_ARG_FLAG, .offset = offsetof(struct options, redis),
      .help = "Keep states in a redis-server child on a unix socket, not in memory."},
-    {.name = "json", .type = EDDY_ARG_FLAG, .offset = offsetof(struct options, json),
-     .help = "The result as JSON."},
-    {.name = "quiet", .letter = 'q', .type = EDDY_ARG_FLAG, .offset = offsetof(struct options, quiet),
-     .help = "No progress."},
+    EDDY_JSON_ROW(struct options),
+    EDDY_QUIET_ROW(struct options),
 };
 /* clang-format on */
 

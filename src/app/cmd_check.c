@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "app/app.h"
+#include "app/option_rows.h"
 #include "app/settings.h"
 #include "app/stats.h"
 #include "app/tools.h"
@@ -39,8 +40,7 @@ static const struct eddy_arg rows[] = {
     {.name = "interactions", .letter = 'i', .type = EDDY_ARG_TEXT, .offset = offsetof(struct options, interactions),
      .value = "FILE",
      .help = "Check nothing but this log (CSV): is it fit for personal lists? eddy stats tells more."},
-    {.name = "json", .type = EDDY_ARG_FLAG, .offset = offsetof(struct options, json),
-     .help = "Machine-readable output."},
+    EDDY_JSON_ROW(struct options),
 };
 /* clang-format on */
 

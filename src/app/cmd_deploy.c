@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "app/app.h"
+#include "app/option_rows.h"
 #include "app/progress.h"
 #include "app/settings.h"
 #include "app/tools.h"
@@ -29,17 +30,14 @@ struct options {
 
 /* clang-format off */
 static const struct eddy_arg rows[] = {
-    {.name = "model", .letter = 'm', .type = EDDY_ARG_TEXT, .offset = offsetof(struct options, model),
-     .value = "MODEL", .required = true, .help = "Folder of the snapshot (from eddy train)."},
+    EDDY_MODEL_ROW(struct options),
     EDDY_SETTINGS_ROWS(struct options),
     {.name = "wait", .type = EDDY_ARG_FLAG, .offset = offsetof(struct options, wait),
      .help = "Wait until every partition stands on it."},
     {.name = "timeout", .type = EDDY_ARG_DURATION, .offset = offsetof(struct options, timeout_ms),
      .min = 1000, .max = 86400e3, .value = "TIME", .help = "How long --wait waits (default 5m)."},
-    {.name = "json", .type = EDDY_ARG_FLAG, .offset = offsetof(struct options, json),
-     .help = "The result as JSON."},
-    {.name = "quiet", .letter = 'q', .type = EDDY_ARG_FLAG, .offset = offsetof(struct options, quiet),
-     .help = "No progress."},
+    EDDY_JSON_ROW(struct options),
+    EDDY_QUIET_ROW(struct options),
 };
 /* clang-format on */
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "app/app.h"
+#include "app/option_rows.h"
 #include "app/progress.h"
 #include "app/settings.h"
 #include "app/tools.h"
@@ -27,8 +28,7 @@ static const struct eddy_arg rows[] = {
      .min = 1, .max = 100000, .value = "N", .help = "Show the newest N (default 20)."},
     {.name = "json", .type = EDDY_ARG_FLAG, .offset = offsetof(struct options, json),
      .help = "One JSON object per line."},
-    {.name = "quiet", .letter = 'q', .type = EDDY_ARG_FLAG, .offset = offsetof(struct options, quiet),
-     .help = "No progress."},
+    EDDY_QUIET_ROW(struct options),
 };
 /* clang-format on */
 

@@ -9,6 +9,7 @@
 #include "app/eval.h"
 #include "app/eval_rivals.h"
 #include "app/inputs.h"
+#include "app/option_rows.h"
 #include "core/build.h"
 #include "core/text.h"
 #include "io/files.h"
@@ -22,66 +23,48 @@ struct arguments {
 };
 
 static const struct eddy_arg rows[] = {
-    {"model", 'm', EDDY_ARG_TEXT, offsetof(struct arguments, model), "FOLDER",
-     .help = "a model of eddy train", .required = true},
+    EDDY_MODEL_ROW(struct arguments),
     {"interactions", 'i', EDDY_ARG_TEXT, offsetof(struct arguments, interactions),
-     "FILE", .help = "CSV with USER_ID, ITEM_ID, TIMESTAMP, answers included",
+     "FILE", .help = "CSV with USER_ID, ITEM_ID, TIMESTAMP, answers included.",
      .required = true},
-    {"users", 'U', EDDY_ARG_TEXT, offsetof(struct arguments, users), "FILE",
-     .help =
-         "CSV with USER_ID and the metadata columns that the model was trained with"},
+    EDDY_KNOWN_USERS_ROW(struct arguments),
     {"protocol", 0, EDDY_ARG_CHOICE, offsetof(struct arguments, protocol), "P",
-     .help = "what is asked, see above.", .required = true,
+     .help = "What is asked, see above.", .required = true,
      .choices = EDDY_PROTOCOL_CHOICES},
     {"from", 0, EDDY_ARG_TIME, offsetof(struct arguments, from_ms), "TIME",
-     .help = "the first time that successive and prequential ask about"},
+     .help = "The first time that successive and prequential ask about."},
     {"keep-seen", 0, EDDY_ARG_FLAG, offsetof(struct arguments, keep_seen), NULL,
-     .help = "rank items that the user has had, too"},
+     .help = "Rank items that the user has had, too."},
     {"exclude-seen", 0, EDDY_ARG_FLAG, offsetof(struct arguments, exclude_seen), NULL,
-     .help = "do not rank items that the user has had"},
+     .help = "Do not rank items that the user has had."},
     {"baselines", 0, EDDY_ARG_FLAG, offsetof(struct arguments, baselines), NULL,
-     .help = "fit popularity, recent popularity, Markov, rules, neighbours and closed "
-             "form on what is not asked, and ask them the same"},
+     .help = "Fit popularity, recent popularity, Markov, rules, neighbours and closed "
+             "form on what is not asked, and ask them the same."},
     {"train", 0, EDDY_ARG_TEXT, offsetof(struct arguments, train), "FILE",
      .help =
-         "interactions that the baselines are fitted on; needed where the file holds "
-         "nothing else than questions (sessions)"},
+         "Interactions that the baselines are fitted on; needed where the file holds "
+         "nothing else than questions (sessions)."},
     {"against", 0, EDDY_ARG_LIST, offsetof(struct arguments, against), "FOLDER",
-     .help = "another model to ask the same."},
+     .help = "Another model to ask the same."},
     {"report", 0, EDDY_ARG_TEXT, offsetof(struct arguments, report), "FILE.html",
-     .help = "write a page with tables and curves"},
+     .help = "Write a page with tables and curves."},
     {"reward", 0, EDDY_ARG_TEXT, offsetof(struct arguments, reward), "COLUMN",
-     .help = "average rewards of this: EVENT_VALUE, or a numeric column of the items"},
-    {"refresh", 0, EDDY_ARG_DURATION, offsetof(struct arguments, refresh_ms), "SECONDS",
-     .help = "with prequential: refresh the tables every so much event time (default: "
-             "never)",
-     .min = 1000, .max = 1e12},
-    {"half-life", 0, EDDY_ARG_DURATION, offsetof(struct arguments, half_life_ms),
-     "SECONDS",
-     .help =
-         "with --refresh: age at which an event counts half in the popularity table "
-         "(default 7d)",
-     .min = 1000, .max = 1e12},
+     .help = "Average rewards of this: EVENT_VALUE, or a numeric column of the items."},
+    EDDY_REFRESH_ROWS(struct arguments, "prequential"),
     {"split-seed", 0, EDDY_ARG_INT, offsetof(struct arguments, split_seed), "N",
      .help =
-         "which users (solution-metrics) or items (cold-items) are drawn (default 42, "
-         "as in AWS' workshop)",
+         "Which users (solution-metrics) or items (cold-items) are drawn (default 42, "
+         "as in AWS' workshop).",
      .max = UINT32_MAX},
     {"resamples", 0, EDDY_ARG_INT, offsetof(struct arguments, resamples), "N",
      .help =
-         "bootstrap resamples of users for the 95 % intervals (default 1000; 0: none)",
+         "Bootstrap resamples of users for the 95 % intervals (default 1000; 0: none).",
      .max = 100000},
-    {"seed", 0, EDDY_ARG_INT, offsetof(struct arguments, seed), "N",
-     .help = "of the resamples (default 1)", .max = 9e15},
-    {"threads", 0, EDDY_ARG_INT, offsetof(struct arguments, threads), "N",
-     .help = "threads (default 2); the result does not depend on it", .min = 1,
-     .max = 64},
-    {"skip-bad", 0, EDDY_ARG_FLAG, offsetof(struct arguments, skip_bad), NULL,
-     .help = "leave bad rows out and count them instead of stopping at the first"},
-    {"json", 0, EDDY_ARG_FLAG, offsetof(struct arguments, json), NULL,
-     .help = "JSON on standard output: all measures, curves and comparisons"},
-    {"quiet", 'q', EDDY_ARG_FLAG, offsetof(struct arguments, quiet), NULL,
-     .help = "no progress"},
+    EDDY_SEED_ROW(struct arguments, "Of the resamples (default 1)."),
+    EDDY_THREADS_ROW(struct arguments),
+    EDDY_SKIP_BAD_ROW(struct arguments),
+    EDDY_JSON_ROW(struct arguments),
+    EDDY_QUIET_ROW(struct arguments),
 };
 
 static const struct eddy_args command_line = {

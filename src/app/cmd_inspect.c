@@ -8,6 +8,7 @@
 
 #include "app/app.h"
 #include "app/inspect.h"
+#include "app/option_rows.h"
 #include "base/hash.h"
 #include "io/json_simd.h"
 #include "io/kafka.h"
@@ -343,8 +344,7 @@ struct options {
 /* clang-format off */
 static const struct eddy_arg rows[] = {
     EDDY_SETTINGS_ROWS(struct options),
-    {.name = "json", .type = EDDY_ARG_FLAG, .offset = offsetof(struct options, json),
-     .help = "Machine-readable output."},
+    EDDY_JSON_ROW(struct options),
 };
 static const struct {
     const char *name;

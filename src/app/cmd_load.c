@@ -13,6 +13,7 @@
 
 #include "app/app.h"
 #include "app/event_source.h"
+#include "app/option_rows.h"
 #include "app/progress.h"
 #include "app/settings.h"
 #include "app/tools.h"
@@ -44,14 +45,11 @@ static const struct eddy_arg rows[] = {
      .value = "N", .help = "Stop after N events."},
     {.name = "skip-rows", .type = EDDY_ARG_INT, .offset = offsetof(struct options, skip_rows), .min = 0, .max = 1e15,
      .value = "N", .help = "Leave out the first N good events (to go on after a stop)."},
-    {.name = "skip-bad", .type = EDDY_ARG_FLAG, .offset = offsetof(struct options, skip_bad),
-     .help = "Count bad rows and go on; without it the first one ends the command."},
+    EDDY_SKIP_BAD_ROW(struct options),
     {.name = "dry-run", .type = EDDY_ARG_FLAG, .offset = offsetof(struct options, dry_run),
      .help = "Read and check everything, send nothing; needs no Kafka."},
-    {.name = "json", .type = EDDY_ARG_FLAG, .offset = offsetof(struct options, json),
-     .help = "The summary as JSON."},
-    {.name = "quiet", .letter = 'q', .type = EDDY_ARG_FLAG, .offset = offsetof(struct options, quiet),
-     .help = "No progress."},
+    EDDY_JSON_ROW(struct options),
+    EDDY_QUIET_ROW(struct options),
 };
 /* clang-format on */
 

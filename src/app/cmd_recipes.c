@@ -12,7 +12,7 @@ struct arguments {
 
 static const struct eddy_arg rows[] = {
     {"json", 0, EDDY_ARG_FLAG, offsetof(struct arguments, json), NULL,
-     .help = "a JSON object per recipe, one a line"},
+     .help = "A JSON object per recipe, one a line."},
 };
 
 static const struct eddy_args command_line = {

@@ -7,6 +7,7 @@
 #include "app/app.h"
 #include "app/args.h"
 #include "app/inputs.h"
+#include "app/option_rows.h"
 #include "app/progress.h"
 #include "app/recipe.h"
 #include "app/recommend_lists.h"
@@ -22,52 +23,36 @@ struct arguments {
 };
 
 static const struct eddy_arg rows[] = {
-    {"model", 'm', EDDY_ARG_TEXT, offsetof(struct arguments, model), "FOLDER",
-     .help = "a model of eddy train", .required = true},
+    EDDY_MODEL_ROW(struct arguments),
     {"histories", 'i', EDDY_ARG_TEXT, offsetof(struct arguments, interactions), "FILE",
-     .help = "CSV with USER_ID, ITEM_ID, TIMESTAMP: a list for each user"},
-    {"users", 'U', EDDY_ARG_TEXT, offsetof(struct arguments, users), "FILE",
-     .help =
-         "CSV with USER_ID and the metadata columns that the model was trained with; users "
-         "of it without events get a list too"},
+     .help = "CSV with USER_ID, ITEM_ID, TIMESTAMP: a list for each user."},
+    EDDY_KNOWN_USERS_ROW(struct arguments),
     {"for-items", 0, EDDY_ARG_TEXT, offsetof(struct arguments, for_items), "FILE",
      .help =
          "CSV with ITEM_ID instead of histories: a list for each item, as for one who has "
-         "had it alone; for recipes of related items"},
+         "had it alone; for recipes of related items."},
     {"input-lists", 0, EDDY_ARG_TEXT, offsetof(struct arguments, input_lists), "FILE",
      .help =
          "CSV with USER_ID, ITEM_IDS (joined by |): these items in the order of the user's "
-         "liking, scores adding up to 1, items unknown to the model last without a score"},
+         "liking, scores adding up to 1, items unknown to the model last without a score."},
     {"output", 'o', EDDY_ARG_TEXT, offsetof(struct arguments, output), "LISTS",
-     .help = "TSV: query, rank, item, score; - is standard output", .required = true},
+     .help = "TSV: query, rank, item, score; - is standard output.", .required = true},
     {"k", 'k', EDDY_ARG_INT, offsetof(struct arguments, k), "N",
-     .help = "length of a list (default 25)", .min = 1, .max = EDDY_POPULAR_MAX},
+     .help = "Length of a list (default 25).", .min = 1, .max = EDDY_POPULAR_MAX},
     {"every-event", 0, EDDY_ARG_FLAG, offsetof(struct arguments, every_event), NULL,
      .help =
-         "a query USER_ID:n for the n-th event (n >= 2) of each user, answered from the "
-         "events before it; else one query per user, after all his events"},
+         "A query USER_ID:n for the n-th event (n >= 2) of each user, answered from the "
+         "events before it; else one query per user, after all his events."},
     {"stream", 0, EDDY_ARG_FLAG, offsetof(struct arguments, stream), NULL,
-     .help = "play the rows in file order, as the running system would see them"},
-    {"refresh", 0, EDDY_ARG_DURATION, offsetof(struct arguments, refresh_ms), "SECONDS",
-     .help =
-         "with --stream: refresh the tables every so much event time (default: never)",
-     .min = 1000, .max = 1e12},
-    {"half-life", 0, EDDY_ARG_DURATION, offsetof(struct arguments, half_life_ms),
-     "SECONDS",
-     .help =
-         "with --refresh: age at which an event counts half in the popularity table, which "
-         "users without history get (default 7d)",
-     .min = 1000, .max = 1e12},
+     .help = "Play the rows in file order, as the running system would see them."},
+    EDDY_REFRESH_ROWS(struct arguments, "--stream"),
     {"from", 0, EDDY_ARG_TIME, offsetof(struct arguments, from_ms), "TIME",
-     .help = "with --stream: lists only for events at or after TIME"},
+     .help = "With --stream: lists only for events at or after TIME."},
     {"exclude-seen", 0, EDDY_ARG_FLAG, offsetof(struct arguments, exclude_seen), NULL,
-     .help = "leave out items that the user has had"},
-    {"threads", 0, EDDY_ARG_INT, offsetof(struct arguments, threads), "N",
-     .help = "threads (default 2); the lists do not depend on it", .min = 1, .max = 64},
-    {"skip-bad", 0, EDDY_ARG_FLAG, offsetof(struct arguments, skip_bad), NULL,
-     .help = "leave bad rows out and count them instead of stopping at the first"},
-    {"quiet", 'q', EDDY_ARG_FLAG, offsetof(struct arguments, quiet), NULL,
-     .help = "no progress"},
+     .help = "Leave out items that the user has had."},
+    EDDY_THREADS_ROW(struct arguments),
+    EDDY_SKIP_BAD_ROW(struct arguments),
+    EDDY_QUIET_ROW(struct arguments),
 };
 
 static const struct eddy_args command_line = {
@@ -75,8 +60,9 @@ static const struct eddy_args command_line = {
     .usage = "-m MODEL -i HISTORIES -o LISTS [OPTIONS]",
     .about =
         "Lists for histories, by the code that serves: states move event by event, the\n"
-        "whole catalogue is scored. Users without a known item get what is popular. Models\n"
-        "of related items (aws-sims, aws-similar-items) look at the newest item alone.\n"
+        "whole catalogue is scored. Users without a known item get what is popular, or what\n"
+        "their metadata says: users of -U without events get a list, too. Models of related\n"
+        "items (aws-sims, aws-similar-items) look at the newest item alone.\n"
         "\n"
         "LISTS has a line per item: query, rank, item, score, with tabs between. Tab, line\n"
         "feed, carriage return and backslash inside an id are written \\t \\n \\r \\\\.",

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "app/app.h"
+#include "app/option_rows.h"
 #include "app/progress.h"
 #include "app/replay_compare.h"
 #include "app/settings.h"
@@ -35,10 +36,8 @@ static const struct eddy_arg rows[] = {
      .help = "Both, and the users that differ; exit code 1 if there are any."},
     {.name = "show", .type = EDDY_ARG_INT, .offset = offsetof(struct options, show), .min = 0, .max = 1e6,
      .value = "N", .help = "Name the first N differing users (default 5)."},
-    {.name = "json", .type = EDDY_ARG_FLAG, .offset = offsetof(struct options, json),
-     .help = "Machine-readable output."},
-    {.name = "quiet", .letter = 'q', .type = EDDY_ARG_FLAG, .offset = offsetof(struct options, quiet),
-     .help = "No progress."},
+    EDDY_JSON_ROW(struct options),
+    EDDY_QUIET_ROW(struct options),
 };
 /* clang-format on */
 

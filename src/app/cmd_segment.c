@@ -14,6 +14,7 @@
 #include "app/app.h"
 #include "app/args.h"
 #include "app/inputs.h"
+#include "app/option_rows.h"
 #include "app/progress.h"
 #include "app/recipe.h"
 #include "core/attribute_query.h"
@@ -30,39 +31,32 @@ struct arguments {
 };
 
 static const struct eddy_arg rows[] = {
-    {"model", 'm', EDDY_ARG_TEXT, offsetof(struct arguments, model), "FOLDER",
-     .help =
-         "a model of aws-item-affinity or aws-item-attribute-affinity (or another one "
-         "with a network)",
-     .required = true},
+    EDDY_MODEL_ROW(struct arguments),
     {"queries", 'i', EDDY_ARG_TEXT, offsetof(struct arguments, queries), "FILE",
      .help =
-         "a JSON object per line, see below; at most 500 for items, 10 for attributes",
+         "A JSON object per line, see above; at most 500 for items, 10 for attributes.",
      .required = true},
     {"histories", 'H', EDDY_ARG_TEXT, offsetof(struct arguments, histories), "FILE",
-     .help = "CSV with USER_ID, ITEM_ID, TIMESTAMP: the users to choose from",
+     .help = "CSV with USER_ID, ITEM_ID, TIMESTAMP: the users to choose from.",
      .required = true},
-    {"users", 'U', EDDY_ARG_TEXT, offsetof(struct arguments, users), "FILE",
-     .help =
-         "CSV with USER_ID and the metadata columns that the model was trained with"},
+    EDDY_KNOWN_USERS_ROW(struct arguments),
     {"num-results", 'n', EDDY_ARG_INT, offsetof(struct arguments, count), "N",
-     .help = "users per query (default 25)", .min = 1, .max = 5e6},
+     .help = "Users per query (default 25).", .min = 1, .max = 5e6},
     {"output", 'o', EDDY_ARG_TEXT, offsetof(struct arguments, output), "FILE",
-     .help = "a JSON object per query, in their order; - is standard output",
+     .help = "A JSON object per query, in their order; - is standard output.",
      .required = true},
-    {"threads", 0, EDDY_ARG_INT, offsetof(struct arguments, threads), "N",
-     .help = "threads (default 2); the users do not depend on it", .min = 1, .max = 64},
-    {"skip-bad", 0, EDDY_ARG_FLAG, offsetof(struct arguments, skip_bad), NULL,
-     .help = "leave bad rows of the histories out and count them"},
-    {"quiet", 'q', EDDY_ARG_FLAG, offsetof(struct arguments, quiet), NULL,
-     .help = "no progress"},
+    EDDY_THREADS_ROW(struct arguments),
+    EDDY_SKIP_BAD_ROW(struct arguments),
+    EDDY_QUIET_ROW(struct arguments),
 };
 
 static const struct eddy_args command_line = {
     .command = "segment",
     .usage = "-m MODEL -i QUERIES -H HISTORIES -o FILE [-n N]",
     .about =
-        "Users for an item or for an attribute of items, the likeliest first. QUERIES:\n"
+        "Users for an item or for an attribute of items, the likeliest first, by a model of\n"
+        "aws-item-affinity or aws-item-attribute-affinity (or another one with a network).\n"
+        "QUERIES:\n"
         "  {\"itemId\":\"105\"}\n"
         "  {\"itemAttributes\":\"ITEMS.genres = \\\"Comedy\\\" AND ITEMS.year = 1999\"}\n"
         "(= and AND only; a cell of several values joined by | is equal to each of them).\n"

@@ -8,6 +8,7 @@
 
 #include "app/app.h"
 #include "app/args.h"
+#include "app/option_rows.h"
 #include "app/stats.h"
 #include "base/clock.h"
 #include "io/files.h"
@@ -20,22 +21,17 @@ struct arguments {
 };
 
 static const struct eddy_arg rows[] = {
-    {"interactions", 'i', EDDY_ARG_TEXT, offsetof(struct arguments, interactions),
-     "FILE", .help = "CSV with USER_ID, ITEM_ID, TIMESTAMP; - is standard input"},
-    {"items", 'I', EDDY_ARG_TEXT, offsetof(struct arguments, items), "FILE",
-     .help = "CSV with ITEM_ID and metadata columns"},
-    {"users", 'U', EDDY_ARG_TEXT, offsetof(struct arguments, users), "FILE",
-     .help = "CSV with USER_ID and metadata columns"},
+    EDDY_INTERACTIONS_ROW(struct arguments, false),
+    EDDY_METADATA_ROWS(struct arguments),
     {"period", 0, EDDY_ARG_LIST, offsetof(struct arguments, periods), "DURATION",
-     .help = "measure drift over this period instead of the usual ones (365d to 1h)."},
-    {"seed", 0, EDDY_ARG_INT, offsetof(struct arguments, seed), "N",
-     .help = "of the shuffles (default 1)", .max = 9e15},
+     .help = "Measure drift over this period instead of the usual ones (365d to 1h)."},
+    EDDY_SEED_ROW(struct arguments, "Of the shuffles (default 1)."),
     {"json", 0, EDDY_ARG_FLAG, offsetof(struct arguments, json), NULL,
-     .help = "everything as one JSON object; see --fields"},
+     .help = "Everything as one JSON object; see --fields."},
     {"fields", 0, EDDY_ARG_FLAG, offsetof(struct arguments, fields), NULL,
-     .help = "list the fields of --json with their meaning, and end"},
+     .help = "List the fields of --json with their meaning, and end."},
     {"html", 0, EDDY_ARG_TEXT, offsetof(struct arguments, html), "FILE",
-     .help = "also write one page with plots"},
+     .help = "Also write one page with plots."},
 };
 
 static const struct eddy_args command_line = {

@@ -8,6 +8,7 @@
 #include "app/blas_core.h"
 #include "app/checkpoint.h"
 #include "app/group.h"
+#include "app/option_rows.h"
 #include "app/train_build.h"
 #include "app/train_report.h"
 #include "app/warm_start.h"
@@ -29,68 +30,50 @@ enum { SCRATCH_THRESHOLD = 1 << 16 };
 #define NO_THRESHOLD (-1e300)
 
 static const struct eddy_arg rows[] = {
-    {"interactions", 'i', EDDY_ARG_TEXT, offsetof(struct arguments, interactions),
-     "FILE",
-     .help =
-         "CSV with USER_ID, ITEM_ID, TIMESTAMP and, if you like, EVENT_TYPE, EVENT_VALUE",
-     .required = true},
-    {"items", 'I', EDDY_ARG_TEXT, offsetof(struct arguments, items), "FILE",
-     .help = "CSV with ITEM_ID and metadata columns"},
-    {"users", 'U', EDDY_ARG_TEXT, offsetof(struct arguments, users), "FILE",
-     .help = "CSV with USER_ID and metadata columns"},
+    EDDY_INTERACTIONS_ROW(struct arguments, true),
+    EDDY_METADATA_ROWS(struct arguments),
     {"schema", 0, EDDY_ARG_LIST, offsetof(struct arguments, schemas), "FILE",
      .help =
          "Amazon's Avro schema (JSON) of one of these files: every cell is checked against "
-         "it, and categorical and textual columns are read as it says"},
-    {"model", 'o', EDDY_ARG_TEXT, offsetof(struct arguments, model), "FOLDER",
-     .help = "where the model goes; an older one there is replaced", .required = true},
+         "it, and categorical and textual columns are read as it says."},
+    EDDY_NEW_MODEL_ROW(struct arguments),
     {"scratch", 0, EDDY_ARG_TEXT, offsetof(struct arguments, scratch), "FOLDER",
      .help =
-         "for more events than memory holds: rows and histories lie in nameless files of "
-         "FOLDER, 64 bytes per event, gone when the program ends; the same model"},
-    {"recipe", 0, EDDY_ARG_TEXT, offsetof(struct arguments, recipe), "NAME",
-     .help =
-         "one of `eddy recipes`, with Amazon's default hyper-parameters; without it: "
-         "aws-user-personalization with eddy's own"},
+         "For more events than memory holds: rows and histories lie in nameless files of "
+         "FOLDER, 64 bytes per event, gone when the program ends; the same model."},
+    EDDY_RECIPE_ROW(struct arguments),
     {"set", 0, EDDY_ARG_LIST, offsetof(struct arguments, set), "NAME=VALUE",
-     .help =
-         "a hyper-parameter of the recipe or a setting of training; may be repeated"},
+     .help = "A hyper-parameter of the recipe or a setting of training."},
     {"hold-out", 0, EDDY_ARG_CHOICE, offsetof(struct arguments, hold_out), "P",
      .help =
-         "leave out what `eddy eval --protocol P` asks about, so that the same file can be "
-         "trained on and evaluated",
+         "Leave out what `eddy eval --protocol P` asks about, so that the same file can be "
+         "trained on and evaluated.",
      .choices = EDDY_PROTOCOL_CHOICES},
     {"from", 0, EDDY_ARG_TIME, offsetof(struct arguments, from_ms), "TIME",
-     .help = "with --hold-out successive or prequential: the first time held out"},
+     .help = "With --hold-out successive or prequential: the first time held out."},
     {"event-type", 0, EDDY_ARG_TEXT, offsetof(struct arguments, event_type), "TYPE",
-     .help = "train on rows of this EVENT_TYPE only"},
+     .help = "Train on rows of this EVENT_TYPE only."},
     {"event-value-threshold", 0, EDDY_ARG_FLOAT, offsetof(struct arguments, threshold),
-     "N", .help = "train on rows whose EVENT_VALUE is at least N"},
+     "N", .help = "Train on rows whose EVENT_VALUE is at least N."},
     {"event-weight", 0, EDDY_ARG_LIST, offsetof(struct arguments, event_weight),
      "TYPE=W",
      .help =
-         "predict rows of this EVENT_TYPE with weight W, types not named not at all "
-         "(they still are history); may be repeated, 10 at most"},
+         "Predict rows of this EVENT_TYPE with weight W, types not named not at all "
+         "(they still are history); 10 at most."},
     {"warm-start", 0, EDDY_ARG_TEXT, offsetof(struct arguments, warm_start), "MODEL",
      .help =
-         "go on from this model's weights: learn the events newer than its own, and of "
-         "the older ones those of a seventh of the users"},
+         "Go on from this model's weights: learn the events newer than its own, and of "
+         "the older ones those of a seventh of the users."},
     {"checkpoint", 0, EDDY_ARG_INT, offsetof(struct arguments, checkpoint_s), "SECONDS",
      .help =
-         "at most so often FOLDER.checkpoint is written, from which the same command goes "
-         "on after a crash (default 60; 0: after every epoch; -1: never)",
+         "At most so often MODEL.checkpoint is written, from which the same command goes "
+         "on after a crash (default 60; 0: after every epoch; -1: never).",
      .min = -1, .max = 1e9},
-    {"seed", 0, EDDY_ARG_INT, offsetof(struct arguments, seed), "N",
-     .help = "the same seed gives the same model (default 1)", .max = 9e15},
-    {"threads", 0, EDDY_ARG_INT, offsetof(struct arguments, threads), "N",
-     .help = "threads to train on (default 2); the model does not depend on it",
-     .min = 1, .max = 64},
-    {"skip-bad", 0, EDDY_ARG_FLAG, offsetof(struct arguments, skip_bad), NULL,
-     .help = "leave bad rows out and count them instead of stopping at the first"},
-    {"json", 0, EDDY_ARG_FLAG, offsetof(struct arguments, json), NULL,
-     .help = "summary as JSON on standard output"},
-    {"quiet", 'q', EDDY_ARG_FLAG, offsetof(struct arguments, quiet), NULL,
-     .help = "no progress"},
+    EDDY_SEED_ROW(struct arguments, "The same seed gives the same model (default 1)."),
+    EDDY_THREADS_ROW(struct arguments),
+    EDDY_SKIP_BAD_ROW(struct arguments),
+    EDDY_JSON_ROW(struct arguments),
+    EDDY_QUIET_ROW(struct arguments),
 };
 
 static const struct eddy_args command_line = {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "app/app.h"
+#include "app/option_rows.h"
 #include "app/tune_search.h"
 #include "io/files.h"
 
@@ -16,41 +17,31 @@ struct arguments {
 };
 
 static const struct eddy_arg rows[] = {
-    {"interactions", 'i', EDDY_ARG_TEXT, offsetof(struct arguments, interactions),
-     "FILE", .help = "CSV with USER_ID, ITEM_ID, TIMESTAMP", .required = true},
-    {"items", 'I', EDDY_ARG_TEXT, offsetof(struct arguments, items), "FILE",
-     .help = "CSV with ITEM_ID and metadata columns"},
-    {"users", 'U', EDDY_ARG_TEXT, offsetof(struct arguments, users), "FILE",
-     .help = "CSV with USER_ID and metadata columns"},
-    {"model", 'o', EDDY_ARG_TEXT, offsetof(struct arguments, model), "FOLDER",
-     .help = "where the best model goes; an older one there is replaced",
-     .required = true},
-    {"recipe", 0, EDDY_ARG_TEXT, offsetof(struct arguments, recipe), "NAME",
-     .help = "one of `eddy recipes`, which also says what may be tuned; without it: "
-             "aws-user-personalization with eddy's own defaults"},
+    EDDY_INTERACTIONS_ROW(struct arguments, true),
+    EDDY_METADATA_ROWS(struct arguments),
+    EDDY_NEW_MODEL_ROW(struct arguments),
+    EDDY_RECIPE_ROW(struct arguments),
     {"hpo-config", 0, EDDY_ARG_TEXT, offsetof(struct arguments, config), "FILE",
-     .help = "Amazon's hpoConfig as JSON: ranges and limits of jobs"},
+     .help = "Amazon's hpoConfig as JSON: ranges and limits of jobs."},
     {"range", 0, EDDY_ARG_LIST, offsetof(struct arguments, ranges), "RANGE",
      .help = "NAME=MIN..MAX or NAME=A|B: a hyper-parameter to search, or a setting of "
              "training (learning_rate, dropout, layers, cell, mode, ...). Without any: "
              "all that the recipe allows."},
     {"jobs", 0, EDDY_ARG_INT, offsetof(struct arguments, jobs), "N",
-     .help = "trainings in all (default 10)", .min = 1, .max = EDDY_TUNE_JOBS},
+     .help = "Trainings in all (default 10).", .min = 1, .max = EDDY_TUNE_JOBS},
     {"parallel", 0, EDDY_ARG_INT, offsetof(struct arguments, parallel), "N",
-     .help = "trainings at once (default 1)", .min = 1, .max = EDDY_TUNE_PARALLEL},
+     .help = "Trainings at once (default 1).", .min = 1, .max = EDDY_TUNE_PARALLEL},
     {"threads", 0, EDDY_ARG_INT, offsetof(struct arguments, threads), "N",
-     .help = "of each training (default: the CPUs, shared by --parallel)", .min = 1,
+     .help = "Of each training (default: the CPUs, shared by --parallel).", .min = 1,
      .max = 64},
-    {"seed", 0, EDDY_ARG_INT, offsetof(struct arguments, seed), "N",
-     .help = "the same seed searches the same points (default 1)", .max = 9e15},
+    EDDY_SEED_ROW(struct arguments,
+                  "The same seed searches the same points (default 1)."),
     {"folder", 0, EDDY_ARG_TEXT, offsetof(struct arguments, folder), "FOLDER",
-     .help = "trials, logs and the model in the lead (default: MODEL.tune)"},
+     .help = "Trials, logs and the model in the lead (default: MODEL.tune)."},
     {"resume", 0, EDDY_ARG_FLAG, offsetof(struct arguments, resume), NULL,
-     .help = "go on with the search in the folder; nothing is trained twice"},
-    {"json", 0, EDDY_ARG_FLAG, offsetof(struct arguments, json), NULL,
-     .help = "the result as one JSON object"},
-    {"quiet", 'q', EDDY_ARG_FLAG, offsetof(struct arguments, quiet), NULL,
-     .help = "no progress"},
+     .help = "Go on with the search in the folder; nothing is trained twice."},
+    EDDY_JSON_ROW(struct arguments),
+    EDDY_QUIET_ROW(struct arguments),
 };
 
 static const struct eddy_args command_line = {
