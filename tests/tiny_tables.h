@@ -58,13 +58,16 @@ __attribute__((unused)) static struct eddy_head tiny_head(void)
         head.weight[b][EDDY_HEAD_RULES] = b == 3 ? 0 : 0.75f;
         head.weight[b][EDDY_HEAD_NEIGHBOURS] = 0.25f;
         head.weight[b][EDDY_HEAD_SEEN] = b % 2 ? -2 : 0.5f;
+        head.weight[b][EDDY_HEAD_SHOWN] = b == 5 ? 0.5f : -1.5f;
         head.prior[b][0] = 0.3f;
         head.prior[b][2] = b == 4 ? 0 : -0.125f;
     }
     head.scale[EDDY_HEAD_RULES] = 20;
     head.scale[EDDY_HEAD_NEIGHBOURS] = 7;
     head.decay[EDDY_HEAD_RELATED] = 3;
+    head.scale[EDDY_HEAD_SHOWN] = 3;
     head.decay[EDDY_HEAD_SEEN] = 10;
+    head.decay[EDDY_HEAD_SHOWN] = 2;
     head.recent = 4;
     head.neighbours = (struct eddy_neighbours_options){.candidates = 100,
                                                        .neighbours = 20,

@@ -20,17 +20,22 @@
     }
 const struct eddy_head eddy_head_plain = {
     .network = ALL6(true),
-    .scale = {1, 1, 1, 1},
-    .decay = {1, 1, 1, 1},
+    .scale = {1, 1, 1, 1, 1},
+    .decay = {1, 1, 1, 1, 1},
     .recent = EDDY_HEAD_RECENT_MAX,
 };
-_Static_assert(EDDY_HEAD_BUCKETS == 6 && EDDY_HEAD_FEATURES == 4, "plain lists them");
+_Static_assert(EDDY_HEAD_BUCKETS == 6 && EDDY_HEAD_FEATURES == 5, "plain lists them");
 
 uint32_t eddy_head_bucket(uint32_t known_recent_events)
 {
     if (known_recent_events < 3)
         return known_recent_events;
     return known_recent_events < 6 ? 3 : known_recent_events < 20 ? 4 : 5;
+}
+
+bool eddy_head_is_signed(enum eddy_head_feature feature)
+{
+    return feature == EDDY_HEAD_SEEN || feature == EDDY_HEAD_SHOWN;
 }
 
 bool eddy_head_uses(const struct eddy_head *head, enum eddy_head_feature feature)
@@ -169,6 +174,16 @@ static uint32_t add_seen(struct eddy_head_scratch *scratch,
     return count;
 }
 
+static uint32_t add_shown(struct eddy_head_scratch *scratch,
+                          struct eddy_head_recent recent, float decay)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < recent.shown_count; i++)
+        count = touch(scratch, count, recent.shown[i].item,
+                      eddy_expf(-(float)recent.shown[i].age / decay));
+    return count;
+}
+
 static uint32_t add_votes(const struct eddy_tables *tables,
                           const struct eddy_head *head,
                           struct eddy_head_scratch *scratch,
@@ -201,6 +216,7 @@ static uint32_t add_feature(const struct eddy_tables *tables,
         return add_rows(&tables->rules, scratch, recent, head->recent, decay);
     case EDDY_HEAD_NEIGHBOURS: return add_votes(tables, head, scratch, recent);
     case EDDY_HEAD_SEEN: return add_seen(scratch, recent, decay);
+    case EDDY_HEAD_SHOWN: return add_shown(scratch, recent, decay);
     case EDDY_HEAD_FEATURES: break;
     }
     return 0;

@@ -10,8 +10,10 @@
  *                    exp(-p / decay_f) T_f[item_p, i]
  *   neighbours       votes of eddy_neighbours_vote
  *   seen             sum over all recent events equal to i of exp(-p / decay_f)
+ *   shown            sum over the impressions equal to i that were not chosen since, of
+ *                    exp(-p / decay_f), p: lists shown later than that one
  * Weights are fitted on validation events per bucket (core/head_fit.h) and are zero where
- * they do not help; `seen` may have a negative weight, the others never have.
+ * they do not help; `seen` and `shown` may have a negative weight, the others never have.
  * A function of state and snapshot alone: single floats in a fixed order, exp and log of
  * base/vmath.h. */
 #ifndef EDDY_CORE_HEAD_H
@@ -28,8 +30,11 @@ enum eddy_head_feature {
     EDDY_HEAD_RULES,
     EDDY_HEAD_NEIGHBOURS,
     EDDY_HEAD_SEEN,
+    EDDY_HEAD_SHOWN,
     EDDY_HEAD_FEATURES
 };
+/* Whether a feature may count against an item. */
+bool eddy_head_is_signed(enum eddy_head_feature feature);
 enum { EDDY_HEAD_BUCKETS = 6, EDDY_HEAD_RECENT_MAX = 20 };
 /* Known recent events: 0, 1, 2, 3-5, 6-19, 20 and more. */
 uint32_t eddy_head_bucket(uint32_t known_recent_events);
@@ -63,10 +68,17 @@ struct eddy_tables {
 /* Frees what the tables hold. Thread: the holder's. */
 void eddy_tables_fini(struct eddy_tables *tables);
 
-/* The recent events of a state as the head sees them: known items, oldest first. */
+/* An item that stood on a list, and how many lists were shown after that one. */
+struct eddy_head_shown {
+    uint32_t item, age;
+};
+/* What a state remembers, as the head sees it: the known items of recent events, oldest
+ * first, and those that were shown and not chosen, in any order that the state decides. */
 struct eddy_head_recent {
     const uint32_t *items;
     uint32_t count;
+    const struct eddy_head_shown *shown;
+    uint32_t shown_count;
 };
 
 /* Sparse additions of one user, by rising item. */

@@ -127,7 +127,7 @@ static int choose_settings(struct fit *fit)
 {
     int rc = 0;
     for (uint32_t s = 0; s < EDDY_HEAD_SETTINGS; s++)
-        if (s == 1 || s == 5 || s == 9 || s == 11) /* a middle setting of each */
+        if (s == 1 || s == 5 || s == 9 || s == 11 || s == 15) /* a middle one of each */
             eddy_fit_cases_design(&fit->set, UINT32_MAX, s, 10.0f);
     if (fit->set.available & 1)
         fit->half[0][0] = fit->half[1][0] = 1;

@@ -41,6 +41,8 @@ const struct eddy_head_setting eddy_head_settings[EDDY_HEAD_SETTINGS] = {
     VOTES(5000, 500, 1, 1),         VOTES(5000, 500, 4, 4),
     {EDDY_HEAD_SEEN, 1.0f, {0}},    {EDDY_HEAD_SEEN, 3.0f, {0}},
     {EDDY_HEAD_SEEN, 8.0f, {0}},    {EDDY_HEAD_SEEN, 30.0f, {0}},
+    {EDDY_HEAD_SHOWN, 0.5f, {0}},   {EDDY_HEAD_SHOWN, 1.5f, {0}},
+    {EDDY_HEAD_SHOWN, 5.0f, {0}},   {EDDY_HEAD_SHOWN, 50.0f, {0}},
 };
 
 struct source {
@@ -48,6 +50,7 @@ struct source {
     const struct eddy_tables *tables;
     const float *embedding, *bias;
     uint32_t hidden;
+    bool has_shown; /* some case has impressions */
     const struct eddy_head_case *cases;
     uint32_t *order;   /* of the cases, by draw */
     uint32_t *popular; /* (priors, FROM_PRIOR) */
@@ -65,13 +68,14 @@ struct lane {
     uint32_t candidates[EDDY_FIT_CANDIDATES_MAX];
 };
 
-static bool has_feature(const struct eddy_tables *tables,
-                        enum eddy_head_feature feature)
+static bool has_feature(const struct source *source, enum eddy_head_feature feature)
 {
+    const struct eddy_tables *tables = source->tables;
     switch (feature) {
     case EDDY_HEAD_RELATED: return tables->related.items > 0;
     case EDDY_HEAD_RULES: return tables->rules.items > 0;
     case EDDY_HEAD_NEIGHBOURS: return tables->sessions.count > 0;
+    case EDDY_HEAD_SHOWN: return source->has_shown;
     default: return true;
     }
 }
@@ -269,7 +273,7 @@ static bool lane_init(struct lane *lane, const struct source *source)
     ok = ok && lane->scratch != NULL;
     for (uint32_t s = 0; ok && s < EDDY_HEAD_SETTINGS; s++) {
         const struct eddy_head_setting *setting = &eddy_head_settings[s];
-        if (!has_feature(source->tables, setting->feature))
+        if (!has_feature(source, setting->feature))
             continue;
         lane->head[s] = eddy_head_plain;
         lane->head[s].recent = EDDY_HEAD_RECENT_MAX;
@@ -322,6 +326,8 @@ int eddy_fit_cases_init(struct eddy_fit_cases *set, const struct eddy_tables *ta
     source.lanes = calloc(threads, sizeof *source.lanes);
     source.order = make_order(count, seed);
     bool ok = set->cases && source.lanes && source.order && make_popular(&source);
+    for (uint32_t i = 0; i < count; i++)
+        source.has_shown = source.has_shown || cases[i].recent.shown_count > 0;
     for (uint32_t t = 0; ok && t < threads; t++)
         ok = lane_init(&source.lanes[t], &source);
     for (uint32_t i = 0; ok && i < count; i++) {
@@ -334,7 +340,7 @@ int eddy_fit_cases_init(struct eddy_fit_cases *set, const struct eddy_tables *ta
     ok = ok && !source.failed;
     set->available = embedding != NULL ? 1u << EDDY_DESIGN_NETWORK : 0;
     for (uint32_t f = 0; f < EDDY_HEAD_FEATURES; f++)
-        if (has_feature(tables, f))
+        if (has_feature(&source, f))
             set->available |= 1u << (EDDY_DESIGN_FEATURE + f);
     for (uint32_t h = 0; h < tables->priors; h++)
         set->available |= 1u << (EDDY_DESIGN_PRIOR + h);

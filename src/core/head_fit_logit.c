@@ -150,7 +150,8 @@ static void newton_step(uint32_t dims, const bool *free_column, double h[D][D],
 
 static bool may_be_negative(uint32_t column)
 {
-    return column == EDDY_DESIGN_FEATURE + EDDY_HEAD_SEEN;
+    return column >= EDDY_DESIGN_FEATURE && column < EDDY_DESIGN_PRIOR &&
+           eddy_head_is_signed((enum eddy_head_feature)(column - EDDY_DESIGN_FEATURE));
 }
 
 /* One round: false when nothing is gained any more. */

@@ -19,7 +19,7 @@ struct eddy_head_setting {
     float decay;
     struct eddy_neighbours_options neighbours; /* of the feature neighbours */
 };
-enum { EDDY_HEAD_SETTINGS = 14 };
+enum { EDDY_HEAD_SETTINGS = 18 };
 extern const struct eddy_head_setting eddy_head_settings[EDDY_HEAD_SETTINGS];
 
 /* Of one case, from all sources; more are left out. */
@@ -59,7 +59,8 @@ struct eddy_fit_part {
 };
 
 /* Minimise mean over the part of -log softmax(w . x)[answer] + ridge |w - centre|^2 / 2
- * over the columns of mask; the others are 0. All weights but that of `seen` stay >= 0.
+ * over the columns of mask; the others are 0. Weights stay >= 0 but those of
+ * features that may count against an item.
  * w: start and result. Newton with halving; at most `rounds`. 0 or EDDY_ENOMEM. */
 int eddy_fit_weights(const struct eddy_fit_cases *set, struct eddy_fit_part part,
                      uint32_t mask, double ridge, const double *centre, uint32_t rounds,

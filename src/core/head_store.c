@@ -209,21 +209,27 @@ static json_t *half_lives_json(const struct eddy_tables *tables)
     return array;
 }
 
+/* How many features the arrays are of: heads without impressions look as they did before
+ * there were any, so that older readers know them. */
+static uint32_t stored_features(const struct eddy_head *head)
+{
+    return eddy_head_uses(head, EDDY_HEAD_SHOWN) ? EDDY_HEAD_FEATURES : EDDY_HEAD_SHOWN;
+}
+
 static json_t *head_json(const struct eddy_tables *tables, const struct eddy_head *head)
 {
     const struct eddy_neighbours_options *near = &head->neighbours;
-    uint32_t priors = tables ? tables->priors : 0;
+    uint32_t priors = tables ? tables->priors : 0, features = stored_features(head);
     return json_pack(
         "{s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:{s:i, s:i, s:f, s:f, s:f, s:b}}",
         "network", network_json(head), "weight",
-        buckets_json(&head->weight[0][0], EDDY_HEAD_FEATURES, EDDY_HEAD_FEATURES),
-        "prior", buckets_json(&head->prior[0][0], EDDY_HALF_LIVES_MAX, priors), "scale",
-        floats_json(head->scale, EDDY_HEAD_FEATURES), "decay",
-        floats_json(head->decay, EDDY_HEAD_FEATURES), "half_life_s",
-        half_lives_json(tables), "recent", (int)head->recent, "neighbours",
-        "candidates", (int)near->candidates, "neighbours", (int)near->neighbours,
-        "position_decay", near->position_decay, "age_decay_days", near->age_decay_days,
-        "distance_decay", near->distance_decay, "idf", near->idf);
+        buckets_json(&head->weight[0][0], EDDY_HEAD_FEATURES, features), "prior",
+        buckets_json(&head->prior[0][0], EDDY_HALF_LIVES_MAX, priors), "scale",
+        floats_json(head->scale, features), "decay", floats_json(head->decay, features),
+        "half_life_s", half_lives_json(tables), "recent", (int)head->recent,
+        "neighbours", "candidates", (int)near->candidates, "neighbours",
+        (int)near->neighbours, "position_decay", near->position_decay, "age_decay_days",
+        near->age_decay_days, "distance_decay", near->distance_decay, "idf", near->idf);
 }
 
 static bool is_within(double value, double min, double max)
@@ -238,8 +244,9 @@ static bool is_sane(const struct eddy_head *head, uint32_t priors)
     bool sane = head->recent <= EDDY_HEAD_RECENT_MAX;
     for (uint32_t b = 0; b < EDDY_HEAD_BUCKETS; b++) {
         for (uint32_t f = 0; f < EDDY_HEAD_FEATURES; f++)
-            sane = sane && is_within((double)head->weight[b][f],
-                                     f == EDDY_HEAD_SEEN ? -WEIGHT_MAX : 0, WEIGHT_MAX);
+            sane =
+                sane && is_within((double)head->weight[b][f],
+                                  eddy_head_is_signed(f) ? -WEIGHT_MAX : 0, WEIGHT_MAX);
         for (uint32_t h = 0; h < EDDY_HALF_LIVES_MAX; h++)
             sane = sane &&
                    is_within((double)head->prior[b][h], h < priors ? -WEIGHT_MAX : 0,
@@ -373,6 +380,10 @@ int eddy_head_decode(const char *json, struct eddy_tables *tables,
         return 0;
     json_t *object = json_loads(json, JSON_REJECT_DUPLICATES, NULL);
     const char *bad = NULL;
+    uint32_t features =
+        json_array_size(json_object_get(object, "scale")) == EDDY_HEAD_FEATURES
+            ? EDDY_HEAD_FEATURES
+            : EDDY_HEAD_SHOWN; /* what is missing stays plain */
 #define NEED(key, condition)                                                           \
     if (bad == NULL && !(condition))                                                   \
     bad = key
@@ -380,12 +391,12 @@ int eddy_head_decode(const char *json, struct eddy_tables *tables,
     NEED("object", json_is_object(object));
     NEED("half_life_s", read_half_lives(OF("half_life_s"), tables));
     NEED("network", read_network(OF("network"), ret));
-    NEED("weight", read_buckets(OF("weight"), EDDY_HEAD_FEATURES, EDDY_HEAD_FEATURES,
-                                &ret->weight[0][0]));
+    NEED("weight",
+         read_buckets(OF("weight"), EDDY_HEAD_FEATURES, features, &ret->weight[0][0]));
     NEED("prior", read_buckets(OF("prior"), EDDY_HALF_LIVES_MAX, tables->priors,
                                &ret->prior[0][0]));
-    NEED("scale", read_floats(OF("scale"), EDDY_HEAD_FEATURES, ret->scale));
-    NEED("decay", read_floats(OF("decay"), EDDY_HEAD_FEATURES, ret->decay));
+    NEED("scale", read_floats(OF("scale"), features, ret->scale));
+    NEED("decay", read_floats(OF("decay"), features, ret->decay));
     NEED("recent", read_count(object, "recent", EDDY_HEAD_RECENT_MAX, &ret->recent));
     NEED("neighbours", read_neighbours(OF("neighbours"), &ret->neighbours));
     NEED("weight", is_sane(ret, tables->priors));

@@ -1,6 +1,7 @@
 /* Layer: core.  The stored form of head and tables, for core/snapshot.c.
  *
- * Weights are the object "head" of manifest.json (left out when the head is plain), tables
+ * Weights are the object "head" of manifest.json (left out when the head is plain; arrays
+ * over features end before `shown` when no bucket uses that), tables
  * are tensors of model.safetensors, only those that some bucket uses:
  *   related.begin (V + 1, U64), .index (U32), .weight (F32); rules.* likewise
  *   sessions.begin (U64), .entries (U32), .age (F32)

@@ -252,7 +252,7 @@ static struct eddy_rank_user user_of(const struct run *run, const struct slot *s
             recent[count++] = in->rows[row].item;
     }
     return (struct eddy_rank_user){
-        .recent = {recent, count},
+        .recent = {.items = recent, .count = count},
         .query = eddy_play_user_query(&slot->state, play->snapshot, play->users,
                                       slot->user, query),
         .excluded = slot->state.seen,

@@ -97,7 +97,7 @@ bool eddy_rank_knows(const struct eddy_rank_model *model,
     for (uint32_t h = 0; h < EDDY_HALF_LIVES_MAX; h++)
         any = any || head->prior[bucket][h] != 0;
     for (uint32_t f = 0; f < EDDY_HEAD_FEATURES && user->recent.count > 0; f++)
-        any = any || head->weight[bucket][f] != 0;
+        any = any || (f != EDDY_HEAD_SHOWN && head->weight[bucket][f] != 0);
     return any;
 }
 

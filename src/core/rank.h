@@ -42,7 +42,7 @@ struct eddy_rank_user {
     uint32_t excluded_count;
 };
 /* Whether the head has something to say to a user without a query; if not, he gets what is
- * popular. */
+ * popular. What was shown moves a list and makes none. */
 bool eddy_rank_knows(const struct eddy_rank_model *model,
                      const struct eddy_rank_user *user);
 

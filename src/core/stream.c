@@ -267,7 +267,7 @@ static struct eddy_rank_user rank_user(const struct eddy_stream *stream, uint32_
             recent[count++] = user->ring[i];
     eddy_play_user_settle(user);
     return (struct eddy_rank_user){
-        .recent = {recent, count},
+        .recent = {.items = recent, .count = count},
         .query =
             eddy_play_user_query(user, options->snapshot, options->users, index, query),
         .excluded = user->seen,

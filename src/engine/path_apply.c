@@ -240,7 +240,7 @@ static struct eddy_rank_user user_of(struct eddy_path *path, const struct path_r
 {
     const struct eddy_state *state = eddy_path_state(path, row);
     const struct eddy_snapshot *snapshot = row->part->model->snapshot;
-    struct eddy_rank_user user = {.recent = {recent, 0}};
+    struct eddy_rank_user user = {.recent = {.items = recent}};
     if (!eddy_head_is_plain(&snapshot->head)) { /* else nobody looks at them */
         user.recent.count = eddy_rank_recent(state, snapshot->catalog, recent);
     }

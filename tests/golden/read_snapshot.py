@@ -156,12 +156,12 @@ def votes(tensors, options, recent):
     return collections.Counter({item: 0.9999 * vote / total for item, vote in sums.items()})
 
 
-def additions(head, tensors, recent):
-    """Item -> what the features add."""
+def additions(head, tensors, recent, shown):
+    """Item -> what the features add. shown: (item, lists shown since)."""
     weights = head["weight"][bucket_of(len(recent))]
     result = collections.Counter()
-    for f, name in enumerate(("related", "rules", "neighbours", "seen")):
-        if weights[f] == 0:
+    for f, name in enumerate(("related", "rules", "neighbours", "seen", "shown")):
+        if f >= len(weights) or weights[f] == 0:
             continue
         decay = head["decay"][f]
         if name == "neighbours":
@@ -170,6 +170,10 @@ def additions(head, tensors, recent):
             sums = collections.Counter()
             for p, item in enumerate(reversed(recent)):
                 sums[item] += math.exp(-p / decay)
+        elif name == "shown":
+            sums = collections.Counter()
+            for item, age in shown:
+                sums[item] += math.exp(-age / decay)
         else:
             sums = from_table(tensors, name, recent, head["recent"], decay)
         for item, value in sums.items():

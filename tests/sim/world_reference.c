@@ -109,7 +109,7 @@ static void score_all(const struct eddy_snapshot *snapshot,
 {
     const struct eddy_shape *shape = &snapshot->manifest.shape;
     uint32_t items[EDDY_RECENT_MAX];
-    struct eddy_head_recent recent = {items, 0};
+    struct eddy_head_recent recent = {.items = items};
     if (eddy_head_is_plain(&snapshot->head)) {
         eddy_score_all(snapshot->hrnn, state->hidden + eddy_hrnn_query_offset(shape),
                        ret);

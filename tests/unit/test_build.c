@@ -158,7 +158,8 @@ static double next_found(const struct eddy_build_result *model)
         float most = 0;
         uint32_t n =
             eddy_head_additions(&model->tables, &model->head, scratch,
-                                (struct eddy_head_recent){recent, 2}, &additions);
+                                (struct eddy_head_recent){.items = recent, .count = 2},
+                                &additions);
         for (uint32_t i = 0; i < n; i++)
             if (additions[i].value > most && additions[i].item != item) {
                 most = additions[i].value;

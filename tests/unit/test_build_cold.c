@@ -35,7 +35,7 @@ static void make_world(void)
         }
         recents[c] = c % WARM;
         cases[c] = (struct eddy_head_case){.query = queries[c],
-                                           .recent = {&recents[c], 1},
+                                           .recent = {.items = &recents[c], .count = 1},
                                            .answer = c % V,
                                            .user = c};
     }

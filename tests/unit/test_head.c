@@ -9,7 +9,7 @@
 #include "tiny_tables.h"
 #include "torture.h"
 
-enum { ITEMS = 133, RECENT = 30 };
+enum { ITEMS = 133, RECENT = 30, SHOWN = 50 };
 
 static struct tiny_tables tiny;
 static struct eddy_head_scratch *scratch;
@@ -39,7 +39,10 @@ static float slow_feature(enum eddy_head_feature feature,
         eddy_neighbours_scratch_free(near);
         return sum;
     }
-    for (uint32_t p = 0; p < recent.count; p++) {
+    for (uint32_t i = 0; feature == EDDY_HEAD_SHOWN && i < recent.shown_count; i++)
+        if (recent.shown[i].item == item)
+            sum += eddy_expf(-(float)recent.shown[i].age / tiny.head.decay[feature]);
+    for (uint32_t p = 0; feature != EDDY_HEAD_SHOWN && p < recent.count; p++) {
         uint32_t row = recent.items[recent.count - 1 - p];
         float share = eddy_expf(-(float)p / tiny.head.decay[feature]);
         if (feature == EDDY_HEAD_SEEN)
@@ -71,11 +74,17 @@ static float slow_addition(struct eddy_head_recent recent, uint32_t item, bool *
 
 static struct eddy_head_recent recent_of(uint32_t *items, uint32_t count, uint64_t seed)
 {
+    static struct eddy_head_shown shown[SHOWN];
+    uint32_t shown_count = (count * 7 + 3) % SHOWN;
     struct eddy_rng rng;
     eddy_rng_seed(&rng, seed);
     for (uint32_t i = 0; i < count; i++)
         items[i] = eddy_rng_below(&rng, i % 3 == 0 ? 5 : ITEMS);
-    return (struct eddy_head_recent){items, count};
+    for (uint32_t i = 0; i < shown_count; i++)
+        shown[i] =
+            (struct eddy_head_shown){eddy_rng_below(&rng, i % 4 == 0 ? 5 : ITEMS),
+                                     (shown_count - 1 - i) / 6};
+    return (struct eddy_head_recent){items, count, shown, shown_count};
 }
 
 static void additions_equal_a_double_loop_bit_for_bit(void)
@@ -181,6 +190,24 @@ static void stored_weights_come_back(void)
     CHECK(eddy_head_is_plain(&head));
 }
 
+static void heads_without_impressions_are_stored_as_before_there_were_any(void)
+{
+    struct eddy_tables tables = {0};
+    struct eddy_head head, old = tiny.head;
+    char *json = NULL;
+    for (int b = 0; b < EDDY_HEAD_BUCKETS; b++)
+        old.weight[b][EDDY_HEAD_SHOWN] = 0;
+    CHECK_INT(eddy_head_encode(&tiny.tables, &old, &json, NULL), 0);
+    CHECK(strstr(json, "\"scale\":[1.0,20.0,7.0,1.0]") != NULL);
+    CHECK(strstr(json, "[0.5,0.75,0.25,0.5]") != NULL);
+    CHECK_INT(eddy_head_decode(json, &tables, &head, NULL), 0);
+    CHECK(!eddy_head_uses(&head, EDDY_HEAD_SHOWN));
+    CHECK_NEAR(head.scale[EDDY_HEAD_SHOWN], 1, 0);
+    CHECK_NEAR(head.decay[EDDY_HEAD_SHOWN], 1, 0);
+    CHECK_NEAR(head.weight[3][EDDY_HEAD_SEEN], -2, 0);
+    free(json);
+}
+
 /* Each case puts one text in the place of another. */
 static void weights_that_lie_are_refused(void)
 {
@@ -192,8 +219,11 @@ static void weights_that_lie_are_refused(void)
         {"\"scale\":[1.0", "\"scale\":[1e300"},
         {"\"scale\":[1.0", "\"scale\":[1.0,1.0"},
         {"\"decay\":[3.0", "\"decay\":[-3.0"},
-        {"[0.5,0.75,0.25,0.5]", "[0.5,-0.75,0.25,0.5]"},
-        {"[0.5,0.75,0.25,0.5]", "[0.5,0.75,0.25]"},
+        {"[0.5,0.75,0.25,0.5,-1.5]", "[0.5,-0.75,0.25,0.5,-1.5]"},
+        {"[0.5,0.75,0.25,0.5,-1.5]", "[0.5,0.75,0.25,0.5,-1500000]"},
+        {"[0.5,0.75,0.25,0.5,-1.5]", "[0.5,0.75,0.25]"},
+        {"[0.5,0.75,0.25,0.5,-1.5]", "[0.5,0.75,0.25,0.5]"},
+        {"\"scale\":[1.0,20.0,7.0,1.0,3.0]", "\"scale\":[1.0,20.0,7.0,1.0]"},
         {"\"network\":[true", "\"network\":[1"},
         {"\"network\":[true,", "\"network\":["},
         {"\"half_life_s\":[3600.0,", "\"half_life_s\":["},
@@ -257,6 +287,7 @@ int main(void)
     RUN(buckets_are_those_of_the_contract);
     RUN(a_plain_head_uses_nothing);
     RUN(stored_weights_come_back);
+    RUN(heads_without_impressions_are_stored_as_before_there_were_any);
     RUN(weights_that_lie_are_refused);
     RUN(a_head_without_its_tables_is_not_written);
     RUN(memory_may_run_out);

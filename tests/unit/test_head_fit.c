@@ -6,7 +6,7 @@
 #include "base/rng.h"
 #include "check.h"
 
-enum { ITEMS = 400, HIDDEN = 8, CASES = 1200, RECENT = 4, SUCCESSORS = 5 };
+enum { ITEMS = 400, HIDDEN = 8, CASES = 1200, RECENT = 4, SHOWN = 6, SUCCESSORS = 5 };
 
 static float embedding[ITEMS * HIDDEN], bias[ITEMS], queries[CASES * HIDDEN];
 static float prior[ITEMS];
@@ -52,8 +52,11 @@ static void make_cases(uint64_t seed, double share, double skill)
             queries[c * HIDDEN + h] =
                 (float)(skill * (double)embedding[answer * HIDDEN + h] +
                         0.3 * eddy_rng_normal(&rng));
-        cases[c] = (struct eddy_head_case){
-            queries + c * HIDDEN, {recent[c], 1 + c % RECENT}, answer, c / 3};
+        cases[c] = (struct eddy_head_case){.query = queries + c * HIDDEN,
+                                           .recent = {.items = recent[c],
+                                                      .count = 1 + c % RECENT},
+                                           .answer = answer,
+                                           .user = c / 3};
         /* recent is oldest first: short ones end at the last item too */
         cases[c].recent.items = recent[c] + RECENT - cases[c].recent.count;
     }
@@ -124,6 +127,59 @@ static void items_that_never_return_are_put_down(void)
     eddy_tables_fini(&tables);
 }
 
+/* The network likes a handful of items that are shown to everybody; who was shown one takes
+ * it never (chance 0) or always. */
+static void show_items(struct eddy_head_shown shown[CASES][SHOWN], double chance)
+{
+    struct eddy_rng rng;
+    eddy_rng_seed(&rng, 12);
+    for (uint32_t c = 0; c < CASES; c++) {
+        for (uint32_t i = 0; i < SHOWN; i++) {
+            uint32_t item = eddy_rng_below(&rng, ITEMS);
+            shown[c][i] = (struct eddy_head_shown){item, i / 3};
+            for (uint32_t h = 0; h < HIDDEN && chance == 0; h++)
+                queries[c * HIDDEN + h] += embedding[item * HIDDEN + h] / 2;
+        }
+        cases[c].recent.shown = shown[c];
+        cases[c].recent.shown_count = SHOWN;
+        if (eddy_rng_unit(&rng) < chance)
+            cases[c].answer = shown[c][eddy_rng_below(&rng, SHOWN)].item;
+    }
+}
+
+static void what_was_shown_counts_for_or_against_as_the_log_says(void)
+{
+    static struct eddy_head_shown shown[CASES][SHOWN];
+    for (int taken = 0; taken < 2; taken++) {
+        make_cases(9, 0.3, 0.5);
+        struct eddy_head_fit_result without = fit(embedding, CASES, 1);
+        show_items(shown, taken);
+        struct eddy_head_fit_result got = fit(embedding, CASES, 2);
+        CHECK(!eddy_head_uses(&without.head, EDDY_HEAD_SHOWN));
+        CHECK(eddy_head_uses(&got.head, EDDY_HEAD_SHOWN));
+        CHECK(taken ? got.head.weight[3][EDDY_HEAD_SHOWN] > 0
+                    : got.head.weight[3][EDDY_HEAD_SHOWN] < 0);
+        CHECK(got.ndcg > got.plain_ndcg + 0.03);
+        eddy_tables_fini(&tables);
+    }
+}
+
+static void what_was_shown_and_says_nothing_has_no_weight(void)
+{
+    static struct eddy_head_shown shown[CASES][SHOWN];
+    make_cases(10, 0.7, 0.3);
+    struct eddy_head_fit_result without = fit(embedding, CASES, 2);
+    for (uint32_t c = 0; c < CASES; c++) { /* to the next user */
+        shown[c][0] = (struct eddy_head_shown){cases[(c + 9) % CASES].answer, 0};
+        cases[c].recent.shown = shown[c];
+        cases[c].recent.shown_count = 1;
+    }
+    struct eddy_head_fit_result got = fit(embedding, CASES, 2);
+    CHECK(!eddy_head_uses(&got.head, EDDY_HEAD_SHOWN));
+    CHECK_NEAR(got.ndcg, without.ndcg, 0.01);
+    eddy_tables_fini(&tables);
+}
+
 static void few_cases_fit_nothing(void)
 {
     make_cases(5, 0.7, 0.2);
@@ -175,6 +231,8 @@ int main(void)
     RUN(a_network_without_skill_is_left_out);
     RUN(what_does_not_help_leaves_the_network_alone);
     RUN(items_that_never_return_are_put_down);
+    RUN(what_was_shown_counts_for_or_against_as_the_log_says);
+    RUN(what_was_shown_and_says_nothing_has_no_weight);
     RUN(few_cases_fit_nothing);
     RUN(tables_alone_are_weighed_too);
     RUN(where_nothing_predicts_popularity_is_left);

@@ -22,6 +22,7 @@ static struct tiny model_of(uint32_t hidden, bool tables)
 
 static float queries[USERS][16];
 static uint32_t recents[USERS][EDDY_RECENT_MAX];
+static struct eddy_head_shown shown[USERS][USERS];
 static struct eddy_rank_user users[USERS];
 static const uint32_t excluded[] = {0, 5, 17, 18, 60, 132};
 
@@ -35,8 +36,10 @@ static void make_users(void)
         uint32_t count = u < 30 ? u : 0;
         for (uint32_t i = 0; i < count; i++)
             recents[u][i] = eddy_rng_below(&rng, ITEMS);
+        for (uint32_t i = 0; i < u; i++)
+            shown[u][i] = (struct eddy_head_shown){eddy_rng_below(&rng, ITEMS), i / 5};
         users[u] = (struct eddy_rank_user){
-            .recent = {recents[u], count},
+            .recent = {recents[u], count, shown[u], u % 3 ? u : 0},
             .query = u % 7 == 6 ? NULL : queries[u],
             .excluded = u % 2 ? excluded : NULL,
             .excluded_count = u % 2 ? 6 : 0,
