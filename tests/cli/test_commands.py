@@ -2,24 +2,12 @@
 """The command line of every sub-command: help, bad arguments, exit codes, configuration
 errors, and files played without Kafka. Needs no server."""
 
-import argparse
 import json
-import os
 import re
-import subprocess
-import sys
-import tempfile
 import unittest
 
-EDDY = None
-
-
-def eddy(*arguments, input=None, environment=None):
-    env = {k: v for k, v in os.environ.items() if not k.startswith("EDDY_")}
-    env.update(environment or {})
-    done = subprocess.run([EDDY, *map(str, arguments)], input=input, env=env, text=True,
-                          capture_output=True, timeout=120)
-    return done.returncode, done.stdout, done.stderr
+import support
+from support import Folder, eddy
 
 
 def commands():
@@ -50,6 +38,19 @@ class Help(unittest.TestCase):
                 self.assertRegex(out, r"-h, --help")
                 self.assertEqual(out, eddy("help", name)[1])
                 self.assertLess(max(map(len, out.splitlines())), 100)
+
+    def test_an_option_of_several_commands_is_explained_in_one_way(self):
+        texts = {}
+        for name in set(commands()) - {"help"}:
+            rows = re.split(r"\n(?=  (?:-\w, |    )--)", eddy(name, "--help").out)
+            for row in rows[1:]:
+                option, text = re.match(r" +(?:-\w, )?--([\w-]+)(.*)", row, re.DOTALL).groups()
+                texts.setdefault(option, {})[name] = " ".join(text.split("\n\n")[0].split())
+        for option, but in (("quiet", ()), ("skip-bad", ()), ("threads", ("tune",)),
+                            ("json", ("stats", "recipes", "dlq", "run"))):
+            same = {text for name, text in texts[option].items() if name not in but}
+            self.assertEqual(len(same), 1, texts[option])
+            self.assertGreaterEqual(len(texts[option]), 4)
 
     def test_version_names_the_libraries(self):
         code, out, _ = eddy("--version")
@@ -101,13 +102,9 @@ class Usage(unittest.TestCase):
                 self.assertIn(sentence, err)
 
 
-class Configuration(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory(prefix="eddy-cli ")
-        self.addCleanup(self.folder.cleanup)
-
+class Configuration(Folder):
     def write(self, text, name="eddy.yaml"):
-        path = os.path.join(self.folder.name, name)
+        path = self.path(name)
         with open(path, "w") as file:
             file.write(text)
         return path
@@ -130,10 +127,10 @@ class Configuration(unittest.TestCase):
                     self.assertIn(key, out + err)
                     self.assertIn(allowed, out + err)
         self.assertEqual(eddy("run", "-c", self.write("a: [\n"))[0], 78)
-        self.assertEqual(eddy("run", "-c", self.folder.name + "/none.yaml")[0], 78)
+        self.assertEqual(eddy("run", "-c", self.path("none.yaml"))[0], 78)
 
     def test_environment_and_command_line_mistakes_exit_78(self):
-        code, _, err = eddy("run", environment={"EDDY_WORKER_THREADS": "many"})
+        code, _, err = eddy("run", more_environment={"EDDY_WORKER_THREADS": "many"})
         self.assertEqual(code, 78)
         self.assertIn("EDDY_WORKER_THREADS", err)
         code, _, err = eddy("run", "--set", "worker.threads=65")
@@ -147,7 +144,7 @@ class Configuration(unittest.TestCase):
         code, out, err = eddy(
             "run", "-c", path, "--print-config", "--json", "--set", "list.size=30",
             "--listen", ":9999", "--role", "worker",
-            environment={"EDDY_LIST_SIZE": "20", "EDDY_WORKER_BATCH": "200",
+            more_environment={"EDDY_LIST_SIZE": "20", "EDDY_WORKER_BATCH": "200",
                          "EDDY_REDIS_PASSWORD": "do-not-print"})
         self.assertEqual(code, 0, err)
         self.assertNotIn("do-not-print", out)
@@ -196,27 +193,26 @@ class Configuration(unittest.TestCase):
             self.assertIn("127.0.0.1:1", err)
 
 
-class Files(unittest.TestCase):
+class Files(Folder):
     ROWS = ("USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE\n"
             "u1,i1,1600000300,click\nu2,i2,1600000100,\nu1,i3,oops,click\n"
             "u3,i1,2020-09-13T12:26:40Z,\n")
 
     def setUp(self):
-        self.folder = tempfile.TemporaryDirectory(prefix="eddy-cli ")
-        self.addCleanup(self.folder.cleanup)
-        self.path = os.path.join(self.folder.name, "events.csv")
-        with open(self.path, "w") as file:
+        super().setUp()
+        self.log = self.path("events.csv")
+        with open(self.log, "w") as file:
             file.write(self.ROWS)
 
     def test_a_bad_row_ends_a_load_with_its_place(self):
-        code, out, err = eddy("load", "-i", self.path, "--dry-run")
+        code, out, err = eddy("load", "-i", self.log, "--dry-run")
         self.assertEqual(code, 65)
-        self.assertIn(f'{self.path}:4: column TIMESTAMP: "oops"', err)
+        self.assertIn(f'{self.log}:4: column TIMESTAMP: "oops"', err)
         self.assertIn("--skip-bad", err)
         self.assertIn("nothing was sent", out)
 
     def test_dry_run_counts_from_file_and_pipe_alike(self):
-        for source, input in ((self.path, None), ("-", self.ROWS)):
+        for source, input in ((self.log, None), ("-", self.ROWS)):
             code, out, err = eddy("load", "-i", source, "--dry-run", "--skip-bad", "--json",
                                   input=input)
             self.assertEqual(code, 0, err)
@@ -226,7 +222,7 @@ class Files(unittest.TestCase):
                              (1600000000000, 1600000300000))
 
     def test_limit_and_skip_rows_cut_in_the_order_played(self):
-        code, out, err = eddy("load", "-i", self.path, "--dry-run", "--skip-bad", "--json",
+        code, out, err = eddy("load", "-i", self.log, "--dry-run", "--skip-bad", "--json",
                               "--by-time", "--skip-rows", "1", "--limit", "1")
         self.assertEqual(code, 0, err)
         result = json.loads(out)
@@ -234,26 +230,26 @@ class Files(unittest.TestCase):
         self.assertEqual(result["newest_ts"], 1600000100000)
 
     def test_input_that_is_not_there_exits_74(self):
-        code, _, err = eddy("load", "-i", self.folder.name + "/none.csv", "--dry-run")
+        code, _, err = eddy("load", "-i", self.path("none.csv"), "--dry-run")
         self.assertEqual(code, 74)
         self.assertIn("none.csv", err)
 
     def test_kafka_away_is_said_before_anything_is_sent(self):
-        code, _, err = eddy("load", "-i", self.path, "--set", "kafka.brokers=127.0.0.1:1",
+        code, _, err = eddy("load", "-i", self.log, "--set", "kafka.brokers=127.0.0.1:1",
                             "--skip-bad")
         self.assertEqual(code, 69)
         self.assertIn("127.0.0.1:1", err)
 
     def test_a_damaged_snapshot_is_refused(self):
-        code, _, err = eddy("inspect", "model", self.folder.name + "/no-model")
+        code, _, err = eddy("inspect", "model", self.path("no-model"))
         self.assertEqual(code, 69)
         self.assertIn("no-model", err)
         for name in ("manifest.json", "model.safetensors", "catalog.csv"):
-            with open(os.path.join(self.folder.name, name), "w") as file:
+            with open(self.path(name), "w") as file:
                 file.write("{}")
-        code, _, err = eddy("inspect", "model", self.folder.name)
+        code, _, err = eddy("inspect", "model", self.folder)
         self.assertEqual(code, 65, err)
-        code, _, err = eddy("deploy", "-m", self.folder.name)
+        code, _, err = eddy("deploy", "-m", self.folder)
         self.assertEqual(code, 65, err)
 
 
@@ -272,8 +268,4 @@ class Bench(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--eddy", required=True)
-    options, rest = parser.parse_known_args()
-    EDDY = os.path.abspath(options.eddy)
-    unittest.main(argv=[sys.argv[0], *rest])
+    support.main()

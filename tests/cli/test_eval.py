@@ -3,25 +3,18 @@
 are those of an independent scorer (bench/score.py), baselines and pages are there. Needs no
 server. MISSION rows 91 to 95."""
 
-import argparse
 import json
 import os
 import random
 import re
 import subprocess
 import sys
-import tempfile
-import unittest
 
-EDDY = None
+import support
+from support import SharedFolder, eddy
+
 SCORE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../bench/score.py")
 ITEMS, USERS, DAY = 120, 200, 86400
-
-
-def eddy(*arguments):
-    done = subprocess.run([EDDY, *map(str, arguments)], text=True, capture_output=True,
-                          timeout=120)
-    return done.returncode, done.stdout, done.stderr
 
 
 def score(*arguments):
@@ -43,21 +36,13 @@ def make_log():
     return rows
 
 
-class Eval(unittest.TestCase):
+class Eval(SharedFolder):
     @classmethod
     def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory()
+        super().setUpClass()
         cls.rows = make_log()
         cls.log = cls.write("log.csv", cls.rows)
         cls.models = {}
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.folder.cleanup()
-
-    @classmethod
-    def path(cls, name):
-        return os.path.join(cls.folder.name, name)
 
     @classmethod
     def write(cls, name, rows):
@@ -250,8 +235,4 @@ class Eval(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--eddy", required=True)
-    options, rest = parser.parse_known_args()
-    EDDY = os.path.abspath(options.eddy)
-    unittest.main(argv=[sys.argv[0], *rest])
+    support.main()

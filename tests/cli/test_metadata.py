@@ -3,39 +3,25 @@
 ranked by what is known of it, and both work through train, recommend and eval. The world: 200
 things of five sizes, 600 users who mostly take their own size."""
 
-import argparse
-import csv
 import json
 import os
 import random
-import subprocess
-import sys
-import tempfile
 import unittest
 from collections import defaultdict
 
-EDDY = None
-FOLDER = None
+import support
+from support import succeed
+
 SIZES = ("XS", "S", "M", "L", "XL")
 COLOURS = ("red", "green", "빨강", "blau")
 
 
-def eddy(*arguments):
-    env = {k: v for k, v in os.environ.items() if not k.startswith("EDDY_")}
-    done = subprocess.run([EDDY, *map(str, arguments)], env=env, text=True,
-                          capture_output=True, timeout=150)
-    if done.returncode != 0:
-        raise AssertionError("eddy %s: %s" % (" ".join(map(str, arguments)), done.stderr))
-    return done.stdout
-
-
 def path(name):
-    return os.path.join(FOLDER.name, name)
+    return os.path.join(FOLDER, name)
 
 
 def write(name, rows):
-    with open(path(name), "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(rows)
+    return support.write_csv(path(name), rows)
 
 
 def lists(name):
@@ -45,6 +31,11 @@ def lists(name):
             user, _, item, _ = line.rstrip("\n").split("\t")
             found[user].append(item)
     return found
+
+
+def setUpModule():
+    global FOLDER
+    FOLDER = support.temporary_folder(unittest.addModuleCleanup)
 
 
 def make_world():
@@ -74,11 +65,11 @@ class Metadata(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.size = make_world()
-        cls.summary = eddy("train", "-q", "-i", path("events.csv"), "-I", path("items.csv"), "-U",
+        cls.summary = succeed("train", "-q", "-i", path("events.csv"), "-I", path("items.csv"), "-U",
                            path("users.csv"), "-o", path("model"), "--threads", 1,
                            "--set", "hidden_dimension=32", "--set", "epochs=20",
                            "--set", "learning_rate=0.003")
-        eddy("recommend", "-q", "-m", path("model"), "-i", path("events.csv"), "-U",
+        succeed("recommend", "-q", "-m", path("model"), "-i", path("events.csv"), "-U",
              path("users.csv"), "-k", 40, "-o", path("lists.tsv"))
         cls.lists = lists("lists.tsv")
 
@@ -91,7 +82,7 @@ class Metadata(unittest.TestCase):
             self.assertGreaterEqual(self.fitting("new" + size, size), 8, size)
 
     def test_users_without_events_and_metadata_get_what_is_popular(self):
-        eddy("recommend", "-q", "-m", path("model"), "-i", path("events.csv"), "-k", 20,
+        succeed("recommend", "-q", "-m", path("model"), "-i", path("events.csv"), "-k", 20,
              "-o", path("plain.tsv"))
         plain = lists("plain.tsv")
         self.assertNotIn("newXS", plain)
@@ -118,22 +109,11 @@ class Metadata(unittest.TestCase):
 
     def test_eval_asks_with_metadata(self):
         def ndcg(*more):
-            text = eddy("eval", "-q", "-m", path("model"), "-i", path("events.csv"),
+            text = succeed("eval", "-q", "-m", path("model"), "-i", path("events.csv"),
                         "--protocol", "loo", "--resamples", 0, "--json", *more)
             return text
         self.assertNotEqual(ndcg(), ndcg("-U", path("users.csv")))
 
 
-def main():
-    global EDDY, FOLDER
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--eddy", required=True)
-    options, rest = parser.parse_known_args()
-    EDDY = os.path.abspath(options.eddy)
-    with tempfile.TemporaryDirectory() as folder:
-        FOLDER = type("Folder", (), {"name": folder})
-        unittest.main(argv=[sys.argv[0], *rest])
-
-
 if __name__ == "__main__":
-    main()
+    support.main()

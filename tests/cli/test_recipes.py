@@ -3,19 +3,15 @@
 means what its name says. The world: three genres of twenty items, users who like one of
 them; some new items without or with few interactions."""
 
-import argparse
-import csv
 import json
 import os
 import random
-import subprocess
-import sys
-import tempfile
 import unittest
 from collections import Counter, defaultdict
 
-EDDY = None
-FOLDER = None
+import support
+from support import eddy
+
 DAY = 86400
 END = 1_700_000_000
 GENRES = ("war", "love", "space")
@@ -25,21 +21,12 @@ RECIPES = ("aws-user-personalization", "aws-hrnn", "aws-hrnn-metadata", "aws-hrn
 COUNTING = ("aws-popularity-count", "aws-trending-now", "aws-sims", "aws-similar-items")
 
 
-def eddy(*arguments):
-    env = {k: v for k, v in os.environ.items() if not k.startswith("EDDY_")}
-    done = subprocess.run([EDDY, *map(str, arguments)], env=env, text=True,
-                          capture_output=True, timeout=120)
-    return done.returncode, done.stdout, done.stderr
-
-
 def path(name):
-    return os.path.join(FOLDER.name, name)
+    return os.path.join(FOLDER, name)
 
 
 def write(name, rows):
-    with open(path(name), "w", newline="") as file:
-        csv.writer(file).writerows(rows)
-    return path(name)
+    return support.write_csv(path(name), rows)
 
 
 class World:
@@ -78,6 +65,12 @@ class World:
 
     def distinct_users(self):
         return Counter(item for _, item in {(u, i) for u, i, _ in self.rows})
+
+
+def setUpModule():
+    global FOLDER, WORLD
+    FOLDER = support.temporary_folder(unittest.addModuleCleanup)
+    WORLD = World()
 
 
 def train(model, recipe, *more, ok=True):
@@ -443,12 +436,4 @@ class Ids(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--eddy", required=True)
-    options, rest = parser.parse_known_args()
-    EDDY = os.path.abspath(options.eddy)
-    with tempfile.TemporaryDirectory(prefix="eddy-recipes ") as folder:
-        class FOLDER:
-            name = folder
-        WORLD = World()
-        unittest.main(argv=[sys.argv[0], *rest])
+    support.main()

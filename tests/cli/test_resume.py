@@ -1,19 +1,16 @@
 #!/usr/bin/env python3
 """A training that is killed goes on where it was and gives the same model, byte for byte."""
 
-import argparse
 import hashlib
 import json
 import os
 import random
 import signal
-import subprocess
-import sys
-import tempfile
 import time
-import unittest
 
-EDDY = None
+import support
+from support import Folder, eddy
+
 SETTINGS = ["--threads", "1", "--seed", "3", "--checkpoint", "0", "--quiet"]
 for setting in ("hidden_dimension=32", "epochs=60", "patience=60", "layers=1",
                 "history_events=20"):
@@ -32,7 +29,7 @@ def write_log(path):
 
 
 def command(log, model):
-    return [EDDY, "train", "-i", log, "-o", model, *SETTINGS]
+    return ["train", "-i", log, "-o", model, *SETTINGS]
 
 
 def digest(path):
@@ -45,24 +42,18 @@ def digests(model):
             for name in ("model.safetensors", "catalog.csv")}
 
 
-class Resume(unittest.TestCase):
+class Resume(Folder):
     def setUp(self):
-        self.folder = tempfile.TemporaryDirectory(prefix="eddy-resume-")
-        self.addCleanup(self.folder.cleanup)
-        self.log = os.path.join(self.folder.name, "log.csv")
+        super().setUp()
+        self.log = self.path("log.csv")
         write_log(self.log)
 
-    def path(self, name):
-        return os.path.join(self.folder.name, name)
-
     def train(self, model):
-        return subprocess.run(command(self.log, model), capture_output=True, text=True,
-                              timeout=120)
+        return eddy(*command(self.log, model))
 
     def kill_after_a_checkpoint(self, model, size_before):
         """Start, wait for a new checkpoint, kill -9. False: it was done before that."""
-        process = subprocess.Popen(command(self.log, model), stderr=subprocess.DEVNULL,
-                                   stdout=subprocess.DEVNULL)
+        process = support.start(*command(self.log, model))
         checkpoint = model + ".checkpoint"
         deadline = time.monotonic() + 60
         try:
@@ -79,7 +70,7 @@ class Resume(unittest.TestCase):
     def test_killed_training_gives_the_same_model(self):
         whole, cut = self.path("whole"), self.path("cut")
         done = self.train(whole)
-        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.code, 0, done.err)
         self.assertFalse(os.path.exists(whole + ".checkpoint"))
         kills, stamp = 0, None
         for _ in range(3):
@@ -90,7 +81,7 @@ class Resume(unittest.TestCase):
             self.assertFalse(os.path.exists(cut), "no model before the end")
         self.assertGreaterEqual(kills, 1)
         done = self.train(cut)
-        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.code, 0, done.err)
         self.assertEqual(digests(cut), digests(whole))
         self.assertFalse(os.path.exists(cut + ".checkpoint"))
 
@@ -101,27 +92,25 @@ class Resume(unittest.TestCase):
         one = [*settings, "--set", "epochs=1", "--set", "refit=false"]
 
         def run(model, *more):
-            done = subprocess.run([EDDY, "train", "-i", self.log, "-o", model, *more],
-                                  capture_output=True, text=True, timeout=120)
-            self.assertEqual(done.returncode, 0, done.stderr)
-            return json.loads(done.stdout)["validation_ndcg_at_10"]
+            out = support.succeed("train", "-i", self.log, "-o", model, *more)
+            return json.loads(out)["validation_ndcg_at_10"]
 
         run(old, *settings)
         with open(self.log, "a") as out:  # two items that the old model does not know
             for user in range(150):
                 out.write(f"u{user},new{user % 2},1100000000\n")
         self.assertGreater(run(warm, *one, "--warm-start", old), 2 * run(cold, *one))
-        done = subprocess.run([EDDY, "train", "-i", self.log, "-o", cold, "--warm-start",
-                               self.path("nothing")], capture_output=True, text=True)
-        self.assertNotEqual(done.returncode, 0)
-        self.assertIn("nothing", done.stderr)
+        done = eddy("train", "-i", self.log, "-o", cold, "--warm-start",
+                    self.path("nothing"))
+        self.assertNotEqual(done.code, 0)
+        self.assertIn("nothing", done.err)
 
     def test_damaged_checkpoint_starts_anew(self):
         model = self.path("model")
         with open(model + ".checkpoint", "wb") as out:
             out.write(b"eddyckpt" + bytes(1000))
         done = self.train(model)
-        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.code, 0, done.err)
         self.assertFalse(os.path.exists(model + ".checkpoint"))
 
     def test_checkpoint_that_cannot_be_written_is_said_once(self):
@@ -129,14 +118,10 @@ class Resume(unittest.TestCase):
         os.mkdir(model + ".checkpoint")
         os.mkdir(os.path.join(model + ".checkpoint", "full"))
         done = self.train(model)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(done.stderr.count("no checkpoint"), 1)
+        self.assertEqual(done.code, 0, done.err)
+        self.assertEqual(done.err.count("no checkpoint"), 1)
         self.assertTrue(os.path.exists(os.path.join(model, "manifest.json")))
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--eddy", required=True)
-    options, rest = parser.parse_known_args()
-    EDDY = os.path.abspath(options.eddy)
-    unittest.main(argv=[sys.argv[0], *rest])
+    support.main()

@@ -2,36 +2,17 @@
 """`eddy stats` and `eddy check -i`: figures of a log, what is unsuitable about it (few
 events, anonymous users, fixed rules), JSON that says what its documentation promises."""
 
-import argparse
 import json
 import os
 import random
 import re
-import subprocess
-import sys
-import tempfile
-import unittest
 
 import small_logs as logs
-
-EDDY = None
-
-
-def eddy(*arguments, **options):
-    done = subprocess.run([EDDY, *map(str, arguments)], text=True, capture_output=True,
-                          timeout=120, **options)
-    return done.returncode, done.stdout, done.stderr
+import support
+from support import Folder, eddy
 
 
-class Stats(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory(prefix="eddy stats ")
-        self.addCleanup(folder.cleanup)
-        self.folder = folder.name
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
+class Stats(Folder):
     def stats(self, *arguments):
         code, out, err = eddy("stats", *arguments, "--json")
         self.assertEqual((code, err), (0, ""))
@@ -172,8 +153,4 @@ class Stats(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--eddy", required=True)
-    known, rest = parser.parse_known_args()
-    EDDY = os.path.abspath(known.eddy)
-    unittest.main(argv=[sys.argv[0], *rest])
+    support.main()

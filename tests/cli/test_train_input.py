@@ -2,24 +2,14 @@
 """Bad input of `eddy train`: each fault is named with file, line and column, in Amazon's
 words where Amazon has words, and nothing is written."""
 
-import argparse
 import json
 import os
-import subprocess
-import sys
-import tempfile
-import unittest
 
-EDDY = None
+import support
+from support import Folder, eddy
+
 HEAD = "USER_ID,ITEM_ID,TIMESTAMP\n"
 ITEM_ID = {"name": "ITEM_ID", "type": "string"}
-
-
-def eddy(*arguments):
-    env = {k: v for k, v in os.environ.items() if not k.startswith("EDDY_")}
-    done = subprocess.run([EDDY, *map(str, arguments)], env=env, capture_output=True,
-                          timeout=60)
-    return done.returncode, done.stdout.decode(), done.stderr.decode(errors="replace")
 
 
 def good(rows=1000, users=25):
@@ -33,14 +23,7 @@ def schema(name, *fields):
                        "fields": list(fields), "version": "1.0"})
 
 
-class Input(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory(prefix="eddy-input ")
-        self.addCleanup(self.folder.cleanup)
-
-    def path(self, name):
-        return os.path.join(self.folder.name, name)
-
+class Input(Folder):
     def write(self, name, content):
         with open(self.path(name), "wb") as file:
             file.write(content if isinstance(content, bytes) else content.encode())
@@ -205,12 +188,8 @@ class Input(unittest.TestCase):
         code, _, err = eddy("train", "-i", self.path("f.csv"), "-o",
                             self.path("file") + "/model", "--recipe", "aws-trending-now", "-q")
         self.assertEqual(code, 74, err)
-        self.assertEqual(sorted(os.listdir(self.folder.name)), ["f.csv", "file"])
+        self.assertEqual(sorted(os.listdir(self.folder)), ["f.csv", "file"])
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--eddy", required=True)
-    options, rest = parser.parse_known_args()
-    EDDY = os.path.abspath(options.eddy)
-    unittest.main(argv=[sys.argv[0], *rest])
+    support.main()

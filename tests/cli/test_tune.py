@@ -2,27 +2,18 @@
 """`eddy tune`: Amazon's hpoConfig, what may be tuned, and a search that is killed and goes on.
 Also what training leaves out: users below and above the percentiles of history length."""
 
-import argparse
 import json
 import os
 import random
 import signal
 import subprocess
-import sys
-import tempfile
 import time
-import unittest
 
 import small_logs as logs
+import support
+from support import Folder, eddy
 
-EDDY = None
 QUICK = ("--set", "epochs=2")
-
-
-def eddy(*arguments):
-    done = subprocess.run([EDDY, *map(str, arguments)], text=True, capture_output=True,
-                          timeout=150)
-    return done.returncode, done.stdout, done.stderr
 
 
 def jobs_left(model):
@@ -43,22 +34,14 @@ def jobs_left(model):
         time.sleep(.05)
 
 
-class Folder(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory(prefix="eddy tune ")
-        self.addCleanup(folder.cleanup)
-        self.folder = folder.name
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
+class Tune(Folder):
     def run_json(self, *arguments):
         code, out, err = eddy(*arguments, "--json", "--quiet")
         self.assertEqual(code, 0, err)
         return json.loads(out)
 
 
-class Search(Folder):
+class Search(Tune):
     def setUp(self):
         super().setUp()
         self.log = logs.write(self.path("log.csv"), logs.people(100))
@@ -168,8 +151,7 @@ class Search(Folder):
                     "--", *QUICK)
         whole = json.loads(eddy(*command("whole"))[1])
         model, file = self.path("cut"), self.path("cut.tune/trials.jsonl")
-        search = subprocess.Popen([EDDY, *map(str, command("cut"))],
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        search = support.start(*command("cut"))
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and search.poll() is None:
             if os.path.exists(file) and len(self.trials(model)) >= 2:
@@ -209,10 +191,10 @@ class Search(Folder):
 
     def test_an_interrupted_search_ends_its_jobs_and_says_how_to_go_on(self):
         model = self.path("m")
-        search = subprocess.Popen(
-            [EDDY, *map(str, ("tune", *self.common, "-o", model, "--jobs", 4, "--parallel",
-                              2, "--", "--set", "epochs=5000", "--set", "patience=5000"))],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        search = support.start(
+            "tune", *self.common, "-o", model, "--jobs", 4, "--parallel", 2, "--", "--set",
+            "epochs=5000", "--set", "patience=5000", stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True)
         deadline = time.monotonic() + 60
         while not os.path.exists(model + ".tune/job-02.log"):
             self.assertLess(time.monotonic(), deadline)
@@ -253,7 +235,7 @@ class Search(Folder):
         self.assertFalse(os.path.exists(self.path("m")))
 
 
-class Percentiles(Folder):
+class Percentiles(Tune):
     def quality(self, train, ask, *settings):
         model = self.path("model")
         summary = self.run_json(
@@ -303,8 +285,4 @@ class Percentiles(Folder):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--eddy", required=True)
-    known, rest = parser.parse_known_args()
-    EDDY = os.path.abspath(known.eddy)
-    unittest.main(argv=[sys.argv[0], *rest])
+    support.main()

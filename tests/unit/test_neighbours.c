@@ -6,22 +6,16 @@
 
 #include "base/rng.h"
 #include "check.h"
+#include "session_log.h"
 
-enum { ITEMS = 30, SESSIONS = 60, LENGTH_MAX = 9, ROOM = 64 };
+enum { ITEMS = 30, SESSIONS = 60, ROOM = 64 };
 
-static uint32_t events[SESSIONS][LENGTH_MAX];
+static uint32_t events[SESSIONS][SESSION_LENGTH_MAX];
 static struct eddy_session_view views[SESSIONS];
 
 static void make_sessions(uint64_t seed)
 {
-    struct eddy_rng rng;
-    eddy_rng_seed(&rng, seed);
-    for (uint32_t s = 0; s < SESSIONS; s++) {
-        uint32_t n = 1 + eddy_rng_below(&rng, LENGTH_MAX);
-        for (uint32_t e = 0; e < n; e++)
-            events[s][e] = eddy_rng_below(&rng, ITEMS);
-        views[s] = (struct eddy_session_view){events[s], n, (int64_t)s * 3600000};
-    }
+    make_session_log(seed, SESSIONS, SESSION_LENGTH_MAX, ITEMS, events, views);
 }
 
 /* Place in recent, newest 0, of an item; -1: not there. */

@@ -6,22 +6,17 @@
 
 #include "base/rng.h"
 #include "check.h"
+#include "session_log.h"
 
 enum { ITEMS = 14, SESSIONS = 40, LENGTH_MAX = 8 };
 
-static uint32_t events[SESSIONS][LENGTH_MAX];
+static uint32_t events[SESSIONS][SESSION_LENGTH_MAX];
 static struct eddy_session_view views[SESSIONS];
 
 static void make_sessions(uint64_t seed)
 {
-    struct eddy_rng rng;
-    eddy_rng_seed(&rng, seed);
-    for (uint32_t s = 0; s < SESSIONS; s++) {
-        uint32_t n = 1 + eddy_rng_below(&rng, LENGTH_MAX);
-        for (uint32_t e = 0; e < n; e++)
-            events[s][e] = eddy_rng_below(&rng, ITEMS - 1); /* the last has no events */
-        views[s] = (struct eddy_session_view){events[s], n, (int64_t)s * 3600000};
-    }
+    /* the last item has no events */
+    make_session_log(seed, SESSIONS, LENGTH_MAX, ITEMS - 1, events, views);
 }
 
 /* Solve A X = B for (ITEMS, ITEMS) matrices; A is destroyed. */
