@@ -180,7 +180,8 @@ static uint32_t add_shown(struct eddy_head_scratch *scratch,
     uint32_t count = 0;
     for (uint32_t i = 0; i < recent.shown_count; i++)
         count = touch(scratch, count, recent.shown[i].item,
-                      eddy_expf(-(float)recent.shown[i].age / decay));
+                      (float)recent.shown[i].times *
+                          eddy_expf(-(float)recent.shown[i].age / decay));
     return count;
 }
 

@@ -10,8 +10,8 @@
  *                    exp(-p / decay_f) T_f[item_p, i]
  *   neighbours       votes of eddy_neighbours_vote
  *   seen             sum over all recent events equal to i of exp(-p / decay_f)
- *   shown            sum over the impressions equal to i that were not chosen since, of
- *                    exp(-p / decay_f), p: lists shown later than that one
+ *   shown            n exp(-p / decay_f), when i was shown n times and not chosen since;
+ *                    p: lists shown later than the last of those
  * Weights are fitted on validation events per bucket (core/head_fit.h) and are zero where
  * they do not help; `seen` and `shown` may have a negative weight, the others never have.
  * A function of state and snapshot alone: single floats in a fixed order, exp and log of
@@ -68,12 +68,12 @@ struct eddy_tables {
 /* Frees what the tables hold. Thread: the holder's. */
 void eddy_tables_fini(struct eddy_tables *tables);
 
-/* An item that stood on a list, and how many lists were shown after that one. */
+/* An item that was shown and not chosen: how often, and how many lists came later. */
 struct eddy_head_shown {
-    uint32_t item, age;
+    uint32_t item, times, age;
 };
-/* What a state remembers, as the head sees it: the known items of recent events, oldest
- * first, and those that were shown and not chosen, in any order that the state decides. */
+/* What a state remembers, as the head sees it: the known items of recent events and those
+ * shown and not chosen, each of the latter once; oldest first. */
 struct eddy_head_recent {
     const uint32_t *items;
     uint32_t count;

@@ -157,7 +157,7 @@ def votes(tensors, options, recent):
 
 
 def additions(head, tensors, recent, shown):
-    """Item -> what the features add. shown: (item, lists shown since)."""
+    """Item -> what the features add. shown: (item, times, later lists)."""
     weights = head["weight"][bucket_of(len(recent))]
     result = collections.Counter()
     for f, name in enumerate(("related", "rules", "neighbours", "seen", "shown")):
@@ -172,8 +172,8 @@ def additions(head, tensors, recent, shown):
                 sums[item] += math.exp(-p / decay)
         elif name == "shown":
             sums = collections.Counter()
-            for item, age in shown:
-                sums[item] += math.exp(-age / decay)
+            for item, times, age in shown:
+                sums[item] += times * math.exp(-age / decay)
         else:
             sums = from_table(tensors, name, recent, head["recent"], decay)
         for item, value in sums.items():

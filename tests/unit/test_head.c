@@ -41,7 +41,8 @@ static float slow_feature(enum eddy_head_feature feature,
     }
     for (uint32_t i = 0; feature == EDDY_HEAD_SHOWN && i < recent.shown_count; i++)
         if (recent.shown[i].item == item)
-            sum += eddy_expf(-(float)recent.shown[i].age / tiny.head.decay[feature]);
+            sum += (float)recent.shown[i].times *
+                   eddy_expf(-(float)recent.shown[i].age / tiny.head.decay[feature]);
     for (uint32_t p = 0; feature != EDDY_HEAD_SHOWN && p < recent.count; p++) {
         uint32_t row = recent.items[recent.count - 1 - p];
         float share = eddy_expf(-(float)p / tiny.head.decay[feature]);
@@ -81,9 +82,8 @@ static struct eddy_head_recent recent_of(uint32_t *items, uint32_t count, uint64
     for (uint32_t i = 0; i < count; i++)
         items[i] = eddy_rng_below(&rng, i % 3 == 0 ? 5 : ITEMS);
     for (uint32_t i = 0; i < shown_count; i++)
-        shown[i] =
-            (struct eddy_head_shown){eddy_rng_below(&rng, i % 4 == 0 ? 5 : ITEMS),
-                                     (shown_count - 1 - i) / 6};
+        shown[i] = (struct eddy_head_shown){(i * 17 + (uint32_t)seed) % ITEMS,
+                                            1 + i % 3, (shown_count - 1 - i) / 6};
     return (struct eddy_head_recent){items, count, shown, shown_count};
 }
 

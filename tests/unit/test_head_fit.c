@@ -136,7 +136,7 @@ static void show_items(struct eddy_head_shown shown[CASES][SHOWN], double chance
     for (uint32_t c = 0; c < CASES; c++) {
         for (uint32_t i = 0; i < SHOWN; i++) {
             uint32_t item = eddy_rng_below(&rng, ITEMS);
-            shown[c][i] = (struct eddy_head_shown){item, i / 3};
+            shown[c][i] = (struct eddy_head_shown){item, 1, i / 3};
             for (uint32_t h = 0; h < HIDDEN && chance == 0; h++)
                 queries[c * HIDDEN + h] += embedding[item * HIDDEN + h] / 2;
         }
@@ -170,7 +170,7 @@ static void what_was_shown_and_says_nothing_has_no_weight(void)
     make_cases(10, 0.7, 0.3);
     struct eddy_head_fit_result without = fit(embedding, CASES, 2);
     for (uint32_t c = 0; c < CASES; c++) { /* to the next user */
-        shown[c][0] = (struct eddy_head_shown){cases[(c + 9) % CASES].answer, 0};
+        shown[c][0] = (struct eddy_head_shown){cases[(c + 9) % CASES].answer, 1, 0};
         cases[c].recent.shown = shown[c];
         cases[c].recent.shown_count = 1;
     }

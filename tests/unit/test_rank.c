@@ -37,7 +37,8 @@ static void make_users(void)
         for (uint32_t i = 0; i < count; i++)
             recents[u][i] = eddy_rng_below(&rng, ITEMS);
         for (uint32_t i = 0; i < u; i++)
-            shown[u][i] = (struct eddy_head_shown){eddy_rng_below(&rng, ITEMS), i / 5};
+            shown[u][i] =
+                (struct eddy_head_shown){eddy_rng_below(&rng, ITEMS), 1, i / 5};
         users[u] = (struct eddy_rank_user){
             .recent = {recents[u], count, shown[u], u % 3 ? u : 0},
             .query = u % 7 == 6 ? NULL : queries[u],
