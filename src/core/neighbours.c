@@ -1,10 +1,13 @@
 /* Sessions like the present one (V-SKNN, STAN, VSTAN: Ludewig et al., UMUAI 2020; Garg et
  * al., SIGIR 2019).
  *
- * The newest `candidates` sessions that share an item with the query are found by merging
- * the posting lists of its items, newest first: session numbers fall along each list, so
- * that the next candidate is the greatest head, and all lists that have it there give its
- * similarity at once. No map, no scores per session.
+ * The newest `candidates` sessions that share an item with the query are found a window of
+ * WINDOW sessions at a time, from the newest session that any item of the query has left:
+ * each item adds its weight to the sums of its sessions in the window, a bit per session
+ * says who was added to. Session numbers fall along each list of postings, so no posting is
+ * read twice; windows without sharers are leapt over; sums stay in the first-level cache.
+ * A posting knows where its item stands in the session, so that a voter is entered at the
+ * shared item, without a search.
  *
  *   sim(n)   = sum over shared items of exp(-p / position_decay) [idf]
  *              / sqrt(events of n) * exp(-age(n) / age_decay)
@@ -14,8 +17,9 @@
  * occurrence; side: 1 after m, AT_OR_BEFORE at m (distance counts as 1) and before it: what
  * came before is wanted less often, but whoever comes back to things does so everywhere
  * (validation slices of four session and review sets). Votes are shares of their sum. Only
- * the QUERY_MAX newest different items of the query count, and of a long session what stands
- * within REACH of m.
+ * the QUERY_MAX newest different items of the query count, and what weighs less than LEAST
+ * of the most does not: items of the query, and what stands far from m (never more than
+ * REACH). So a list of a long history costs no more than one of a short one.
  *
  * Everything is single floats, in an order that the store and the query fix. */
 #include "core/neighbours.h"
@@ -26,25 +30,29 @@
 
 #include "base/vmath.h"
 
-/* A neighbour further off than REACH counts less than 1e-3 of the nearest at the decays in
- * use, and long histories would cost a list its milliseconds. */
-enum { QUERY_MAX = 20, REACH = 30 };
+enum { QUERY_MAX = 20, REACH = 30, WINDOW = 4096, BINS = 2048, AHEAD = 8 };
 #define AT_OR_BEFORE 0.5f
+#define LEAST        1e-3f
 
 struct eddy_neighbours_scratch {
     float *votes;      /* (items), zero between calls */
     uint32_t *touched; /* (items) */
     struct candidate *candidates;
-    float *work;  /* (items) */
-    float *order; /* (EDDY_NEIGHBOURS_CANDIDATES_MAX) */
-    float fade[REACH + 1];
+    float *work;               /* (items) */
+    float *order;              /* (EDDY_NEIGHBOURS_CANDIDATES_MAX) */
+    uint32_t bins[BINS];       /* zero between calls */
+    float fade[2 * REACH + 1]; /* by place - middle + REACH */
+    /* The window: sums, where the newest shared item stands, who was added to. */
+    float sums[WINDOW]; /* zero between windows */
+    uint32_t places[WINDOW];
+    uint64_t bits[WINDOW / 64]; /* zero between windows */
 };
 struct candidate {
-    uint32_t session, shared; /* shared: newest shared item */
+    uint32_t session, place; /* place: of the newest shared item */
     float similarity;
 };
 struct query {
-    const uint32_t *posting, *end; /* sessions of the item that are not merged yet */
+    const struct eddy_posting *posting, *end; /* sessions that are not summed yet */
     uint32_t item;
     float weight;
 };
@@ -56,19 +64,23 @@ static int make_postings(struct eddy_sessions *store)
     uint64_t events = store->begin[store->count];
     uint32_t *last = malloc(((size_t)store->items + 1) * sizeof *last);
 
+    store->root = malloc(((size_t)store->count + 1) * sizeof *store->root);
     store->posting_begin =
         calloc((size_t)store->items + 2, sizeof *store->posting_begin);
     store->postings = malloc((events + 1) * sizeof *store->postings);
-    if (!last || !store->posting_begin || !store->postings) {
+    if (!last || !store->root || !store->posting_begin || !store->postings) {
         free(last);
         return EDDY_ENOMEM;
     }
-    /* Two passes, newest session first: count, then place. posting_begin[i + 1] is where
-     * item i is written next, and its end when all is done. */
+    for (uint32_t s = 0; s < store->count; s++)
+        store->root[s] = sqrtf((float)(store->begin[s + 1] - store->begin[s]));
+    /* Two passes, newest session and its newest event first: count, then place.
+     * posting_begin[i + 1] is where item i is written next, and its end when all is
+     * done. */
     for (int pass = 0; pass < 2; pass++) {
         memset(last, 0xff, ((size_t)store->items + 1) * sizeof *last);
         for (uint32_t s = store->count; s-- > 0;)
-            for (uint64_t e = store->begin[s]; e < store->begin[s + 1]; e++) {
+            for (uint64_t e = store->begin[s + 1]; e-- > store->begin[s];) {
                 uint32_t item = store->entries[e];
                 if (last[item] == s)
                     continue;
@@ -76,7 +88,8 @@ static int make_postings(struct eddy_sessions *store)
                 if (pass == 0)
                     store->posting_begin[item + 2]++;
                 else
-                    store->postings[store->posting_begin[item + 1]++] = s;
+                    store->postings[store->posting_begin[item + 1]++] =
+                        (struct eddy_posting){s, (uint32_t)(e - store->begin[s])};
             }
         for (uint32_t i = 0; pass == 0 && i < store->items; i++)
             store->posting_begin[i + 2] += store->posting_begin[i + 1];
@@ -156,6 +169,7 @@ void eddy_sessions_fini(struct eddy_sessions *store)
     free(store->begin);
     free(store->entries);
     free(store->age);
+    free(store->root);
     free(store->posting_begin);
     free(store->postings);
     *store = (struct eddy_sessions){0};
@@ -200,29 +214,80 @@ static float fade(float x, double decay)
     return decay > 0 ? eddy_expf(-x / (float)decay) : 1.0f;
 }
 
-/* The newest different items that the store has, newest first. */
+/* The newest different items that the store has and that weigh something beside the
+ * heaviest, newest first. */
 static uint32_t make_queries(const struct eddy_sessions *store,
                              const struct eddy_neighbours_options *options,
                              const uint32_t *recent, uint32_t count,
                              struct query *queries)
 {
-    uint32_t made = 0;
+    uint32_t made = 0, kept = 0;
+    float heaviest = 0.0f;
     for (uint32_t p = 0; p < count && p < 2 * QUERY_MAX && made < QUERY_MAX; p++) {
         uint32_t item = recent[count - 1 - p], q = 0;
         if (item >= store->items)
             continue;
         while (q < made && queries[q].item != item)
             q++;
-        const uint32_t *begin = store->postings + store->posting_begin[item];
-        const uint32_t *end = store->postings + store->posting_begin[item + 1];
+        const struct eddy_posting *begin = store->postings + store->posting_begin[item];
+        const struct eddy_posting *end =
+            store->postings + store->posting_begin[item + 1];
         if (q < made || begin == end)
             continue;
         float weight = fade((float)p, options->position_decay);
         if (options->idf)
             weight *= eddy_logf((float)(store->count + 1) / (float)(end - begin));
+        heaviest = weight > heaviest ? weight : heaviest;
         queries[made++] = (struct query){begin, end, item, weight};
     }
-    return made;
+    for (uint32_t q = 0; q < made; q++)
+        if (queries[q].weight >= heaviest * LEAST && queries[q].weight > 0.0f)
+            queries[kept++] = queries[q];
+    return kept;
+}
+
+/* Sums of the sessions from low on, oldest item of the query first: the newest leaves its
+ * place. */
+static void sum_window(struct eddy_neighbours_scratch *scratch, struct query *queries,
+                       uint32_t query_count, uint32_t low)
+{
+    for (uint32_t q = query_count; q-- > 0;) {
+        const struct eddy_posting *posting = queries[q].posting, *end = queries[q].end;
+        const float weight = queries[q].weight;
+        for (; posting < end && posting->session >= low; posting++) {
+            uint32_t at = posting->session - low;
+            scratch->sums[at] += weight;
+            scratch->places[at] = posting->place;
+            scratch->bits[at / 64] |= UINT64_C(1) << at % 64;
+        }
+        queries[q].posting = posting;
+    }
+}
+
+/* The window's sessions become candidates, newest first, while there is room; it is clean
+ * afterwards. The new number of candidates. */
+static uint32_t read_window(const struct eddy_sessions *store, double age_decay,
+                            struct eddy_neighbours_scratch *scratch, uint32_t low,
+                            uint32_t found, uint32_t wanted)
+{
+    for (uint32_t word = WINDOW / 64; word-- > 0;) {
+        uint64_t bits = scratch->bits[word];
+        scratch->bits[word] = 0;
+        while (bits != 0) {
+            uint32_t bit = 63 - (uint32_t)__builtin_clzll(bits);
+            uint32_t at = word * 64 + bit, session = low + at;
+            bits ^= UINT64_C(1) << bit;
+            if (found < wanted) {
+                float similarity = scratch->sums[at] / store->root[session] *
+                                   fade(store->age[session], age_decay);
+                scratch->order[found] = similarity;
+                scratch->candidates[found++] =
+                    (struct candidate){session, scratch->places[at], similarity};
+            }
+            scratch->sums[at] = 0.0f;
+        }
+    }
+    return found;
 }
 
 static uint32_t find_candidates(const struct eddy_sessions *store,
@@ -234,28 +299,21 @@ static uint32_t find_candidates(const struct eddy_sessions *store,
     if (wanted > EDDY_NEIGHBOURS_CANDIDATES_MAX)
         wanted = EDDY_NEIGHBOURS_CANDIDATES_MAX;
     while (found < wanted) {
-        uint32_t newest = 0, any = UINT32_MAX;
-        for (uint32_t q = 0; q < query_count; q++)
-            if (queries[q].posting < queries[q].end &&
-                (any == UINT32_MAX || *queries[q].posting > newest)) {
-                newest = *queries[q].posting;
-                any = q;
-            }
-        if (any == UINT32_MAX)
+        uint32_t newest = 0;
+        bool any = false;
+        for (uint32_t q = 0; q < query_count; q++) {
+            const struct eddy_posting *posting = queries[q].posting;
+            if (posting == queries[q].end)
+                continue;
+            any = true;
+            newest = posting->session > newest ? posting->session : newest;
+        }
+        if (!any)
             break;
-        float dot = 0.0f;
-        uint32_t shared = UINT32_MAX;
-        for (uint32_t q = 0; q < query_count; q++)
-            if (queries[q].posting < queries[q].end && *queries[q].posting == newest) {
-                dot += queries[q].weight;
-                shared = shared == UINT32_MAX ? queries[q].item : shared;
-                queries[q].posting++;
-            }
-        float events = (float)(store->begin[newest + 1] - store->begin[newest]);
-        float similarity =
-            dot / sqrtf(events) * fade(store->age[newest], options->age_decay_days);
-        scratch->order[found] = similarity;
-        scratch->candidates[found++] = (struct candidate){newest, shared, similarity};
+        uint32_t low = newest >= WINDOW ? newest - (WINDOW - 1) : 0;
+        sum_window(scratch, queries, query_count, low);
+        found =
+            read_window(store, options->age_decay_days, scratch, low, found, wanted);
     }
     return found;
 }
@@ -287,28 +345,95 @@ static float kth_greatest(float *values, uint32_t n, uint32_t k)
     return values[wanted];
 }
 
-/* One session's votes. */
-static uint32_t vote(const struct eddy_sessions *store,
-                     struct eddy_neighbours_scratch *scratch,
-                     const struct candidate *candidate, uint32_t touched)
+static uint32_t bin_of(float value)
 {
-    const uint32_t *entries = store->entries + store->begin[candidate->session];
-    uint32_t n = (uint32_t)(store->begin[candidate->session + 1] -
-                            store->begin[candidate->session]);
-    uint32_t middle = n - 1;
-    while (entries[middle] != candidate->shared)
-        middle--;
-    uint32_t from = middle > REACH ? middle - REACH : 0;
-    uint32_t to = n - middle > REACH ? middle + REACH : n;
-    for (uint32_t e = from; e < to; e++) {
-        uint32_t distance = e > middle ? e - middle : middle - e;
-        float weight = candidate->similarity * scratch->fade[distance];
-        if (e <= middle)
-            weight *= AT_OR_BEFORE;
-        float *votes = &scratch->votes[entries[e]];
-        if (*votes == 0.0f && weight > 0.0f)
-            scratch->touched[touched++] = entries[e];
-        *votes += weight;
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits >> 20 & (BINS - 1);
+}
+
+/* The k-th greatest of n values >= 0, 1 <= k <= n, which are moved about: as numbers, the
+ * bits of such floats are in their order, so counting the leading ones leaves few to
+ * compare. */
+static float kth_similarity(struct eddy_neighbours_scratch *scratch, uint32_t n,
+                            uint32_t k)
+{
+    float *values = scratch->order;
+    uint32_t bin = BINS - 1, in_bin = 0;
+    for (uint32_t i = 0; i < n; i++)
+        scratch->bins[bin_of(values[i])]++;
+    for (; k > scratch->bins[bin]; bin--)
+        k -= scratch->bins[bin];
+    for (uint32_t i = 0; i < n; i++) {
+        float value = values[i];
+        values[in_bin] = value;
+        in_bin += bin_of(value) == bin ? 1 : 0;
+    }
+    memset(scratch->bins, 0, sizeof scratch->bins);
+    return kth_greatest(values, in_bin, k);
+}
+
+/* The `voters` candidates of greatest similarity come to the front, newest first; of the
+ * just good enough, the newest. How many there are. */
+static uint32_t choose_voters(struct eddy_neighbours_scratch *scratch, uint32_t found,
+                              uint32_t voters)
+{
+    struct candidate *candidates = scratch->candidates;
+    float least = kth_similarity(scratch, found, voters);
+    uint32_t above = 0, chosen = 0;
+    for (uint32_t c = 0; c < found; c++)
+        above += candidates[c].similarity > least ? 1 : 0;
+    uint32_t equal = voters - above;
+    for (uint32_t c = 0; c < found; c++) {
+        struct candidate candidate = candidates[c];
+        bool just = candidate.similarity == least && equal > 0;
+        equal -= just ? 1 : 0;
+        candidates[chosen] = candidate;
+        chosen += candidate.similarity > least || just ? 1 : 0;
+    }
+    return chosen;
+}
+
+/* Events of a session that its votes are from, as places of the store. */
+struct stretch {
+    uint64_t from, middle, to;
+};
+static struct stretch stretch_of(const struct eddy_sessions *store,
+                                 const struct candidate *candidate, uint32_t reach)
+{
+    uint64_t begin = store->begin[candidate->session];
+    uint64_t end = store->begin[candidate->session + 1];
+    uint64_t middle = begin + candidate->place;
+    return (struct stretch){
+        .from = candidate->place > reach ? middle - reach : begin,
+        .middle = middle,
+        .to = end - middle > reach + 1 ? middle + reach + 1 : end,
+    };
+}
+
+/* Votes of the candidates, the items touched counted. The voters' events lie anywhere in
+ * the store: they are called for AHEAD voters before their turn. */
+static uint32_t vote(const struct eddy_sessions *store,
+                     struct eddy_neighbours_scratch *scratch, uint32_t voters,
+                     uint32_t reach)
+{
+    const struct candidate *candidates = scratch->candidates;
+    uint32_t touched = 0;
+    for (uint32_t c = 0; c < voters; c++) {
+        if (c + AHEAD < voters) {
+            struct stretch next = stretch_of(store, &candidates[c + AHEAD], reach);
+            __builtin_prefetch(store->entries + next.from);
+            __builtin_prefetch(store->entries + next.to - 1);
+        }
+        struct stretch here = stretch_of(store, &candidates[c], reach);
+        const float *fade = scratch->fade + REACH - (here.middle - here.from);
+        for (uint64_t e = here.from; e < here.to; e++) {
+            float weight = candidates[c].similarity * *fade++;
+            uint32_t item = store->entries[e];
+            scratch->touched[touched] = item; /* stays when it is the first vote */
+            touched += scratch->votes[item] == 0.0f && weight > 0.0f ? 1 : 0;
+            scratch->votes[item] += weight;
+        }
     }
     return touched;
 }
@@ -361,6 +486,20 @@ static uint32_t make_room(struct eddy_neighbours_scratch *scratch, uint32_t touc
     return kept;
 }
 
+/* What distances from the shared item count; the greatest that does. */
+static uint32_t make_fade(struct eddy_neighbours_scratch *scratch, double decay)
+{
+    uint32_t reach = 1;
+    scratch->fade[REACH] = AT_OR_BEFORE;
+    for (uint32_t d = 1; d <= REACH; d++) {
+        float near = fade((float)(d - 1), decay);
+        scratch->fade[REACH - d] = near * AT_OR_BEFORE;
+        scratch->fade[REACH + d] = near;
+        reach = near >= LEAST ? d : reach;
+    }
+    return reach;
+}
+
 uint32_t eddy_neighbours_vote(const struct eddy_sessions *store,
                               const struct eddy_neighbours_options *options,
                               struct eddy_neighbours_scratch *scratch,
@@ -374,22 +513,9 @@ uint32_t eddy_neighbours_vote(const struct eddy_sessions *store,
     if (voters == 0 || room == 0)
         return 0;
 
-    scratch->fade[0] = 1.0f;
-    for (uint32_t d = 1; d <= REACH; d++)
-        scratch->fade[d] = fade((float)(d - 1), options->distance_decay);
-    float least = kth_greatest(scratch->order, found, voters);
-    uint32_t above = 0, touched = 0;
-    for (uint32_t c = 0; c < found; c++)
-        above += scratch->candidates[c].similarity > least ? 1 : 0;
-    uint32_t equal = voters - above; /* of the just good enough, the newest */
-    for (uint32_t c = 0; c < found; c++) {
-        const struct candidate *candidate = &scratch->candidates[c];
-        if (candidate->similarity < least ||
-            (candidate->similarity == least && equal == 0))
-            continue;
-        equal -= candidate->similarity == least ? 1 : 0;
-        touched = vote(store, scratch, candidate, touched);
-    }
+    uint32_t reach = make_fade(scratch, options->distance_decay);
+    voters = choose_voters(scratch, found, voters);
+    uint32_t touched = vote(store, scratch, voters, reach);
     if (touched > room)
         touched = make_room(scratch, touched, room);
     return hand_out(scratch, touched, ret_items, ret_weights, room);

@@ -7,13 +7,17 @@
 #include "core/related.h"
 
 /* Stored: the newest sessions, oldest first. Derived at opening: the inverted index. */
+struct eddy_posting {
+    uint32_t session, place; /* place: the item's newest event within the session */
+};
 struct eddy_sessions {
     uint32_t items, count;
-    uint64_t *begin;         /* (count + 1) */
-    uint32_t *entries;       /* items in order of events */
-    float *age;              /* (count) days before the newest session */
-    uint64_t *posting_begin; /* (items + 1); derived */
-    uint32_t *postings;      /* sessions of an item, newest first; derived */
+    uint64_t *begin;               /* (count + 1) */
+    uint32_t *entries;             /* items in order of events */
+    float *age;                    /* (count) days before the newest session */
+    float *root;                   /* (count) of the number of events; derived */
+    uint64_t *posting_begin;       /* (items + 1); derived */
+    struct eddy_posting *postings; /* of an item, newest session first; derived */
 };
 /* Copies the newest sessions with 2 events or more until events_max are held, builds the
  * index. 0 or EDDY_ENOMEM. */

@@ -22,7 +22,7 @@ from make_hrnn import Network, add, step_of, tensor_table
 import make_hrnn
 
 FORMATS = {"F32": ("f", 4), "U32": ("I", 4), "U64": ("Q", 8)}
-QUERY_MAX, REACH, AT_OR_BEFORE = 20, 100, 0.5  # of neighbours.c
+QUERY_MAX, REACH, AT_OR_BEFORE, LEAST = 20, 30, 0.5, 1e-3  # of neighbours.c
 
 
 def read_safetensors(path):
@@ -138,6 +138,10 @@ def votes(tensors, options, recent):
         weights[item] = fade(p, options["position_decay"])
         if options["idf"]:
             weights[item] *= math.log((count + 1) / len(holders[item]))
+    heaviest = max(weights.values(), default=0)
+    weights = {item: w for item, w in weights.items() if w >= heaviest * LEAST}
+    reach = max((d for d in range(1, REACH + 1)
+                 if fade(d - 1, options["distance_decay"]) >= LEAST), default=1)
     found = sorted({s for item in weights for s in holders[item]}, reverse=True)
     candidates = []
     for s in found[:options["candidates"]]:
@@ -149,7 +153,7 @@ def votes(tensors, options, recent):
     sums = collections.Counter()
     for minus, _, mine, shared in sorted(candidates)[:options["neighbours"]]:
         middle = len(mine) - 1 - mine[::-1].index(shared)
-        for e in range(max(0, middle - REACH), min(len(mine), middle + REACH)):
+        for e in range(max(0, middle - reach), min(len(mine), middle + reach + 1)):
             near = fade(max(0, abs(e - middle) - 1), options["distance_decay"])
             sums[mine[e]] += -minus * near * (AT_OR_BEFORE if e <= middle else 1.0)
     total = sum(sums.values())

@@ -138,6 +138,82 @@ static void votes_are_those_of_a_plain_twin(void)
         }
 }
 
+/* Sessions in several windows of the search, shared items far apart, between them sessions
+ * that share nothing: the newest `candidates` are found whichever window they are in. */
+static void candidates_are_the_newest_of_all_windows(void)
+{
+    enum { MANY = 20000, OF = 700 };
+    static uint32_t pairs[MANY][2];
+    static struct eddy_session_view many[MANY];
+    const uint32_t recent[] = {3, 1, 2};
+    for (uint32_t wanted = 1; wanted <= 30; wanted += 7) {
+        struct eddy_neighbours_options options = {wanted, 500, 2, 0, 1, false};
+        uint32_t items[ROOM], expected = 0;
+        float weights[ROOM];
+        struct eddy_sessions store;
+        for (uint32_t s = 0; s < MANY; s++) {
+            /* item 1, 2 or 3 and one of its own beside it; else 4 and 5 */
+            bool shares = s % OF == 17;
+            pairs[s][0] = shares ? 1 + s / OF % 3 : 4;
+            pairs[s][1] = shares ? 10 + s / OF : 5;
+            many[s] = (struct eddy_session_view){pairs[s], 2, (int64_t)s * 1000};
+        }
+        CHECK_INT(eddy_sessions_init(&store, many, MANY, 10 + MANY / OF + 1, 1000000),
+                  0);
+        struct eddy_neighbours_scratch *scratch = eddy_neighbours_scratch_new(&store);
+        for (int again = 0; again < 2; again++) {
+            uint32_t n = eddy_neighbours_vote(&store, &options, scratch, recent, 3,
+                                              items, weights, ROOM);
+            uint32_t oldest = UINT32_MAX;
+            expected = 0;
+            for (uint32_t i = 0; i < n; i++)
+                if (items[i] >= 10) {
+                    expected++;
+                    oldest = items[i] - 10 < oldest ? items[i] - 10 : oldest;
+                }
+            uint32_t sharers = (MANY - 17 + OF - 1) / OF;
+            uint32_t heard = wanted < sharers ? wanted : sharers;
+            CHECK_INT(expected, heard);
+            CHECK_INT(oldest, sharers - heard);
+        }
+        eddy_neighbours_scratch_free(scratch);
+        eddy_sessions_fini(&store);
+    }
+}
+
+/* Whoever has had thousands of items is asked about by those that still weigh something:
+ * what stands before them changes no bit. */
+static void what_weighs_nothing_changes_nothing(void)
+{
+    const struct eddy_neighbours_options options = {5000, 500, 1, 5, 3, false};
+    uint32_t recent[60], items[ROOM], few_items[ROOM];
+    float weights[ROOM], few_weights[ROOM];
+    struct eddy_sessions store;
+    make_sessions(11);
+    CHECK_INT(eddy_sessions_init(&store, views, SESSIONS, ITEMS, 10000), 0);
+    struct eddy_neighbours_scratch *scratch = eddy_neighbours_scratch_new(&store);
+    for (uint32_t i = 0; i < 60; i++)
+        recent[i] = i % ITEMS;
+    uint32_t n = eddy_neighbours_vote(&store, &options, scratch, recent, 60, items,
+                                      weights, ROOM);
+    uint32_t few = eddy_neighbours_vote(&store, &options, scratch, recent + 53, 7,
+                                        few_items, few_weights, ROOM);
+    CHECK(n > 10);
+    CHECK_INT(few, n); /* exp(-7) < 1e-3: seven places count */
+    for (uint32_t i = 0; i < n; i++) {
+        CHECK_INT(few_items[i], items[i]);
+        CHECK(few_weights[i] == weights[i]);
+    }
+    few = eddy_neighbours_vote(&store, &options, scratch, recent + 54, 6, few_items,
+                               few_weights, ROOM);
+    bool same = few == n;
+    for (uint32_t i = 0; same && i < n; i++)
+        same = few_items[i] == items[i] && few_weights[i] == weights[i];
+    CHECK(!same);
+    eddy_neighbours_scratch_free(scratch);
+    eddy_sessions_fini(&store);
+}
+
 static void little_room_keeps_the_heaviest(void)
 {
     const struct eddy_neighbours_options options = {5000, 500, 2, 5, 3, false};
@@ -222,6 +298,8 @@ static void what_a_file_says_is_checked(void)
 int main(void)
 {
     RUN(votes_are_those_of_a_plain_twin);
+    RUN(candidates_are_the_newest_of_all_windows);
+    RUN(what_weighs_nothing_changes_nothing);
     RUN(little_room_keeps_the_heaviest);
     RUN(the_newest_sessions_are_held);
     RUN(what_a_file_says_is_checked);
