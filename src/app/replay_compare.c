@@ -88,6 +88,14 @@ static const char *state_difference(const struct eddy_state *a,
     else if (a->hidden_count != b->hidden_count ||
              memcmp(a->hidden, b->hidden, a->hidden_count * sizeof *a->hidden) != 0)
         return hidden_difference(a, b, out, size);
+    else if (a->context_count != b->context_count ||
+             memcmp(a->context, b->context, a->context_count * sizeof *a->context) != 0)
+        (void)snprintf(out, size, "context of recent events");
+    else if (a->shown.count != b->shown.count ||
+             memcmp(a->shown.entries, b->shown.entries,
+                    a->shown.count * sizeof *a->shown.entries) != 0)
+        (void)snprintf(out, size, "items shown: log %u, redis %u or other ones",
+                       a->shown.count, b->shown.count);
     else
         (void)snprintf(out, size, "times or event ids");
     return out;

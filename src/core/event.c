@@ -10,14 +10,11 @@
 #include "core/event.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #include "base/hash.h"
 #include "base/msgpack.h"
 #include "core/text.h"
-
-const struct eddy_policy eddy_policy_default = {25, false, 86400};
-
-enum { LIST_SIZE_MAX = 500 };
 
 #define TS_MIN (EDDY_TIME_MIN_S * 1000)
 #define TS_MAX (EDDY_TIME_MAX_S * 1000)
@@ -53,7 +50,7 @@ enum eddy_field eddy_field_find(struct eddy_span key)
         break;
     case 5: field = EDDY_FIELD_VALUE; break;
     case 6: field = EDDY_FIELD_POLICY; break;
-    case 7: field = EDDY_FIELD_SESSION; break;
+    case 7: field = key.data[0] == 's' ? EDDY_FIELD_SESSION : EDDY_FIELD_CONTEXT; break;
     case 8: field = EDDY_FIELD_SNAPSHOT; break;
     case 10: field = EDDY_FIELD_IMPRESSION; break;
     case 16: field = EDDY_FIELD_RECOMMENDATION_ID; break;
@@ -147,6 +144,37 @@ int eddy_event_take_impressions(struct eddy_event *event, uint64_t count,
     return 0;
 }
 
+int eddy_event_add_context(struct eddy_event *event, struct eddy_span name,
+                           struct eddy_span text, double number,
+                           struct eddy_arena *arena, struct eddy_err *err)
+{
+    enum { DIGITS = 32 };
+    bool is_number = text.data == NULL;
+    if (!is_number && text.size == 0) {
+        return 0;
+    }
+    if (event->context_count == EDDY_CONTEXT_MAX) {
+        return eddy_fail(err, EDDY_ETOOBIG,
+                         "context: more than the %d values that are allowed",
+                         EDDY_CONTEXT_MAX);
+    }
+    if (!event->context) {
+        event->context =
+            eddy_arena_take(arena, EDDY_CONTEXT_MAX * sizeof *event->context);
+    }
+    if (event->context && is_number) {
+        char *digits = eddy_arena_take(arena, DIGITS);
+        int size = digits ? snprintf(digits, DIGITS, "%.15g", number + 0.0) : 0;
+        text = (struct eddy_span){digits, (size_t)size};
+    }
+    if (!event->context || !text.data) {
+        return eddy_fail(err, EDDY_ENOMEM, "context: the batch's memory is used up");
+    }
+    event->context[event->context_count++] =
+        (struct eddy_event_context){name, text, is_number, {0}};
+    return 0;
+}
+
 static int check_text(const char *name, struct eddy_span text, size_t size_max,
                       struct eddy_err *err)
 {
@@ -196,6 +224,48 @@ static int check_texts(const struct eddy_event *event, struct eddy_err *err)
     return 0;
 }
 
+static size_t count_characters(struct eddy_span text)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        count += ((unsigned char)text.data[i] & 0xc0) != 0x80;
+    }
+    return count;
+}
+
+/* Names, texts, no column twice; and the values by their hashes. */
+static int check_context(struct eddy_event *event, struct eddy_err *err)
+{
+    for (uint32_t i = 0; i < event->context_count; i++) {
+        struct eddy_event_context *at = &event->context[i];
+        int code = check_text("context", at->name, EDDY_CONTEXT_NAME_MAX, err);
+        if (code == 0) {
+            code =
+                check_text("context", at->text, (size_t)EDDY_CONTEXT_TEXT_MAX * 4, err);
+        }
+        if (code < 0) {
+            return code;
+        }
+        if (count_characters(at->text) > EDDY_CONTEXT_TEXT_MAX) {
+            return eddy_fail(err, EDDY_ETOOBIG,
+                             "context: a text longer than the %d characters allowed",
+                             EDDY_CONTEXT_TEXT_MAX);
+        }
+        at->value = eddy_context_of(eddy_context_column(at->name), at->text);
+        if (at->is_number && isnan(at->value.number)) {
+            return eddy_fail(err, EDDY_EBADEVENT,
+                             "context: a number is not a finite 32-bit float");
+        }
+        for (uint32_t j = 0; j < i; j++) {
+            if (event->context[j].value.column == at->value.column) {
+                return eddy_fail(err, EDDY_EBADEVENT, "context: %.*s is there twice",
+                                 (int)at->name.size, at->name.data);
+            }
+        }
+    }
+    return 0;
+}
+
 static int check_presence(const struct eddy_event *event, struct eddy_err *err)
 {
     const char *missing = NULL;
@@ -216,6 +286,9 @@ int eddy_event_check(struct eddy_event *event, struct eddy_err *err)
     int code = check_presence(event, err);
     if (code == 0) {
         code = check_texts(event, err);
+    }
+    if (code == 0) {
+        code = check_context(event, err);
     }
     if (code < 0) {
         return code;
@@ -252,93 +325,6 @@ int eddy_event_finish(struct eddy_event *event, uint32_t seen, struct eddy_err *
                          seen & 1u << EDDY_FIELD_SNAPSHOT ? "snapshot" : "policy");
     }
     return eddy_event_check(event, err);
-}
-
-/* ---- policy ------------------------------------------------------------------------- */
-
-static const char *const policy_names[] = {"list_size", "exclude_recent", "lateness_s"};
-
-enum eddy_policy_field eddy_policy_field_find(struct eddy_span key)
-{
-    for (int i = 0; i < EDDY_POLICY_UNKNOWN; i++) {
-        if (eddy_span_eq(key, eddy_span_of(policy_names[i]))) {
-            return (enum eddy_policy_field)i;
-        }
-    }
-    return EDDY_POLICY_UNKNOWN;
-}
-
-int eddy_policy_set(struct eddy_policy *policy, enum eddy_policy_field field,
-                    int64_t value)
-{
-    if (field == EDDY_POLICY_LIST_SIZE && value >= 1 && value <= LIST_SIZE_MAX) {
-        policy->list_size = (uint32_t)value;
-    } else if (field == EDDY_POLICY_EXCLUDE_RECENT && (value == 0 || value == 1)) {
-        policy->exclude_recent = value != 0;
-    } else if (field == EDDY_POLICY_LATENESS_S && value >= 0 && value <= UINT32_MAX) {
-        policy->lateness_s = (uint32_t)value;
-    } else {
-        return EDDY_EBADEVENT;
-    }
-    return 0;
-}
-
-void eddy_policy_encode(const struct eddy_policy *policy, struct eddy_buf *out)
-{
-    eddy_mp_put_map(out, EDDY_POLICY_UNKNOWN);
-    eddy_mp_put_str(out, eddy_span_of(policy_names[EDDY_POLICY_LIST_SIZE]));
-    eddy_mp_put_u64(out, policy->list_size);
-    eddy_mp_put_str(out, eddy_span_of(policy_names[EDDY_POLICY_EXCLUDE_RECENT]));
-    eddy_mp_put_bool(out, policy->exclude_recent);
-    eddy_mp_put_str(out, eddy_span_of(policy_names[EDDY_POLICY_LATENESS_S]));
-    eddy_mp_put_u64(out, policy->lateness_s);
-}
-
-static int decode_policy_value(struct eddy_mp *mp, enum eddy_policy_field field,
-                               struct eddy_policy *policy)
-{
-    int64_t value = 0;
-    bool flag = false;
-    int code;
-    if (field == EDDY_POLICY_EXCLUDE_RECENT) {
-        code = eddy_mp_bool(mp, &flag);
-        value = flag;
-    } else {
-        code = eddy_mp_i64(mp, &value);
-    }
-    return code < 0 ? code : eddy_policy_set(policy, field, value);
-}
-
-int eddy_policy_decode(struct eddy_mp *mp, struct eddy_policy *ret)
-{
-    struct eddy_policy policy = eddy_policy_default;
-    struct eddy_mp next = *mp;
-    uint32_t count, seen = 0;
-    if (eddy_mp_map(&next, &count) < 0) {
-        return EDDY_EBADEVENT;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        struct eddy_span key;
-        int code = eddy_mp_str(&next, &key);
-        if (code < 0) {
-            return code;
-        }
-        enum eddy_policy_field field = eddy_policy_field_find(key);
-        if (field == EDDY_POLICY_UNKNOWN) {
-            code = eddy_mp_skip(&next);
-        } else if (seen & 1u << field) {
-            code = EDDY_EBADEVENT;
-        } else {
-            seen |= 1u << field;
-            code = decode_policy_value(&next, field, &policy);
-        }
-        if (code < 0) {
-            return code;
-        }
-    }
-    *ret = policy;
-    *mp = next;
-    return 0;
 }
 
 /* ---- msgpack ------------------------------------------------------------------------ */
@@ -389,6 +375,43 @@ static int decode_impressions(struct eddy_mp *mp, struct eddy_arena *arena,
     return 0;
 }
 
+/* One pair; a boolean is the text "true" or "false". */
+static int decode_context_pair(struct eddy_mp *mp, struct eddy_arena *arena,
+                               struct eddy_event *event, struct eddy_err *err)
+{
+    struct eddy_span name, text = {NULL, 0};
+    double number = 0;
+    bool flag;
+    if (eddy_mp_str(mp, &name) < 0) {
+        return wrong_type(mp, EDDY_FIELD_CONTEXT, "a map with names as keys", err);
+    }
+    if (eddy_mp_nil(mp) == 0) {
+        return 0;
+    }
+    if (eddy_mp_bool(mp, &flag) == 0) {
+        text = eddy_span_of(flag ? "true" : "false");
+    } else if (eddy_mp_str(mp, &text) < 0 && eddy_mp_f64(mp, &number) < 0) {
+        return wrong_type(mp, EDDY_FIELD_CONTEXT, "a text, number or boolean", err);
+    }
+    return eddy_event_add_context(event, name, text, number, arena, err);
+}
+
+static int decode_context(struct eddy_mp *mp, struct eddy_arena *arena,
+                          struct eddy_event *event, struct eddy_err *err)
+{
+    uint32_t count;
+    if (eddy_mp_map(mp, &count) < 0) {
+        return wrong_type(mp, EDDY_FIELD_CONTEXT, "a map", err);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        int code = decode_context_pair(mp, arena, event, err);
+        if (code < 0) {
+            return code;
+        }
+    }
+    return 0;
+}
+
 static int decode_field(struct eddy_mp *mp, enum eddy_field field,
                         struct eddy_arena *arena, struct eddy_event *event,
                         struct eddy_err *err)
@@ -411,6 +434,7 @@ static int decode_field(struct eddy_mp *mp, enum eddy_field field,
         event->has_value = true;
         event->value = (float)real;
         return 0;
+    case EDDY_FIELD_CONTEXT: return decode_context(mp, arena, event, err);
     case EDDY_FIELD_IMPRESSION: return decode_impressions(mp, arena, event, err);
     case EDDY_FIELD_POLICY:
         return eddy_policy_decode(mp, &event->policy) < 0

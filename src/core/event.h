@@ -11,6 +11,8 @@
  *   value  number, finite (optional)
  *   id     event id of the client, 1..256 bytes (optional; repeats are dropped)
  *   session  session id, 1..256 bytes (optional)
+ *   context  map of at most 5 names (1..150 bytes) to a text of up to 1000 characters, a
+ *          number or a boolean (optional; an empty text or nil counts as absent)
  *   impression  array of 1..25 item ids (impression: required; event: optional)
  *   recommendationId  1..64 bytes (optional)
  *   snapshot, policy   only in kind "snapshot": version (16 hex digits), policy map
@@ -25,6 +27,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "core/context.h"
 #include "eddy/error.h"
 
 enum {
@@ -46,6 +49,7 @@ enum {
     XX(VALUE, "value")                                                                 \
     XX(ID, "id")                                                                       \
     XX(SESSION, "session")                                                             \
+    XX(CONTEXT, "context")                                                             \
     XX(IMPRESSION, "impression")                                                       \
     XX(RECOMMENDATION_ID, "recommendationId")                                          \
     XX(SNAPSHOT, "snapshot")                                                           \
@@ -68,6 +72,12 @@ struct eddy_policy {
 };
 extern const struct eddy_policy eddy_policy_default; /* 25, false, 86400 */
 
+struct eddy_event_context {
+    struct eddy_span name, text; /* a number as %.15g */
+    bool is_number;
+    struct eddy_context value; /* set by eddy_event_check */
+};
+
 struct eddy_event {
     enum eddy_kind kind;
     struct eddy_span user, item, type, id, session, recommendation_id;
@@ -78,6 +88,8 @@ struct eddy_event {
     bool has_value;
     uint32_t impression_count;
     const struct eddy_span *impressions; /* arena */
+    uint32_t context_count;
+    struct eddy_event_context *context; /* arena */
     char snapshot[EDDY_SNAPSHOT_ID_SIZE];
     struct eddy_policy policy;
 };
@@ -110,7 +122,7 @@ int eddy_policy_decode(struct eddy_mp *mp, struct eddy_policy *ret);
 enum eddy_field eddy_field_find(struct eddy_span key);
 const char *eddy_field_name(enum eddy_field field);
 
-/* A text field (all but v, ts, value, impression, policy). EDDY_EBADEVENT: unknown kind,
+/* A text field (all but v, ts, value, context, impression, policy). EDDY_EBADEVENT: unknown kind,
  * snapshot that is no version. */
 int eddy_event_set_text(struct eddy_event *event, enum eddy_field field,
                         struct eddy_span text, struct eddy_err *err);
@@ -120,6 +132,11 @@ int eddy_event_check_version(int64_t version, struct eddy_err *err);
 int eddy_event_take_impressions(struct eddy_event *event, uint64_t count,
                                 struct eddy_arena *arena, struct eddy_span **ret,
                                 struct eddy_err *err);
+/* One more value of the context: number is taken where text.data is NULL; an empty text is
+ * left out. EDDY_ETOOBIG beyond EDDY_CONTEXT_MAX, EDDY_ENOMEM. */
+int eddy_event_add_context(struct eddy_event *event, struct eddy_span name,
+                           struct eddy_span text, double number,
+                           struct eddy_arena *arena, struct eddy_err *err);
 /* To be called last: the fields with a value (bit 1 << field) must fit the kind, then
  * eddy_event_check. */
 int eddy_event_finish(struct eddy_event *event, uint32_t seen, struct eddy_err *err);

@@ -3,6 +3,7 @@
  * that was decoded and encoded again has the bytes of its shortest form. */
 #include "base/msgpack.h"
 #include "core/event.h"
+#include "core/text.h"
 
 static const char *const kind_names[] = {"event", "impression", "snapshot"};
 
@@ -42,6 +43,21 @@ static void put_key(struct eddy_buf *out, enum eddy_field field)
     eddy_mp_put_str(out, eddy_span_of(eddy_field_name(field)));
 }
 
+static void put_context(const struct eddy_event *event, struct eddy_buf *out)
+{
+    eddy_mp_put_map(out, event->context_count);
+    for (uint32_t i = 0; i < event->context_count; i++) {
+        const struct eddy_event_context *at = &event->context[i];
+        double number;
+        eddy_mp_put_str(out, at->name);
+        if (at->is_number && eddy_number_parse(at->text, &number)) {
+            eddy_mp_put_f64(out, number);
+        } else {
+            eddy_mp_put_str(out, at->text);
+        }
+    }
+}
+
 static void put_field(const struct eddy_event *event, enum eddy_field field,
                       struct eddy_span text, struct eddy_buf *out)
 {
@@ -55,6 +71,9 @@ static void put_field(const struct eddy_event *event, enum eddy_field field,
     } else if (field == EDDY_FIELD_VALUE && event->has_value && !is_snapshot) {
         put_key(out, field);
         eddy_mp_put_f32(out, event->value);
+    } else if (field == EDDY_FIELD_CONTEXT && event->context_count && !is_snapshot) {
+        put_key(out, field);
+        put_context(event, out);
     } else if (field == EDDY_FIELD_IMPRESSION && event->impression_count &&
                !is_snapshot) {
         put_key(out, field);
@@ -76,6 +95,7 @@ void eddy_event_encode(const struct eddy_event *event, struct eddy_buf *out)
     count += event->ts_ms != 0;
     count += !is_snapshot && event->has_value;
     count += !is_snapshot && event->impression_count > 0;
+    count += !is_snapshot && event->context_count > 0;
     count += is_snapshot; /* policy */
     eddy_mp_put_map(out, count);
     for (int i = 0; i < EDDY_FIELD_UNKNOWN; i++) {
@@ -88,6 +108,22 @@ static void put_json_policy(const struct eddy_policy *policy, struct eddy_buf *o
     eddy_buf_printf(out, "{\"list_size\":%u,\"exclude_recent\":%s,\"lateness_s\":%u}",
                     policy->list_size, policy->exclude_recent ? "true" : "false",
                     policy->lateness_s);
+}
+
+static void put_json_context(const struct eddy_event *event, struct eddy_buf *out)
+{
+    for (uint32_t i = 0; i < event->context_count; i++) {
+        const struct eddy_event_context *at = &event->context[i];
+        eddy_buf_putc(out, i == 0 ? '{' : ',');
+        eddy_buf_put_json_string(out, at->name);
+        eddy_buf_putc(out, ':');
+        if (at->is_number) {
+            eddy_buf_put(out, at->text.data, at->text.size);
+        } else {
+            eddy_buf_put_json_string(out, at->text);
+        }
+    }
+    eddy_buf_putc(out, '}');
 }
 
 static void put_json_field(const struct eddy_event *event, enum eddy_field field,
@@ -103,6 +139,8 @@ static void put_json_field(const struct eddy_event *event, enum eddy_field field
         eddy_buf_put_i64(out, event->ts_ms);
     } else if (field == EDDY_FIELD_VALUE && event->has_value && !is_snapshot) {
         eddy_buf_printf(out, "%.9g", (double)event->value); /* reads back exactly */
+    } else if (field == EDDY_FIELD_CONTEXT && event->context_count && !is_snapshot) {
+        put_json_context(event, out);
     } else if (field == EDDY_FIELD_IMPRESSION && event->impression_count &&
                !is_snapshot) {
         for (uint32_t i = 0; i < event->impression_count; i++) {

@@ -33,6 +33,7 @@ struct reader {
     enum clock clock; /* decided by the first good row */
     uint64_t capacity, row;
     struct eddy_interactions *data;
+    struct eddy_extra extra;
     struct eddy_err *err;
 };
 
@@ -84,7 +85,7 @@ static int read_header(struct reader *reader)
                          csv->name, (unsigned long long)csv->line, missing);
     }
     reader->field_count = csv->count;
-    return 0;
+    return eddy_extra_begin(&reader->extra, csv, reader->data, reader->err);
 }
 
 static int read_time(struct reader *reader, int64_t *ret_ms)
@@ -204,6 +205,9 @@ static int read_row(struct reader *reader, struct eddy_interaction *row)
     }
     int code = read_value(reader, row);
     if (code == 0) {
+        code = eddy_extra_check(&reader->extra, &reader->csv, data, reader->err);
+    }
+    if (code == 0) {
         code = read_time(reader, &row->ts_ms);
     }
     if (code == 0) {
@@ -214,6 +218,10 @@ static int read_row(struct reader *reader, struct eddy_interaction *row)
     }
     if (code == 0) {
         code = read_id(reader, ITEM, data->items, &row->item);
+    }
+    if (code == 0) {
+        code =
+            eddy_extra_take(&reader->extra, &reader->csv, row->row, data, reader->err);
     }
     return code;
 }
@@ -263,7 +271,7 @@ static int read_rows(struct reader *reader, bool skip_bad)
         }
         reader->data->skipped += code < 0;
     }
-    return 0;
+    return eddy_extra_end(&reader->extra, reader->row, reader->data, reader->err);
 }
 
 static int by_time(const void *a, const void *b)
@@ -450,6 +458,7 @@ int eddy_interactions_parse(struct eddy_span csv, const char *name,
         inspect_rows(&data);
     }
     eddy_csv_fini(&reader.csv);
+    eddy_extra_fini(&reader.extra);
     if (code < 0) {
         eddy_interactions_fini(&data);
         return code;
@@ -467,6 +476,7 @@ void eddy_interactions_fini(struct eddy_interactions *interactions)
     } else {
         free(interactions->rows);
     }
+    eddy_extra_free(interactions);
     free(interactions->user_begin);
     eddy_catalog_free(interactions->users);
     eddy_catalog_free(interactions->items);

@@ -1,9 +1,12 @@
 /* Layer: core.  Interactions from CSV with Amazon's columns -> histories per user.
- * USER_ID,ITEM_ID,TIMESTAMP[,EVENT_TYPE,EVENT_VALUE,...] in any column order. */
+ * USER_ID,ITEM_ID,TIMESTAMP[,EVENT_TYPE,EVENT_VALUE,IMPRESSION,...] in any column order.
+ * Further columns are context (core/context.h), but for those of Amazon's or ours that say
+ * nothing of the moment: RECOMMENDATION_ID, EVENT_ATTRIBUTION_SOURCE, SESSION_ID, EVENT_ID. */
 #ifndef EDDY_CORE_INTERACTIONS_H
 #define EDDY_CORE_INTERACTIONS_H
 
 #include "core/catalog.h"
+#include "core/context.h"
 #include "core/csv.h"
 #include "core/spill.h"
 
@@ -15,6 +18,18 @@ struct eddy_interaction {
     float value;
     uint32_t row; /* position in the file, from 0: breaks ties of time */
 };
+
+/* A context column. */
+struct eddy_context_column {
+    char *name;
+    uint32_t hash;               /* eddy_context_column */
+    struct eddy_catalog *values; /* the first EDDY_CONTEXT_TEXTS different texts */
+};
+struct eddy_context_cell {
+    uint32_t text; /* as in struct eddy_context; 0: empty */
+    float number;
+};
+enum { EDDY_CONTEXT_TEXTS = 1 << 16 };
 
 struct eddy_interactions {
     struct eddy_interaction *rows; /* by (user, ts, row) */
@@ -30,8 +45,22 @@ struct eddy_interactions {
     uint32_t repeat_row; /* the first of them, from 0 */
     uint64_t unsorted;   /* rows that stand behind a newer one of the same user */
     uint32_t unsorted_row;
-    char sha256[65]; /* of the file's bytes; "" with no_hash */
+    char sha256[65];           /* of the file's bytes; "" with no_hash */
+    uint32_t context_count;    /* columns; the first EDDY_CONTEXT_MAX of the file */
+    uint32_t context_left_out; /* columns beyond that */
+    struct eddy_context_column context[EDDY_CONTEXT_MAX];
+    struct eddy_context_cell *cells; /* (rows of the file, context_count) */
+    /* Column IMPRESSION: items shown with file row r are shown[shown_begin[r]] up to
+     * shown[shown_begin[r + 1]], the chosen one too if the file has it there; items that
+     * nobody ever took are left out. NULL: no such column. */
+    uint64_t *shown_begin;
+    uint32_t *shown;
 };
+
+/* Context of a row into ret; how many values it has. */
+uint32_t eddy_interactions_context(const struct eddy_interactions *interactions,
+                                   const struct eddy_interaction *row,
+                                   struct eddy_context ret[EDDY_CONTEXT_MAX]);
 
 struct eddy_interactions_options {
     bool skip_bad;                  /* count bad rows instead of refusing the first */

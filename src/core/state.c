@@ -1,8 +1,9 @@
 /* Session rules: what one event does to a user's state. Pure functions of state, record,
  * snapshot and policy (core/state.h has the order of the rules).
  *
- * A slot is one run of memory: struct, ring of recent events, hidden state, each on a cache
- * line, so that a state is loaded, stepped and stored without an allocation.
+ * A slot is one run of memory: struct, ring of recent events, hidden state, context of the
+ * recent events, each on a cache line, so that a state is loaded, stepped and stored without
+ * an allocation. Context comes last: where events have none its pages are never touched.
  *
  * Fold and re-encoding make their steps with the same function from the same two numbers
  * (stepped_s, time of the event); this is why a state that is re-encoded from a ring that
@@ -23,7 +24,8 @@ size_t eddy_state_size(uint32_t hidden_floats, uint32_t recent_max)
 {
     return round_up(sizeof(struct eddy_state)) +
            round_up(recent_max * sizeof(struct eddy_recent)) +
-           round_up(hidden_floats * sizeof(float));
+           round_up(hidden_floats * sizeof(float)) +
+           round_up(recent_max * EDDY_CONTEXT_MAX * sizeof(struct eddy_context));
 }
 
 struct eddy_state *eddy_state_init(void *memory, uint32_t hidden_floats,
@@ -38,6 +40,8 @@ struct eddy_state *eddy_state_init(void *memory, uint32_t hidden_floats,
     state->recent = (void *)bytes;
     bytes += round_up(recent_max * sizeof(struct eddy_recent));
     state->hidden = (void *)bytes;
+    bytes += round_up(hidden_floats * sizeof(float));
+    state->context = (void *)bytes;
     eddy_state_reset(state);
     return state;
 }
@@ -48,13 +52,15 @@ void eddy_state_reset(struct eddy_state *state)
     uint32_t hidden_capacity = state->hidden_capacity;
     struct eddy_recent *recent = state->recent;
     float *hidden = state->hidden;
+    struct eddy_context *context = state->context;
     *state = (struct eddy_state){.first_s = -1,
                                  .newest_s = -1,
                                  .stepped_s = -1,
                                  .recent_capacity = recent_capacity,
                                  .recent = recent,
                                  .hidden_capacity = hidden_capacity,
-                                 .hidden = hidden};
+                                 .hidden = hidden,
+                                 .context = context};
 }
 
 /* Hidden = 0 and the snapshot's name on it. */
@@ -102,11 +108,34 @@ static void remember_id(struct eddy_state *state, uint32_t id)
 /* Keep the newest `count` recent events. */
 static void cut_recent(struct eddy_state *state, uint32_t count)
 {
-    if (state->recent_count > count) {
-        memmove(state->recent, state->recent + state->recent_count - count,
-                count * sizeof *state->recent);
-        state->recent_count = count;
+    uint32_t gone = state->recent_count > count ? state->recent_count - count : 0;
+    uint32_t contexts = 0;
+    if (gone == 0) {
+        return;
     }
+    for (uint32_t i = 0; i < gone; i++) {
+        contexts += eddy_recent_contexts(&state->recent[i]);
+    }
+    memmove(state->recent, state->recent + gone, count * sizeof *state->recent);
+    state->recent_count = count;
+    if (contexts > 0) {
+        state->context_count -= contexts;
+        memmove(state->context, state->context + contexts,
+                state->context_count * sizeof *state->context);
+    }
+}
+
+/* The items of an impression but the one chosen with it. */
+static void note_shown(struct eddy_state *state, const struct eddy_event *event,
+                       int64_t ts_s)
+{
+    uint64_t items[EDDY_IMPRESSION_MAX];
+    for (uint32_t i = 0; i < event->impression_count; i++) {
+        items[i] = eddy_hash64(event->impressions[i]);
+    }
+    eddy_shown_note(&state->shown, items, event->impression_count,
+                    event->kind == EDDY_KIND_EVENT ? &event->item_hash : NULL,
+                    (uint32_t)ts_s);
 }
 
 static void remember(struct eddy_state *state, const struct eddy_event *event,
@@ -118,7 +147,12 @@ static void remember(struct eddy_state *state, const struct eddy_event *event,
                              .ts_s = (uint32_t)ts_s,
                              .type_hash = event->type_hash,
                              .value = event->has_value ? event->value : 0.0f,
-                             .flags = event->has_value};
+                             .flags = event->context_count << 1 | event->has_value};
+    for (uint32_t i = 0; i < event->context_count; i++) {
+        state->context[state->context_count++] = event->context[i].value;
+    }
+    eddy_shown_choose(&state->shown, event->item_hash);
+    note_shown(state, event, ts_s);
     if (state->event_count == 0 || ts_s < state->first_s) {
         state->first_s = ts_s;
     }
@@ -167,19 +201,20 @@ enum eddy_fold eddy_state_fold(struct eddy_state *state, const struct eddy_event
         zero_hidden(state, snapshot);
     }
     state->revision = offset + 1;
-    if (event->kind == EDDY_KIND_IMPRESSION) {
-        return EDDY_FOLD_NOTED;
-    }
     if (event->id.data && has_id(state, id)) {
         return EDDY_FOLD_DUPLICATE;
     }
     if (state->newest_s >= 0 && ts_s < state->newest_s - (int64_t)policy->lateness_s) {
         return EDDY_FOLD_LATE;
     }
-    remember(state, event, ts_s, snapshot->manifest.recent_events);
     if (event->id.data) {
         remember_id(state, id);
     }
+    if (event->kind == EDDY_KIND_IMPRESSION) {
+        note_shown(state, event, ts_s);
+        return EDDY_FOLD_NOTED;
+    }
+    remember(state, event, ts_s, snapshot->manifest.recent_events);
     if (!make_step(state, &state->recent[state->recent_count - 1], snapshot,
                    ret_step)) {
         return EDDY_FOLD_UNKNOWN;

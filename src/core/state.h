@@ -5,13 +5,14 @@
  *
  * Fold of one event e, in this order:
  *   ts = min(e.ts, record timestamp + 5 min) when the record has a timestamp
- *   kind impression                                    -> noted, only revision moves
  *   e.id among the recent event ids                    -> duplicate, only revision moves
  *   ts < newest - lateness                             -> late, only revision moves
+ *   kind impression                                    -> noted: shown, event ids
  *   item unknown to the snapshot                       -> remembered by hash, no step
  *   else                                               -> remembered, one HRNN step with
  *          gap = max(0, ts - stepped); stepped = max(stepped, ts)
- *   remembered: newest = max(newest, ts), into the rings of recent events and event ids
+ *   remembered: newest = max(newest, ts), into the rings of recent events and event ids;
+ *          the item leaves what was shown, the others of its impression enter it
  * The network is shown the time since the last event that it saw (stepped), not since the
  * last event of all (newest): an unknown item leaves no trace in hidden.
  * A state whose snapshot is not the partition's is re-encoded first: hidden = 0, then every
@@ -22,6 +23,7 @@
 #define EDDY_CORE_STATE_H
 
 #include "core/event.h"
+#include "core/shown.h"
 #include "core/snapshot.h"
 
 struct eddy_recent {
@@ -29,8 +31,9 @@ struct eddy_recent {
     uint32_t ts_s;
     uint32_t type_hash;
     float value;    /* as given; 0 when absent */
-    uint32_t flags; /* bit 0: has value */
+    uint32_t flags; /* bit 0: has value; bits 1..3: values of context */
 };
+enum { EDDY_RECENT_FLAGS_MAX = EDDY_CONTEXT_MAX << 1 | 1 };
 
 enum { EDDY_EVENT_IDS = 32 };
 
@@ -44,12 +47,23 @@ struct eddy_state {
     uint32_t step_count_low;    /* steps since hidden was zero, saturating */
     uint32_t id_count, id_next; /* ring of recent event-id hashes */
     uint32_t ids[EDDY_EVENT_IDS];
+    struct eddy_shown_ring shown;
     uint32_t recent_count, recent_capacity;
     struct eddy_recent *recent; /* oldest first, behind the struct */
     uint32_t hidden_count, hidden_capacity;
     float
         *hidden; /* eddy_hrnn_state_floats of the snapshot's shape, behind the struct */
+    /* Of the recent events one after the other, as many each as its flags say; behind the
+     * struct. */
+    uint32_t context_count;
+    struct eddy_context *context;
 };
+
+/* How many values of context a recent event has. */
+static inline uint32_t eddy_recent_contexts(const struct eddy_recent *recent)
+{
+    return recent->flags >> 1;
+}
 
 /* Bytes of a state slot (64-byte aligned) for shapes up to hidden_floats and recent rings up to recent_max. */
 size_t eddy_state_size(uint32_t hidden_floats, uint32_t recent_max);
@@ -64,7 +78,7 @@ enum eddy_fold {
     EDDY_FOLD_UNKNOWN,   /* remembered, the item is not in the snapshot    */
     EDDY_FOLD_DUPLICATE, /* event id seen before                           */
     EDDY_FOLD_LATE,      /* older than the lateness bound                  */
-    EDDY_FOLD_NOTED,     /* impression: nothing of the state but revision  */
+    EDDY_FOLD_NOTED,     /* impression: what was shown, no step            */
 };
 /* Session rules of one event at `offset`, record timestamp record_ms (<= 0: none). Moves
  * everything but hidden; the caller steps hidden by *ret_step when EDDY_FOLD_STEP comes
@@ -92,8 +106,9 @@ uint32_t eddy_state_resteps(struct eddy_state *state,
                             const struct eddy_snapshot *snapshot,
                             struct eddy_step *ret);
 
-/* Stored form: 'E' 'S' version 1, then a msgpack array written with msgpack-c's packer;
- * ids, recent and hidden as binaries, little-endian. Equal states give equal bytes. */
+/* Stored form: 'E' 'S' version 2, then a msgpack array written with msgpack-c's packer;
+ * ids, recent, hidden, context and shown as binaries, little-endian. Equal states give equal
+ * bytes. Version 1, without the last two, is still read. */
 void eddy_state_encode(const struct eddy_state *state, struct eddy_buf *out);
 /* Into a slot; everything is checked. A hidden state larger than the slot is left out and
  * of a ring longer than the slot the newest events are kept: such a state is of a larger

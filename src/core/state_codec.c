@@ -1,12 +1,14 @@
 /* Stored form of a state.
  *
- *   'E' 'S' 1  [revision, snapshot, first_s, newest_s, stepped_s, event_count,
- *               session_count, step_count, ids, recent, hidden]
+ *   'E' 'S' 2  [revision, snapshot, first_s, newest_s, stepped_s, event_count,
+ *               session_count, step_count, ids, recent, hidden, context, shown]
  *
  * ids: 4 bytes each, oldest first. recent: 24 bytes each, oldest first: item_hash u64,
- * ts_s u32, type_hash u32, value f32, flags u32. hidden: f32. All little-endian, which is
- * the memory of every machine that eddy runs on, so the three binaries are copied, not
- * converted: 3 KiB cost as much as a memcpy. The ring of ids is written from its oldest
+ * ts_s u32, type_hash u32, value f32, flags u32. hidden: f32. context: 12 bytes each, those
+ * of the recent events one after the other: column u32, text u32, number f32. shown: 16
+ * bytes each, oldest first: item_hash u64, ts_s u32, times u32. All little-endian, which is
+ * the memory of every machine that eddy runs on, so the binaries are copied, not converted:
+ * 3 KiB cost as much as a memcpy. Version 1 ended with hidden. The ring of ids is written from its oldest
  * element, so that two states that behave equally are equal bytes, wherever their rings
  * begin in memory.
  *
@@ -20,8 +22,10 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "blobs are little-endian");
 _Static_assert(sizeof(struct eddy_recent) == 24, "stored as it is, without padding");
+_Static_assert(sizeof(struct eddy_context) == 12, "stored as it is, without padding");
+_Static_assert(sizeof(struct eddy_shown) == 16, "stored as it is, without padding");
 
-enum { VERSION = 1, ELEMENTS = 11, HEAD_SIZE = 3 };
+enum { VERSION = 2, ELEMENTS = 13, ELEMENTS_1 = 11, HEAD_SIZE = 3 };
 
 void eddy_state_encode(const struct eddy_state *state, struct eddy_buf *out)
 {
@@ -34,7 +38,10 @@ void eddy_state_encode(const struct eddy_state *state, struct eddy_buf *out)
     const char head[HEAD_SIZE] = {'E', 'S', VERSION};
     size_t recent_size = state->recent_count * sizeof *state->recent;
     size_t hidden_size = state->hidden_count * sizeof(float);
-    (void)eddy_buf_reserve(out, 256 + sizeof ids + recent_size + hidden_size);
+    size_t context_size = state->context_count * sizeof *state->context;
+    size_t shown_size = state->shown.count * sizeof *state->shown.entries;
+    (void)eddy_buf_reserve(out, 256 + sizeof ids + recent_size + hidden_size +
+                                    context_size + shown_size);
     eddy_buf_put(out, head, sizeof head);
     eddy_mp_put_array(out, ELEMENTS);
     eddy_mp_put_u64(out, state->revision);
@@ -49,13 +56,17 @@ void eddy_state_encode(const struct eddy_state *state, struct eddy_buf *out)
                     (struct eddy_span){(char *)ids, state->id_count * sizeof *ids});
     eddy_mp_put_bin(out, (struct eddy_span){(char *)state->recent, recent_size});
     eddy_mp_put_bin(out, (struct eddy_span){(char *)state->hidden, hidden_size});
+    eddy_mp_put_bin(out, (struct eddy_span){(char *)state->context, context_size});
+    eddy_mp_put_bin(out,
+                    (struct eddy_span){(const char *)state->shown.entries, shown_size});
 }
 
 /* What a blob says, borrowed from it. */
 struct blob {
     uint64_t revision, event_count, session_count, step_count;
     int64_t first_s, newest_s, stepped_s;
-    struct eddy_span snapshot, ids, recent, hidden;
+    struct eddy_span snapshot, ids, recent, hidden, context, shown;
+    bool old; /* version 1 */
 };
 
 /* Header and the first two elements; the cursor stands behind them. */
@@ -63,15 +74,17 @@ static const char *read_head(struct eddy_span bytes, struct eddy_mp *mp,
                              struct blob *blob)
 {
     uint32_t count;
+    *blob = (struct blob){.context = {"", 0}, .shown = {"", 0}};
     if (bytes.size < HEAD_SIZE || bytes.data[0] != 'E' || bytes.data[1] != 'S') {
         return "it does not begin with ES";
     }
-    if (bytes.data[2] != VERSION) {
-        return "its format version is not 1: written by a newer eddy?";
+    if (bytes.data[2] != VERSION && bytes.data[2] != 1) {
+        return "its format version is neither 1 nor 2: written by a newer eddy?";
     }
+    blob->old = bytes.data[2] == 1;
     *mp =
         eddy_mp_of((struct eddy_span){bytes.data + HEAD_SIZE, bytes.size - HEAD_SIZE});
-    if (eddy_mp_array(mp, &count) < 0 || count != ELEMENTS ||
+    if (eddy_mp_array(mp, &count) < 0 || count != (blob->old ? ELEMENTS_1 : ELEMENTS) ||
         eddy_mp_u64(mp, &blob->revision) < 0 || eddy_mp_str(mp, &blob->snapshot) < 0) {
         return "its head is damaged or cut short";
     }
@@ -93,6 +106,10 @@ static const char *read_body(struct eddy_mp *mp, struct blob *blob)
         eddy_mp_bin(mp, &blob->recent) < 0 || eddy_mp_bin(mp, &blob->hidden) < 0) {
         return "it is damaged or cut short";
     }
+    if (!blob->old &&
+        (eddy_mp_bin(mp, &blob->context) < 0 || eddy_mp_bin(mp, &blob->shown) < 0)) {
+        return "its context is damaged or cut short";
+    }
     return mp->at == mp->end ? NULL : "there are bytes behind its end";
 }
 
@@ -112,8 +129,7 @@ static const char *check_numbers(const struct blob *blob)
         return "its hidden state has an impossible size";
     }
     if (recent_count > blob->event_count || (recent_count == 0) != is_new ||
-        blob->session_count > blob->event_count || blob->step_count > UINT32_MAX ||
-        blob->ids.size / sizeof(uint32_t) > blob->event_count) {
+        blob->session_count > blob->event_count || blob->step_count > UINT32_MAX) {
         return "its counts contradict each other";
     }
     if (blob->newest_s > UINT32_MAX || blob->first_s < -1 || blob->stepped_s < -1 ||
@@ -130,12 +146,40 @@ static const char *check_numbers(const struct blob *blob)
 
 static const char *check_recent(const struct blob *blob)
 {
+    size_t contexts = 0;
     for (size_t at = 0; at < blob->recent.size; at += sizeof(struct eddy_recent)) {
         struct eddy_recent recent;
         memcpy(&recent, blob->recent.data + at, sizeof recent);
-        if (recent.item_hash == 0 || recent.flags > 1 || recent.ts_s > blob->newest_s ||
-            recent.ts_s < blob->first_s || !isfinite(recent.value)) {
+        if (recent.item_hash == 0 || recent.flags > EDDY_RECENT_FLAGS_MAX ||
+            recent.ts_s > blob->newest_s || recent.ts_s < blob->first_s ||
+            !isfinite(recent.value)) {
             return "one of its recent events is damaged";
+        }
+        contexts += eddy_recent_contexts(&recent);
+    }
+    return blob->context.size == contexts * sizeof(struct eddy_context)
+               ? NULL
+               : "its recent events and their context contradict each other";
+}
+
+static const char *check_more(const struct blob *blob)
+{
+    for (size_t at = 0; at < blob->context.size; at += sizeof(struct eddy_context)) {
+        struct eddy_context context;
+        memcpy(&context, blob->context.data + at, sizeof context);
+        if (isinf(context.number)) {
+            return "one of its values of context is damaged";
+        }
+    }
+    if (blob->shown.size % sizeof(struct eddy_shown) != 0 ||
+        blob->shown.size / sizeof(struct eddy_shown) > EDDY_SHOWN_MAX) {
+        return "what was shown has an impossible size";
+    }
+    for (size_t at = 0; at < blob->shown.size; at += sizeof(struct eddy_shown)) {
+        struct eddy_shown shown;
+        memcpy(&shown, blob->shown.data + at, sizeof shown);
+        if (shown.item_hash == 0 || shown.times == 0) {
+            return "one of the items shown is damaged";
         }
     }
     return NULL;
@@ -160,6 +204,13 @@ static void take(const struct blob *blob, struct eddy_state *state)
     size_t size = blob->recent.size < room ? blob->recent.size : room;
     memcpy(state->recent, blob->recent.data + blob->recent.size - size, size);
     state->recent_count = (uint32_t)(size / sizeof *state->recent);
+    for (uint32_t i = 0; i < state->recent_count; i++) {
+        state->context_count += eddy_recent_contexts(&state->recent[i]);
+    }
+    size = state->context_count * sizeof *state->context;
+    memcpy(state->context, blob->context.data + blob->context.size - size, size);
+    state->shown.count = (uint32_t)(blob->shown.size / sizeof *state->shown.entries);
+    memcpy(state->shown.entries, blob->shown.data, blob->shown.size);
 
     if (blob->hidden.size <= state->hidden_capacity * sizeof(float)) {
         memcpy(state->hidden, blob->hidden.data, blob->hidden.size);
@@ -176,6 +227,7 @@ int eddy_state_decode(struct eddy_span bytes, struct eddy_state *state,
     why = why ? why : read_body(&mp, &blob);
     why = why ? why : check_numbers(&blob);
     why = why ? why : check_recent(&blob);
+    why = why ? why : check_more(&blob);
     if (why) {
         eddy_state_reset(state);
         return eddy_fail(err, EDDY_EFORMAT, "state blob of %zu bytes: %s", bytes.size,

@@ -55,11 +55,11 @@ static struct eddy_span span_of(std::string_view text)
 /* A copy in the arena, never with data NULL. Texts beyond every limit are not copied, or a
  * batch of megabytes of ids would use up the arena: eddy_event_finish refuses them before
  * the parser's buffer, where they stay, is used again. */
-static int keep(std::string_view text, struct eddy_arena *arena, struct eddy_span *ret,
-                struct eddy_err *err)
+static int keep(std::string_view text, size_t size_max, struct eddy_arena *arena,
+                struct eddy_span *ret, struct eddy_err *err)
 {
-    *ret = text.size() > EDDY_ID_MAX ? span_of(text)
-                                     : eddy_arena_copy(arena, span_of(text));
+    *ret =
+        text.size() > size_max ? span_of(text) : eddy_arena_copy(arena, span_of(text));
     return ret->data ? 0 : eddy_fail(err, EDDY_ENOMEM, "the batch's memory is used up");
 }
 
@@ -85,9 +85,43 @@ static int read_impressions(const dom::element &value, struct eddy_arena *arena,
         if (item.get(text) != simdjson::SUCCESS) {
             return wrong_type(EDDY_FIELD_IMPRESSION, "an array of strings", item, err);
         }
-        code = keep(text, arena, items++, err);
+        code = keep(text, EDDY_ID_MAX, arena, items++, err);
     }
     return code;
+}
+
+static int read_context(const dom::element &value, struct eddy_arena *arena,
+                        struct eddy_event *event, struct eddy_err *err)
+{
+    dom::object object;
+    if (value.get(object) != simdjson::SUCCESS) {
+        return wrong_type(EDDY_FIELD_CONTEXT, "an object", value, err);
+    }
+    for (dom::key_value_pair pair : object) {
+        struct eddy_span name, text = {nullptr, 0};
+        std::string_view view;
+        double number = 0;
+        bool flag;
+        int code = 0;
+        if (pair.value.is_null()) {
+            continue;
+        }
+        if (pair.value.get(flag) == simdjson::SUCCESS) {
+            text = span_of(flag ? "true" : "false");
+        } else if (pair.value.get(view) == simdjson::SUCCESS) {
+            code = keep(view, 4 * EDDY_CONTEXT_TEXT_MAX, arena, &text, err);
+        } else if (pair.value.get(number) != simdjson::SUCCESS) {
+            return wrong_type(EDDY_FIELD_CONTEXT, "a text, number or boolean",
+                              pair.value, err);
+        }
+        code = code ? code : keep(pair.key, EDDY_CONTEXT_NAME_MAX, arena, &name, err);
+        code =
+            code ? code : eddy_event_add_context(event, name, text, number, arena, err);
+        if (code < 0) {
+            return code;
+        }
+    }
+    return 0;
 }
 
 static int read_policy_value(enum eddy_policy_field field, const dom::element &value,
@@ -166,13 +200,14 @@ static int read_field(enum eddy_field field, const dom::element &value,
         return code ? code : eddy_event_check_version(version, err);
     case EDDY_FIELD_TS: return read_integer(field, value, &event->ts_ms, err);
     case EDDY_FIELD_VALUE: return read_value(value, event, err);
+    case EDDY_FIELD_CONTEXT: return read_context(value, arena, event, err);
     case EDDY_FIELD_IMPRESSION: return read_impressions(value, arena, event, err);
     case EDDY_FIELD_POLICY: return read_policy(value, &event->policy, err);
     default:
         if (value.get(text) != simdjson::SUCCESS) {
             return wrong_type(field, "a string", value, err);
         }
-        code = keep(text, arena, &kept, err);
+        code = keep(text, EDDY_ID_MAX, arena, &kept, err);
         return code ? code : eddy_event_set_text(event, field, kept, err);
     }
 }

@@ -58,6 +58,8 @@ EVENTS = [
     {**BASE, "ts": 2**63},
     {**BASE, "ts": -1},
     {**BASE, "impression": ["x"] * 25},
+    {**BASE, "context": {"DEVICE": "TV", "hour": 7.5, "new": True, "none": None}},
+    {**BASE, "context": {"c%d" % i: i for i in range(6)}},
     {**BASE, "session": "quote\" back\\ \n \x01"},
 ]
 
@@ -66,16 +68,21 @@ JSONS = ["{}", "[]", "", "{\"user\":\"u\",\"user\":\"u\"}", "{\"id\":\"\\ud800\"
          "{\"value\":1e400}", "{\"ts\":18446744073709551616}", "[" * 40 + "]" * 40]
 
 
-def recent(count):
-    return b"".join(struct.pack("<QIIfI", 7 + i, 1600000000 + i, 5, 1.5, 1)
+def recent(count, contexts=0):
+    return b"".join(struct.pack("<QIIfI", 7 + i, 1600000000 + i, 5, 1.5,
+                                1 | (2 * contexts if i == 0 else 0))
                     for i in range(count))
 
 
 def blob(revision=9, snapshot="0123456789abcdef", first=1600000000, newest=1600000500,
-         stepped=1600000100, events=3, sessions=1, steps=2, ids=2, kept=3, hidden=64):
-    return b"ES\x01" + pack([revision, snapshot, first, newest, stepped, events, sessions,
-                             steps, b"\x01\x02\x03\x04" * ids, recent(kept),
-                             b"\x00\x00\x80\x3f" * hidden])
+         stepped=1600000100, events=3, sessions=1, steps=2, ids=2, kept=3, hidden=64,
+         contexts=0, shown=0, version=2):
+    more = [struct.pack("<IIf", 1, 2, 0.5) * contexts,
+            struct.pack("<QII", 7, 1600000000, 1) * shown] if version == 2 else []
+    return b"ES" + bytes([version]) + pack(
+        [revision, snapshot, first, newest, stepped, events, sessions, steps,
+         b"\x01\x02\x03\x04" * ids, recent(kept, contexts), b"\x00\x00\x80\x3f" * hidden]
+        + more)
 
 
 STATES = [
@@ -83,8 +90,9 @@ STATES = [
     blob(4, "0123456789abcdef", -1, -1, -1, 0, 0, 0, 0, 0, 64),
     blob(hidden=4096), blob(kept=200, events=1000), blob(kept=201, events=1000),
     blob(ids=32, events=40), blob(ids=33, events=40), blob(events=1), blob(stepped=-1),
-    blob(newest=2**33), blob(snapshot="short"), b"ES\x02", b"ES\x01\x9b", blob() + b"x",
-    blob()[:-1],
+    blob(newest=2**33), blob(snapshot="short"), b"ES\x03", b"ES\x02\x9d", blob() + b"x",
+    blob()[:-1], blob(version=1), blob(contexts=5), blob(contexts=6), blob(shown=50),
+    blob(shown=51), blob(contexts=3, shown=2),
 ]
 
 HEAD = "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE,EVENT_VALUE\n"

@@ -82,6 +82,23 @@ static struct eddy_span item_name(struct generator *generator, char text[TEXT])
     return eddy_span_of(text);
 }
 
+/* One or two values, of a device that models know and of hours as numbers. */
+static void give_context(struct generator *generator, struct eddy_event *event,
+                         struct eddy_event_context *room)
+{
+    static const char *const texts[] = {"phone", "tv", "console", "7", "23.5"};
+    uint32_t count = 1 + eddy_rng_below(&generator->rng, 2);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t draw = eddy_rng_below(&generator->rng, 3) + 2 * i;
+        room[i] = (struct eddy_event_context){.name = eddy_span_of(i == 0 ? "device"
+                                                                          : "hour"),
+                                              .text = eddy_span_of(texts[draw]),
+                                              .is_number = draw > 2};
+    }
+    event->context = room;
+    event->context_count = count;
+}
+
 static void add_event(struct generator *generator, uint32_t user)
 {
     static const char *const types[] = {"click", "purchase", "zoom"};
@@ -109,6 +126,18 @@ static void add_event(struct generator *generator, uint32_t user)
         (void)snprintf(id, sizeof id, "e%llu",
                        (unsigned long long)generator->last_id[user]);
         event.id = eddy_span_of(id);
+    }
+    struct eddy_event_context context[2];
+    char shown[2][TEXT];
+    struct eddy_span impressions[2];
+    if (chance(generator, 30)) {
+        give_context(generator, &event, context);
+    }
+    if (chance(generator, 20)) { /* shown with it, perhaps the chosen one among them */
+        impressions[0] = item_name(generator, shown[0]);
+        impressions[1] = item_name(generator, shown[1]);
+        event.impressions = impressions;
+        event.impression_count = 2;
     }
     append_event(generator, who->partition, &event);
 }

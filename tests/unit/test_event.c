@@ -376,6 +376,12 @@ static struct eddy_event full_event(void)
                                .has_value = true,
                                .impression_count = 3,
                                .impressions = shown};
+    const struct eddy_span none = {NULL, 0};
+    CHECK_INT(eddy_event_add_context(&event, S("DEVICE"), S("T\"V"), 0, arena, NULL),
+              0);
+    CHECK_INT(eddy_event_add_context(&event, S("nothing"), S(""), 0, arena, NULL), 0);
+    CHECK_INT(eddy_event_add_context(&event, S("hour"), none, 0.1, arena, NULL), 0);
+    CHECK_INT(eddy_event_add_context(&event, S("zip"), none, -0.0, arena, NULL), 0);
     CHECK_INT(eddy_event_check(&event, NULL), 0);
     return event;
 }
@@ -397,8 +403,80 @@ static void encoded_event_decodes_to_the_same(void)
     CHECK(again.has_value && again.value == 2.25f);
     CHECK_INT(again.impression_count, 3);
     CHECK(is(again.impressions[1], "i\"2"));
+    CHECK_INT(again.context_count, 3);
+    CHECK(is(again.context[0].name, "DEVICE") && is(again.context[0].text, "T\"V"));
+    CHECK(is(again.context[1].text, "0.1") && again.context[1].is_number);
+    CHECK(is(again.context[2].text, "0"));
+    CHECK_NEAR(again.context[1].value.number, 0.1f, 0);
+    CHECK(isnan(again.context[0].value.number));
     CHECK(again.item_hash == event.item_hash);
     CHECK_INT(again.type_hash, event.type_hash);
+}
+
+static void put_context(uint32_t count)
+{
+    begin(1);
+    eddy_mp_put_str(&buf, S("context"));
+    eddy_mp_put_map(&buf, count);
+}
+
+static void context_is_held_to_its_limits(void)
+{
+    struct eddy_event event;
+    struct eddy_err err;
+    char text[4100];
+    put_context(3); /* a boolean is a text, nil is absent, names may differ in case */
+    eddy_mp_put_str(&buf, S("a"));
+    eddy_mp_put_bool(&buf, true);
+    eddy_mp_put_str(&buf, S("b"));
+    eddy_mp_put_nil(&buf);
+    eddy_mp_put_str(&buf, S("deviceType"));
+    eddy_mp_put_i64(&buf, 3);
+    CHECK_INT(decode(&event, &err), 0);
+    CHECK_INT(event.context_count, 2);
+    CHECK(is(event.context[0].text, "true"));
+    struct eddy_context same =
+        eddy_context_of(eddy_context_column(S("DEVICE_TYPE")), S("3"));
+    CHECK_MEM(&event.context[1].value, &same, sizeof same);
+
+    put_context(0);
+    CHECK_INT(decode(&event, &err), 0);
+    put_context(6);
+    for (int i = 0; i < 6; i++) {
+        snprintf(text, sizeof text, "c%d", i);
+        put_int(text, i);
+    }
+    CHECK_INT(decode(&event, &err), EDDY_ETOOBIG);
+    CHECK_STR(err.text, "context: more than the 5 values that are allowed");
+    put_context(2);
+    put_int("A_B", 1);
+    put_int("ab", 2);
+    CHECK_INT(decode(&event, &err), EDDY_EBADEVENT);
+    CHECK_STR(err.text, "context: ab is there twice");
+    for (int size = 1000; size <= 1001; size++) {
+        memset(text, 'x', sizeof text);
+        text[size] = '\0';
+        put_context(1);
+        put_text("a", text);
+        CHECK_INT(decode(&event, &err), size == 1000 ? 0 : EDDY_ETOOBIG);
+    }
+    put_context(1);
+    eddy_mp_put_str(&buf, S("a"));
+    eddy_mp_put_f64(&buf, 1e300);
+    CHECK_INT(decode(&event, &err), EDDY_EBADEVENT);
+    put_context(1);
+    put_text("", "x");
+    CHECK_INT(decode(&event, &err), EDDY_EBADEVENT);
+    put_context(1);
+    eddy_mp_put_str(&buf, S("a"));
+    eddy_mp_put_array(&buf, 0);
+    CHECK_INT(decode(&event, &err), EDDY_EBADEVENT);
+    CHECK_STR(err.text,
+              "context: a text, number or boolean is wanted, found an array (or it is "
+              "cut short)");
+    begin(1);
+    put_text("context", "x");
+    CHECK_INT(decode(&event, &err), EDDY_EBADEVENT);
 }
 
 static void encoded_snapshot_record_decodes_to_the_same(void)
@@ -447,7 +525,9 @@ static void json_form_escapes_and_leaves_out_defaults(void)
     CHECK_STR(
         buf.data,
         "{\"user\":\"u1\",\"item\":\"i1\",\"type\":\"buy\",\"ts\":1600000000123,"
-        "\"value\":2.25,\"id\":\"e-1\",\"session\":\"s\\n1\",\"impression\":[\"i1\","
+        "\"value\":2.25,\"id\":\"e-1\",\"session\":\"s\\n1\","
+        "\"context\":{\"DEVICE\":\"T\\\"V\",\"hour\":0.1,\"zip\":0},"
+        "\"impression\":[\"i1\","
         "\"i\\\"2\",\"\xe2\x82\xac\"],\"recommendationId\":\"0123456789abcdef\"}");
     struct eddy_event small = {
         .user = S("u"), .item = S("i"), .type = S("click"), .ts_ms = 1600000000000};
@@ -532,6 +612,7 @@ int main(void)
     RUN(missing_fields_are_named);
     RUN(empty_and_oversized_payloads_are_refused_unread);
     RUN(encoded_event_decodes_to_the_same);
+    RUN(context_is_held_to_its_limits);
     RUN(encoded_snapshot_record_decodes_to_the_same);
     RUN(snapshot_ids_are_16_lower_hex_digits);
     RUN(json_form_escapes_and_leaves_out_defaults);

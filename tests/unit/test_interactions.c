@@ -180,6 +180,62 @@ static void skipping_bad_rows_counts_them_and_leaves_no_trace(void)
     eddy_interactions_fini(&data);
 }
 
+static void check_context(const struct eddy_interactions *data, uint64_t row,
+                          const char *device, double hour)
+{
+    struct eddy_context got[EDDY_CONTEXT_MAX];
+    uint32_t want = (device != NULL) + (hour >= 0);
+    CHECK_INT(eddy_interactions_context(data, &data->rows[row], got), want);
+    if (device != NULL) {
+        struct eddy_context value =
+            eddy_context_of(eddy_context_column(S("device_type")), S(device));
+        CHECK_INT(got[0].column, value.column);
+        CHECK_INT(got[0].text, value.text);
+    }
+    if (hour >= 0)
+        CHECK_NEAR(got[want - 1].number, hour, 0);
+}
+
+static void further_columns_are_context_and_impressions(void)
+{
+    struct eddy_interactions data;
+    const char *csv =
+        "USER_ID,Device_Type,ITEM_ID,IMPRESSION,TIMESTAMP,HOUR,RECOMMENDATION_ID,\n"
+        "u,tv,a,b|a|ghost,1600000003,12.5,r,1\n"
+        "bad,tv,a,b|a,never,3,r,2\n"
+        "u,,b,,1600000001,,r,3\n"
+        "u,phone,c,|a||c,1600000002,7,r,4\n"
+        "bad,tv,a,b|a,never,3,r,5\n";
+    CHECK_INT(parse(csv, true, &data, NULL), 0);
+    CHECK_INT(data.context_count, 2); /* not the column without a name */
+    CHECK_STR(data.context[0].name, "Device_Type");
+    CHECK_STR(data.context[1].name, "HOUR");
+    CHECK_INT(eddy_catalog_count(data.context[0].values), 2);
+    CHECK_INT(eddy_catalog_count(data.items), 3); /* ghost is none */
+    CHECK_INT(data.count, 3);
+    check_context(&data, 0, NULL, -1);
+    check_context(&data, 1, "phone", 7);
+    check_context(&data, 2, "tv", 12.5);
+    static const uint64_t begin[] = {0, 2, 2, 2, 4, 4};
+    CHECK_MEM(data.shown_begin, begin, sizeof begin);
+    static const uint32_t shown[] = {1, 0, 0, 2};
+    CHECK_MEM(data.shown, shown, sizeof shown);
+    eddy_interactions_fini(&data);
+
+    struct eddy_err err = {0};
+    CHECK_INT(parse("USER_ID,ITEM_ID,TIMESTAMP,A_B,ab\nu,i,1,x,y\n", false, &data,
+                    &err),
+              EDDY_EFORMAT);
+    CHECK_STR(err.text, "f.csv:1: column ab is there twice");
+    CHECK_INT(parse("USER_ID,ITEM_ID,TIMESTAMP,c1,c2,c3,c4,c5,c6,c7\n"
+                    "u,i,1,1,2,3,4,5,6,7\n",
+                    false, &data, NULL),
+              0);
+    CHECK_INT(data.context_count, 5);
+    CHECK_INT(data.context_left_out, 2);
+    eddy_interactions_fini(&data);
+}
+
 static void items_keep_the_indices_of_a_given_catalogue(void)
 {
     struct eddy_catalog *items = eddy_catalog_new();
@@ -269,6 +325,7 @@ int main(void)
     RUN(timestamps_are_read_in_every_unit);
     RUN(bad_rows_are_refused_with_line_and_column);
     RUN(skipping_bad_rows_counts_them_and_leaves_no_trace);
+    RUN(further_columns_are_context_and_impressions);
     RUN(items_keep_the_indices_of_a_given_catalogue);
     RUN(hash_of_the_bytes_is_told);
     RUN(the_256th_type_is_refused);

@@ -39,12 +39,19 @@ static bool same_event(const struct eddy_event *a, const struct eddy_event *b)
                 a->ts_ms == b->ts_ms && a->has_value == b->has_value &&
                 memcmp(&a->value, &b->value, sizeof a->value) == 0 &&
                 a->impression_count == b->impression_count &&
+                a->context_count == b->context_count &&
                 strcmp(a->snapshot, b->snapshot) == 0 &&
                 a->policy.list_size == b->policy.list_size &&
                 a->policy.exclude_recent == b->policy.exclude_recent &&
                 a->policy.lateness_s == b->policy.lateness_s;
     for (uint32_t i = 0; same && i < a->impression_count; i++) {
         same = same_text(a->impressions[i], b->impressions[i]);
+    }
+    for (uint32_t i = 0; same && i < a->context_count; i++) {
+        const struct eddy_event_context *x = &a->context[i], *y = &b->context[i];
+        same = same_text(x->name, y->name) && same_text(x->text, y->text) &&
+               x->is_number == y->is_number &&
+               memcmp(&x->value, &y->value, sizeof x->value) == 0;
     }
     return same;
 }
@@ -332,6 +339,19 @@ static struct eddy_event random_event(struct eddy_rng *rng)
     if (eddy_rng_below(rng, 2)) {
         event.has_value = true;
         event.value = (float)(eddy_rng_normal(rng) * pow(10, eddy_rng_below(rng, 20)));
+    }
+    for (uint32_t i = eddy_rng_below(rng, 3); i < 3; i++) {
+        char name[8];
+        struct eddy_span text = {NULL, 0};
+        double number = eddy_rng_normal(rng) * pow(10, eddy_rng_below(rng, 20));
+        snprintf(name, sizeof name, "c%u\"", i);
+        if (eddy_rng_below(rng, 2)) {
+            text = random_text(rng, 300);
+        }
+        CHECK_INT(eddy_event_add_context(&event,
+                                         eddy_arena_copy(arena, eddy_span_of(name)),
+                                         text, number, arena, NULL),
+                  0);
     }
     if (event.kind == EDDY_KIND_IMPRESSION || eddy_rng_below(rng, 4) == 0) {
         uint32_t count = 1 + eddy_rng_below(rng, EDDY_IMPRESSION_MAX);

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "check.h"
 #include "tiny_model.h"
 
@@ -143,26 +144,100 @@ static void each_rule_has_its_outcome_in_this_order(void)
     free(state);
 }
 
-static void impression_moves_only_the_revision(void)
+/* A record that shows items "i0".."i9" as their digits say. */
+static enum eddy_fold show(struct eddy_state *state, enum eddy_kind kind,
+                           const char *item, const char *digits, int64_t ts_s,
+                           const char *id)
 {
-    struct eddy_state *state = new_state(), *before;
-    CHECK_INT(fold(state, "i1", T0, "a"), EDDY_FOLD_STEP);
-    before = copy_of(state);
-    struct eddy_span shown = eddy_span_of("i1");
-    struct eddy_event event = {.kind = EDDY_KIND_IMPRESSION,
+    static const char names[10][3] = {"i0", "i1", "i2", "i3", "i4",
+                                      "i5", "i6", "i7", "i8", "i9"};
+    struct eddy_span shown[EDDY_IMPRESSION_MAX];
+    struct eddy_event event = {.kind = kind,
                                .user = eddy_span_of("u"),
-                               .item = eddy_span_of("i1"),
-                               .id = eddy_span_of("z"),
-                               .ts_ms = (T0 + 50) * INT64_C(1000),
-                               .impressions = &shown,
-                               .impression_count = 1};
+                               .item = eddy_span_of(item),
+                               .id = eddy_span_of(id),
+                               .ts_ms = ts_s * 1000,
+                               .impressions = shown};
     struct eddy_step step;
+    for (; digits[event.impression_count]; event.impression_count++) {
+        shown[event.impression_count] =
+            eddy_span_of(names[digits[event.impression_count] - '0']);
+    }
     CHECK_INT(eddy_event_check(&event, NULL), 0);
-    CHECK_INT(fold_with(state, &event, 0, snapshot, &step), EDDY_FOLD_NOTED);
-    CHECK_INT(state->revision, before->revision + 5);
-    state->revision = before->revision;
-    CHECK(same_bytes(state, before));
-    free(before);
+    return fold_with(state, &event, 0, snapshot, &step);
+}
+
+static void impressions_step_nothing_and_what_was_not_chosen_is_kept(void)
+{
+    static const struct {
+        enum eddy_kind kind;
+        const char *item, *digits;
+        int64_t at;
+        const char *id;
+        enum eddy_fold want;
+        const char *shown; /* digits, oldest first, then how often each */
+    } cases[] = {
+        {EDDY_KIND_EVENT, "i1", "", 0, NULL, EDDY_FOLD_STEP, ""},
+        {EDDY_KIND_IMPRESSION, NULL, "123", 1, "a", EDDY_FOLD_NOTED, "123111"},
+        {EDDY_KIND_IMPRESSION, NULL, "45", 2, "a", EDDY_FOLD_DUPLICATE, "123111"},
+        {EDDY_KIND_EVENT, "i4", "1454", 2, NULL, EDDY_FOLD_STEP, "23151121"},
+        {EDDY_KIND_EVENT, "i3", "", 3, NULL, EDDY_FOLD_STEP, "215121"},
+        {EDDY_KIND_EVENT, "i3", "7", 3, "a", EDDY_FOLD_DUPLICATE, "215121"},
+        {EDDY_KIND_IMPRESSION, NULL, "55", -4000, NULL, EDDY_FOLD_LATE, "215121"},
+        {EDDY_KIND_IMPRESSION, NULL, "55", -20, NULL, EDDY_FOLD_NOTED, "215122"},
+        {EDDY_KIND_EVENT, "new", "9", 4, NULL, EDDY_FOLD_UNKNOWN, "21591221"},
+    };
+    struct eddy_state *state = new_state();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char got[2 * EDDY_SHOWN_MAX + 1] = "";
+        uint64_t events = state->event_count;
+        enum eddy_fold fold = show(state, cases[i].kind, cases[i].item, cases[i].digits,
+                                   T0 + cases[i].at, cases[i].id);
+        bool good = CHECK_INT(fold, cases[i].want);
+        for (uint32_t j = 0; j < state->shown.count; j++) {
+            char name[3] = "i0";
+            while (eddy_hash64(eddy_span_of(name)) !=
+                   state->shown.entries[j].item_hash) {
+                name[1]++;
+            }
+            got[j] = name[1];
+            got[state->shown.count + j] = (char)('0' + state->shown.entries[j].times);
+        }
+        got[2 * state->shown.count] = '\0';
+        good &= CHECK_STR(got, cases[i].shown);
+        good &= CHECK_INT(state->event_count - events,
+                          fold == EDDY_FOLD_STEP || fold == EDDY_FOLD_UNKNOWN);
+        if (!good) {
+            fprintf(stderr, "    case %zu\n", i);
+        }
+    }
+    CHECK_INT(state->shown.entries[2].ts_s,
+              T0 + 2); /* the newest time that it was shown */
+    free(state);
+}
+
+static void of_what_was_shown_the_newest_50_are_kept(void)
+{
+    struct eddy_state *state = new_state();
+    char item[16];
+    for (int i = 0; i < 60; i++) {
+        snprintf(item, sizeof item, "s%d", i);
+        struct eddy_span shown = eddy_span_of(item);
+        struct eddy_event event = {.kind = EDDY_KIND_IMPRESSION,
+                                   .user = eddy_span_of("u"),
+                                   .ts_ms = (T0 + i) * INT64_C(1000),
+                                   .impressions = &shown,
+                                   .impression_count = 1};
+        struct eddy_step step;
+        CHECK_INT(fold_with(state, &event, 0, snapshot, &step), EDDY_FOLD_NOTED);
+    }
+    CHECK_INT(state->shown.count, EDDY_SHOWN_MAX);
+    CHECK_INT(state->shown.entries[0].ts_s, T0 + 10);
+    CHECK_INT(state->shown.entries[49].ts_s, T0 + 59);
+    CHECK_INT(state->event_count, 0);
+    struct eddy_state *copy = copy_of(state); /* shown to somebody without an event */
+    CHECK(same_bytes(state, copy));
+    free(copy);
     free(state);
 }
 
@@ -251,6 +326,22 @@ static const struct tiny shapes[] = {
     {30, 16, 2, EDDY_CELL_GRU, EDDY_MODE_ALL, 600, 40, 4, NULL, false},
 };
 
+static void random_context(struct eddy_rng *rng, struct eddy_event *event,
+                           struct eddy_event_context *room)
+{
+    static const char *const names[] = {"DEVICE", "hour", "other"};
+    static const char *const texts[] = {"phone", "TV", "3", "12.5", "nobody"};
+    uint32_t count = 1 + eddy_rng_below(rng, 3);
+    for (uint32_t i = 0; i < count; i++) {
+        room[i] = (struct eddy_event_context){.name = eddy_span_of(names[i]),
+                                              .text = eddy_span_of(
+                                                  texts[eddy_rng_below(rng, 5)])};
+    }
+    event->context = room;
+    event->context_count = count;
+    CHECK_INT(eddy_event_check(event, NULL), 0);
+}
+
 static void random_history(struct eddy_rng *rng, struct eddy_state *state,
                            struct eddy_snapshot *with, uint32_t events)
 {
@@ -263,6 +354,20 @@ static void random_history(struct eddy_rng *rng, struct eddy_state *state,
         snprintf(item, sizeof item, "i%u", eddy_rng_below(rng, 70)); /* 20 unknown */
         snprintf(id, sizeof id, "e%u", eddy_rng_below(rng, 60));
         struct eddy_event event = make_event(item, ts, id);
+        struct eddy_event_context context[EDDY_CONTEXT_MAX];
+        char shown[2][16];
+        struct eddy_span impressions[2];
+        if (eddy_rng_below(rng, 2)) {
+            random_context(rng, &event, context);
+        }
+        if (eddy_rng_below(rng, 3) == 0) {
+            for (int s = 0; s < 2; s++) {
+                snprintf(shown[s], sizeof shown[s], "i%u", eddy_rng_below(rng, 70));
+                impressions[s] = eddy_span_of(shown[s]);
+            }
+            event.impressions = impressions;
+            event.impression_count = 2;
+        }
         struct eddy_step step;
         (void)fold_with(state, &event, (now - 1000) * 1000, with, &step);
     }
@@ -453,8 +558,10 @@ static void blobs_of_other_formats_say_so(void)
     } cases[] = {
         {"", 0, "state blob of 0 bytes: it does not begin with ES"},
         {"XX\x01\x90", 4, "state blob of 4 bytes: it does not begin with ES"},
-        {"ES\x02\x90", 4,
-         "state blob of 4 bytes: its format version is not 1: written by a newer eddy?"},
+        {"ES\x03\x90", 4,
+         "state blob of 4 bytes: its format version is neither 1 nor 2: written by a "
+         "newer eddy?"},
+        {"ES\x02\x9b", 4, "state blob of 4 bytes: its head is damaged or cut short"},
         {"ES\x01\x90", 4, "state blob of 4 bytes: its head is damaged or cut short"},
     };
     struct eddy_state *state = new_state();
@@ -464,6 +571,50 @@ static void blobs_of_other_formats_say_so(void)
         CHECK_INT(eddy_state_decode(bytes, state, &err), EDDY_EFORMAT);
         CHECK_STR(err.text, cases[i].want);
     }
+    free(state);
+}
+
+static void blobs_of_version_1_are_read(void)
+{
+    struct eddy_state *state = new_state(), *old = new_state();
+    struct eddy_buf blob;
+    eddy_buf_init(&blob, 0);
+    for (int i = 0; i < 30; i++) {
+        char id[16], item[16];
+        snprintf(id, sizeof id, "e%d", i);
+        snprintf(item, sizeof item, "i%d", i);
+        CHECK_INT(fold(state, item, T0 + i, id), EDDY_FOLD_STEP);
+    }
+    eddy_state_encode(state, &blob);
+    /* Version 1 was the same without its last two elements, which are empty binaries. */
+    CHECK_INT(blob.data[2], 2);
+    CHECK_INT((unsigned char)blob.data[3], 0x90 | 13);
+    CHECK_MEM(blob.data + blob.size - 4, "\xc4\0\xc4\0", 4);
+    blob.data[2] = 1;
+    blob.data[3] = (char)(0x90 | 11);
+    struct eddy_span bytes = {blob.data, blob.size - 4};
+    CHECK_INT(eddy_state_decode(bytes, old, NULL), 0);
+    CHECK(same_bytes(state, old));
+    eddy_buf_fini(&blob);
+    free(old);
+    free(state);
+}
+
+static void context_and_recent_events_that_contradict_are_refused(void)
+{
+    struct eddy_state *state = new_state();
+    struct eddy_rng rng;
+    struct eddy_buf blob;
+    struct eddy_err err = {0};
+    eddy_rng_seed(&rng, 19);
+    random_history(&rng, state, snapshot, 12);
+    CHECK(state->context_count > 1);
+    state->context_count--;
+    eddy_buf_init(&blob, 0);
+    eddy_state_encode(state, &blob);
+    CHECK_INT(eddy_state_decode(eddy_buf_span(&blob), state, &err), EDDY_EFORMAT);
+    CHECK(strstr(err.text, "their context contradict") != NULL);
+    eddy_buf_fini(&blob);
     free(state);
 }
 
@@ -503,7 +654,8 @@ int main(void)
         return 1;
     }
     RUN(each_rule_has_its_outcome_in_this_order);
-    RUN(impression_moves_only_the_revision);
+    RUN(impressions_step_nothing_and_what_was_not_chosen_is_kept);
+    RUN(of_what_was_shown_the_newest_50_are_kept);
     RUN(record_time_bounds_the_event_time);
     RUN(steps_show_gaps_and_sessions_of_what_the_network_saw);
     RUN(ring_keeps_the_newest_and_ids_the_last_32);
@@ -514,6 +666,8 @@ int main(void)
     RUN(every_truncation_is_refused);
     RUN(flipped_bits_never_crash_and_what_is_taken_is_stored_alike);
     RUN(blobs_of_other_formats_say_so);
+    RUN(blobs_of_version_1_are_read);
+    RUN(context_and_recent_events_that_contradict_are_refused);
     RUN(a_slot_too_small_for_an_older_model_still_takes_the_history);
     eddy_snapshot_release(snapshot);
     return check_done();
