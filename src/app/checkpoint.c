@@ -30,30 +30,47 @@ static int save(void *context, const struct eddy_span *parts, uint32_t count,
     return 0;
 }
 
-static void resumed(void *context, uint32_t epoch, const char *why_not)
+static struct eddy_span note(void *context)
 {
     struct eddy_checkpoint *checkpoint = context;
-    if (why_not != NULL)
-        eddy_progress_say(checkpoint->progress, "%s is not used: %s; starting anew",
+    const struct eddy_train_ledger *ledger = &checkpoint->report->ledger;
+    return (struct eddy_span){(const char *)ledger, sizeof *ledger};
+}
+
+static void resumed(void *context, const struct eddy_train_past *past,
+                    const char *why_not)
+{
+    struct eddy_checkpoint *checkpoint = context;
+    struct eddy_progress *progress = &checkpoint->report->progress;
+    if (why_not != NULL) {
+        eddy_progress_say(progress, "%s is not used: %s; starting anew",
                           checkpoint->path, why_not);
-    else
-        eddy_progress_say(checkpoint->progress,
-                          "going on after epoch %u of %s (remove it to start anew)",
-                          epoch, checkpoint->path);
+        return;
+    }
+    eddy_train_report_resume(checkpoint->report, past);
+    eddy_progress_say(progress,
+                      "going on after epoch %u of %s (remove it to start anew)",
+                      past->epoch, checkpoint->path);
 }
 
 void eddy_checkpoint_open(struct eddy_checkpoint *checkpoint, const char *folder,
-                          int64_t interval_s, struct eddy_progress *progress)
+                          int64_t interval_s, const char *settings,
+                          struct eddy_train_report *report)
 {
     size_t size = strlen(folder);
     while (size > 1 && folder[size - 1] == '/')
         size--;
     *checkpoint = (struct eddy_checkpoint){
-        .interval_s = interval_s, .progress = progress, .last_ns = eddy_monotonic_ns()};
+        .interval_s = interval_s, .report = report, .last_ns = eddy_monotonic_ns()};
     (void)snprintf(checkpoint->path, sizeof checkpoint->path, "%.*s.checkpoint",
                    (int)size, folder);
-    checkpoint->keeper = (struct eddy_train_keeper){
-        .context = checkpoint, .due = due, .save = save, .resumed = resumed};
+    checkpoint->keeper = (struct eddy_train_keeper){.context = checkpoint,
+                                                    .name = checkpoint->path,
+                                                    .settings = settings,
+                                                    .due = due,
+                                                    .save = save,
+                                                    .note = note,
+                                                    .resumed = resumed};
     if (access(checkpoint->path, F_OK) == 0 &&
         eddy_file_open(checkpoint->path, &checkpoint->file, NULL) == 0)
         checkpoint->keeper.resume = checkpoint->file.bytes;

@@ -1,4 +1,5 @@
 /* eddy train: interactions -> model. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,6 +159,31 @@ static int select_rows(struct job *job, struct eddy_err *err)
     return r;
 }
 
+/* What decides beside --set which rows and tables there are: a checkpoint keeps it, so that
+ * a run that goes on with another value is told so. */
+static void put_settings(const struct job *job, struct eddy_buf *out)
+{
+    const struct arguments *arguments = job->arguments;
+    const struct eddy_recipe_options *options = &job->options;
+    eddy_buf_printf(out, "recipe=%s\n", job->recipe->name);
+    if (arguments->hold_out != HOLD_OUT_NONE)
+        eddy_buf_printf(out, "hold-out=%s\n",
+                        eddy_protocol_name((enum eddy_protocol)arguments->hold_out));
+    if (arguments->from_ms != INT64_MIN)
+        eddy_buf_printf(out, "from=%" PRId64 "\n", arguments->from_ms);
+    if (arguments->event_type != NULL)
+        eddy_buf_printf(out, "event-type=%s\n", arguments->event_type);
+    if (arguments->threshold > NO_THRESHOLD)
+        eddy_buf_printf(out, "event-value-threshold=%.17g\n", arguments->threshold);
+    eddy_buf_printf(out,
+                    "min_user_history_length_percentile=%.17g\n"
+                    "max_user_history_length_percentile=%.17g\n"
+                    "min_item_interaction_count_percentile=%.17g\n"
+                    "max_item_interaction_count_percentile=%.17g\n",
+                    options->min_user_history, options->max_user_history,
+                    options->min_item_count, options->max_item_count);
+}
+
 static int train(struct job *job, struct eddy_err *err)
 {
     const struct arguments *arguments = job->arguments;
@@ -171,6 +197,7 @@ static int train(struct job *job, struct eddy_err *err)
     struct eddy_build_result result;
     struct eddy_train_report report;
     struct eddy_checkpoint checkpoint;
+    struct eddy_buf settings;
     char version[EDDY_SNAPSHOT_ID_SIZE];
     struct eddy_model_source source = {
         .recipe = job->recipe,
@@ -184,15 +211,21 @@ static int train(struct job *job, struct eddy_err *err)
     bool leads = eddy_group_leads(&job->group);
     job->options.train.exchange = eddy_group_exchange(&job->group);
     eddy_train_report_start(&report, arguments->quiet || !leads);
+    eddy_buf_init(&settings, 0);
+    put_settings(job, &settings);
+    eddy_buf_putc(&settings, '\0');
+    if (settings.failed)
+        return eddy_fail(err, EDDY_ENOMEM, "no memory for the settings");
     eddy_checkpoint_open(&checkpoint, arguments->model, arguments->checkpoint_s,
-                         &report.progress);
+                         settings.data, &report);
     job->options.train.keeper =
         arguments->checkpoint_s >= 0 && leads ? &checkpoint.keeper : NULL;
     int r = eddy_train_build(&inputs, job->recipe, &job->options,
                              eddy_train_report_progress, &report, &result, err);
+    eddy_buf_fini(&settings);
     eddy_train_report_stop(&report, &source.seconds, &source.cpu_seconds);
-    source.learning = report.learning;
-    source.learning_count = report.learning_count;
+    source.learning = report.ledger.learning;
+    source.learning_count = report.ledger.learning_count;
     if (r < 0) {
         eddy_checkpoint_close(&checkpoint, false);
         return r;
@@ -209,7 +242,7 @@ static int train(struct job *job, struct eddy_err *err)
             .result = &result,
             .dropped = job->dropped,
             .held_out = job->held_out,
-            .network_cpu_seconds = eddy_train_report_network(&report),
+            .network_cpu_seconds = report.ledger.cpu_seconds,
         };
         eddy_train_summary_print(&summary, arguments->json);
     }

@@ -1,6 +1,7 @@
 #include "app/train_report.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "app/blas_core.h"
 #include "base/clock.h"
@@ -17,13 +18,22 @@ void eddy_train_report_stop(struct eddy_train_report *report, double *ret_second
                             double *ret_cpu_seconds)
 {
     eddy_progress_clear(&report->progress);
-    *ret_seconds = (double)(eddy_monotonic_ns() - report->start_ns) / 1e9;
-    *ret_cpu_seconds = (double)(eddy_process_cpu_ns() - report->start_cpu_ns) / 1e9;
+    *ret_seconds =
+        report->past_seconds + (double)(eddy_monotonic_ns() - report->start_ns) / 1e9;
+    *ret_cpu_seconds = report->past_cpu_seconds +
+                       (double)(eddy_process_cpu_ns() - report->start_cpu_ns) / 1e9;
 }
 
-double eddy_train_report_network(const struct eddy_train_report *report)
+void eddy_train_report_resume(struct eddy_train_report *report,
+                              const struct eddy_train_past *past)
 {
-    return (double)report->network_cpu_ns / 1e9;
+    if (past->note.size == sizeof report->ledger)
+        memcpy(&report->ledger, past->note.data, sizeof report->ledger);
+    report->past_seconds = report->ledger.seconds;
+    report->past_cpu_seconds = report->ledger.cpu_seconds;
+    report->epoch_events = report->progress.last_done = past->events;
+    report->epoch_ns = eddy_monotonic_ns();
+    report->epoch_cpu_ns = eddy_process_cpu_ns();
 }
 
 static void say_epoch(struct eddy_train_report *report,
@@ -45,7 +55,10 @@ static void say_epoch(struct eddy_train_report *report,
                       cpu_seconds);
     report->epoch_ns = wall;
     report->epoch_cpu_ns = cpu;
-    report->network_cpu_ns = cpu - report->start_cpu_ns;
+    report->ledger.seconds =
+        report->past_seconds + (double)(wall - report->start_ns) / 1e9;
+    report->ledger.cpu_seconds =
+        report->past_cpu_seconds + (double)(cpu - report->start_cpu_ns) / 1e9;
     report->epoch_events = now->events;
 }
 
@@ -53,9 +66,10 @@ static void say_epoch(struct eddy_train_report *report,
 static void note_epoch(struct eddy_train_report *report,
                        const struct eddy_train_progress *now)
 {
-    if (report->learning_count == EDDY_LEARNING_POINTS)
+    struct eddy_train_ledger *ledger = &report->ledger;
+    if (ledger->learning_count == EDDY_LEARNING_POINTS)
         return;
-    report->learning[report->learning_count++] =
+    ledger->learning[ledger->learning_count++] =
         (struct eddy_learning_point){.epoch = now->epoch,
                                      .loss = now->loss,
                                      .ndcg = now->finishing ? -1 : now->validation_ndcg,
@@ -71,9 +85,11 @@ bool eddy_train_report_progress(void *context, const struct eddy_train_progress 
         note_epoch(report, now);
         return true;
     }
-    if (now->epoch == 1 && now->fraction > 0)
+    uint64_t done = now->events - report->epoch_events;
+    if (report->progress.total == 0 && now->fraction > 0)
         report->progress.total =
-            (uint64_t)((double)now->events / now->fraction * now->epochs);
+            report->epoch_events +
+            (uint64_t)((double)done / now->fraction * (now->epochs - now->epoch + 1));
     if (now->best_ndcg < 0)
         (void)snprintf(note, sizeof note, "epoch %u/%u loss %.3f", now->epoch,
                        now->epochs, now->loss);

@@ -7,25 +7,33 @@
 #include "app/progress.h"
 #include "core/select.h"
 
+/* What a run has cost and learned so far; in its checkpoint, so that one that goes on
+ * reports the whole. Plain data. */
+struct eddy_train_ledger {
+    double seconds, cpu_seconds; /* of this process, up to the last epoch */
+    uint32_t learning_count, zero;
+    struct eddy_learning_point learning[EDDY_LEARNING_POINTS];
+};
+
 struct eddy_train_report {
     struct eddy_progress progress;
     uint64_t start_ns, start_cpu_ns;
     uint64_t epoch_ns, epoch_cpu_ns, epoch_events;
-    uint64_t network_cpu_ns; /* from the start to the end of the last epoch */
-    struct eddy_learning_point learning[EDDY_LEARNING_POINTS];
-    uint32_t learning_count;
+    struct eddy_train_ledger ledger;
+    double past_seconds, past_cpu_seconds; /* of the runs that were interrupted */
 };
 
 /* Starts the clocks and the progress line. */
 void eddy_train_report_start(struct eddy_train_report *report, bool quiet);
 /* An eddy_train_progress_fn; context: the report. */
 bool eddy_train_report_progress(void *context, const struct eddy_train_progress *now);
-/* Takes the progress line away; seconds and CPU seconds since the start. */
+/* The run goes on from a checkpoint whose note was the ledger. */
+void eddy_train_report_resume(struct eddy_train_report *report,
+                              const struct eddy_train_past *past);
+/* Takes the progress line away; seconds and CPU seconds since the start, those of
+ * interrupted runs up to their checkpoints included. */
 void eddy_train_report_stop(struct eddy_train_report *report, double *ret_seconds,
                             double *ret_cpu_seconds);
-
-/* CPU seconds from the start to the end of the last epoch. */
-double eddy_train_report_network(const struct eddy_train_report *report);
 
 /* What the summary tells beside the result. */
 struct eddy_train_summary {
@@ -35,7 +43,7 @@ struct eddy_train_summary {
     const struct eddy_build_result *result;
     struct eddy_select_counts dropped;
     uint64_t held_out;          /* rows */
-    double network_cpu_seconds; /* eddy_train_report_network */
+    double network_cpu_seconds; /* up to the last epoch, of the ledger */
 };
 /* To standard output: a paragraph, or one JSON object. Measures cblas_sgemm for 0.2 s, to
  * show what share of it the whole training of the network has reached. */

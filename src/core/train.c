@@ -308,6 +308,7 @@ static void dispose(struct eddy_trainer *trainer)
     eddy_adam_fini(&trainer->adam);
     eddy_sampler_fini(&trainer->sampler);
     eddy_train_items_fini(&trainer->items);
+    eddy_buf_fini(&trainer->settings);
     for (int64_t t = 0; trainer->workers && t < trainer->options->threads; t++)
         eddy_train_worker_fini(&trainer->workers[t]);
     free(trainer->workers);

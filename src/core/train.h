@@ -49,19 +49,32 @@ struct eddy_train_warm {
     double replay; /* share of users whose events up to then are learned from again */
 };
 
+/* What an interrupted run had done. */
+struct eddy_train_past {
+    uint32_t epoch;        /* done */
+    uint64_t events;       /* positions trained on */
+    struct eddy_span note; /* the caller's, borrowed */
+};
+
 /* Who keeps checkpoints. All calls come from the trainer's thread. A run that goes on from
- * its checkpoint gives the same bytes as one that was never interrupted. In a group only
- * the first member has one, and none goes on. */
+ * its checkpoint gives the same bytes as one that was never interrupted, alone or in a
+ * group. In a group only the first member has a keeper, which speaks for all. */
 struct eddy_train_keeper {
     void *context;
+    const char *name; /* of the file, for messages; borrowed */
+    /* Settings of the caller that change the run: "name=value\n" each; NULL: none. */
+    const char *settings;
     bool (*due)(void *context); /* after an epoch: is it time for one? */
     /* The bytes are the parts one after the other, borrowed during the call. An error ends
      * the training. */
     int (*save)(void *context, const struct eddy_span *parts, uint32_t count,
                 struct eddy_err *err);
+    /* What the caller wants to find in `resumed`, borrowed until save; NULL: nothing. */
+    struct eddy_span (*note)(void *context);
     struct eddy_span resume; /* bytes of an earlier save; empty: start anew */
-    /* What became of them: epochs done, or 0 and why training starts anew. */
-    void (*resumed)(void *context, uint32_t epoch, const char *why_not);
+    /* What became of them: where the run goes on, or NULL and why it starts anew. */
+    void (*resumed)(void *context, const struct eddy_train_past *past,
+                    const char *why_not);
 };
 
 /* Rows of the options that --set reaches; the ranges are those of the recipes. */

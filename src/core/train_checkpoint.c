@@ -1,16 +1,20 @@
 /* Checkpoints: all that training needs to go on as if nothing had happened.
  *
- * What is written: numbers (where the epochs stand), a digest of what the run is made of
- * (data, settings, kind of CPU), the blocks (moving and best weights, Adam's moments, the
- * average), a digest of all that. Orders, masks and samples are functions of seed, epoch and
- * step, so they need no place. learning_rate, clip_norm, epochs and patience are not part of
- * the digest: a run that broke on a loss that is no number goes on with a lower rate. */
+ * What is written: numbers (where the epochs stand), the settings as text, the caller's
+ * note, the blocks (moving and best weights, Adam's moments, the average), a digest of all
+ * that. Orders, masks and samples are functions of seed, epoch and step, so they need no
+ * place. Bytes that are no checkpoint of this data (damaged, of a log that has grown, of
+ * another kind of CPU) are left aside and training starts anew, as a nightly job wants it;
+ * another setting is somebody's decision, so he is asked (train_settings.c). */
 #include <stdlib.h>
 
 #include "base/hash.h"
 #include "core/train_parts.h"
+#include "core/train_settings.h"
 
-enum { VERSION = 1, NUMBERS = 16, REALS = 8, BLOCKS = 6 };
+enum { VERSION = 2, NUMBERS = 16, REALS = 8, BLOCKS = 6 };
+/* Places in header.numbers behind the progress. */
+enum { SETTINGS_SIZE = 8, NOTE_SIZE = 9 };
 
 struct header {
     char magic[8];
@@ -19,39 +23,6 @@ struct header {
     unsigned char identity[32];
 };
 static const char magic[8] = "eddyckpt";
-
-static const char *const free_settings[] = {"learning_rate", "clip_norm", "epochs",
-                                            "patience"};
-
-static bool is_free(const char *name)
-{
-    for (size_t i = 0; i < sizeof free_settings / sizeof *free_settings; i++)
-        if (strcmp(name, free_settings[i]) == 0)
-            return true;
-    return false;
-}
-
-static void add_settings(struct eddy_sha256 *sha,
-                         const struct eddy_train_options *options)
-{
-    for (size_t i = 0; i < eddy_train_option_count; i++) {
-        const struct eddy_option *row = &eddy_train_option_table[i];
-        const char *field = (const char *)options + row->offset;
-        if (is_free(row->name))
-            continue;
-        eddy_sha256_update(sha, row->name, strlen(row->name));
-        eddy_sha256_update(sha, field,
-                           row->type == EDDY_OPTION_BOOL    ? sizeof(bool)
-                           : row->type == EDDY_OPTION_FLOAT ? sizeof(double)
-                                                            : sizeof(int64_t));
-    }
-    for (uint32_t i = 0; i < options->event_weight_count; i++) {
-        const struct eddy_event_weight *weight = &options->event_weights[i];
-        eddy_sha256_update(sha, weight->type, strlen(weight->type) + 1);
-        eddy_sha256_update(sha, &weight->weight, sizeof weight->weight);
-    }
-    eddy_sha256_update(sha, &options->seed, sizeof options->seed);
-}
 
 static void add_features(struct eddy_sha256 *sha, const struct eddy_features *features)
 {
@@ -90,15 +61,12 @@ static void add_warm(struct eddy_sha256 *sha, const struct eddy_trainer *trainer
     eddy_sha256_update(sha, &warm->replay, sizeof warm->replay);
 }
 
+/* The data. */
 static void identify(const struct eddy_trainer *trainer, unsigned char ret[32])
 {
-    const char *loops = eddy_train_vector_get()->name, *core = eddy_blas_core();
     struct eddy_sha256 sha;
     eddy_sha256_init(&sha);
-    eddy_sha256_update(&sha, loops, strlen(loops));
-    eddy_sha256_update(&sha, core, strlen(core));
     eddy_sha256_update(&sha, &trainer->layout.size, sizeof trainer->layout.size);
-    add_settings(&sha, trainer->options);
     add_features(&sha, trainer->options->item_features);
     add_features(&sha, trainer->options->user_features);
     add_warm(&sha, trainer);
@@ -121,6 +89,16 @@ static uint32_t blocks_of(struct eddy_trainer *trainer, void *ret[BLOCKS],
         ret_sizes[count++] = trainer->layout.size * sizeof(float);
     }
     return count;
+}
+
+static size_t blocks_size(struct eddy_trainer *trainer)
+{
+    void *blocks[BLOCKS];
+    size_t sizes[BLOCKS], size = 0;
+    uint32_t count = blocks_of(trainer, blocks, sizes);
+    for (uint32_t i = 0; i < count; i++)
+        size += sizes[i];
+    return size;
 }
 
 static double flops_of(const struct eddy_trainer *trainer)
@@ -166,88 +144,170 @@ int eddy_train_checkpoint_save(struct eddy_trainer *trainer, struct eddy_err *er
 {
     const struct eddy_train_keeper *keeper = trainer->options->keeper;
     struct header header;
-    struct eddy_span parts[BLOCKS + 2];
+    struct eddy_span parts[BLOCKS + 4], note = {NULL, 0};
     struct eddy_sha256 sha;
     unsigned char digest[32];
     void *blocks[BLOCKS];
     size_t sizes[BLOCKS];
+    uint32_t n = 0;
 
     if (keeper == NULL || !eddy_train_owns(trainer->options->exchange, 0) ||
         !keeper->due(keeper->context))
         return 0;
     uint32_t count = blocks_of(trainer, blocks, sizes);
+    if (keeper->note != NULL)
+        note = keeper->note(keeper->context);
     fill_header(trainer, &header);
-    parts[0] = (struct eddy_span){(const char *)&header, sizeof header};
+    header.numbers[SETTINGS_SIZE] = trainer->settings.size;
+    header.numbers[NOTE_SIZE] = note.size;
+    parts[n++] = (struct eddy_span){(const char *)&header, sizeof header};
+    parts[n++] = eddy_buf_span(&trainer->settings);
+    parts[n++] = note;
     for (uint32_t i = 0; i < count; i++)
-        parts[i + 1] = (struct eddy_span){blocks[i], sizes[i]};
+        parts[n++] = (struct eddy_span){blocks[i], sizes[i]};
     eddy_sha256_init(&sha);
-    for (uint32_t i = 0; i <= count; i++)
+    for (uint32_t i = 0; i < n; i++)
         eddy_sha256_update(&sha, parts[i].data, parts[i].size);
     eddy_sha256_final(&sha, digest);
-    parts[count + 1] = (struct eddy_span){(const char *)digest, sizeof digest};
-    return keeper->save(keeper->context, parts, count + 2, err);
+    parts[n++] = (struct eddy_span){(const char *)digest, sizeof digest};
+    return keeper->save(keeper->context, parts, n, err);
 }
 
-/* Why the bytes are no checkpoint of this run, NULL: they are. */
-static const char *trouble_with(const struct eddy_trainer *trainer,
-                                struct eddy_span bytes, size_t size)
-{
+/* What an earlier save left, with its parts found. */
+struct earlier {
     struct header header;
+    struct eddy_span settings, note;
+    const char *blocks;
+};
+
+/* Why the bytes are no checkpoint, NULL: they are one, of whatever run. */
+static const char *read_earlier(struct eddy_span bytes, struct earlier *ret)
+{
     struct eddy_sha256 sha;
     unsigned char digest[32];
+    const char *end = bytes.data + bytes.size;
 
-    if (bytes.size < sizeof header + sizeof digest)
+    if (bytes.size < sizeof ret->header + sizeof digest)
         return "it is too short";
-    memcpy(&header, bytes.data, sizeof header);
-    if (memcmp(header.magic, magic, sizeof magic) != 0 || header.numbers[0] != VERSION)
+    memcpy(&ret->header, bytes.data, sizeof ret->header);
+    if (memcmp(ret->header.magic, magic, sizeof magic) != 0 ||
+        ret->header.numbers[0] != VERSION)
         return "it is no checkpoint of this version of eddy";
-    if (memcmp(header.identity, trainer->identity, sizeof header.identity) != 0)
-        return "it is of other data, other settings or another kind of CPU";
-    if (bytes.size != size)
-        return "its size is wrong";
     eddy_sha256_init(&sha);
     eddy_sha256_update(&sha, bytes.data, bytes.size - sizeof digest);
     eddy_sha256_final(&sha, digest);
-    return memcmp(digest, bytes.data + bytes.size - sizeof digest, sizeof digest) == 0
-               ? NULL
-               : "it is damaged";
+    if (memcmp(digest, end - sizeof digest, sizeof digest) != 0)
+        return "it is damaged";
+    /* What has the right digest was written as a whole. */
+    ret->settings.data = bytes.data + sizeof ret->header;
+    ret->settings.size = ret->header.numbers[SETTINGS_SIZE];
+    ret->note.data = ret->settings.data + ret->settings.size;
+    ret->note.size = ret->header.numbers[NOTE_SIZE];
+    ret->blocks = ret->note.data + ret->note.size;
+    return NULL;
+}
+
+/* EDDY_EUSAGE: another setting. Else 0, and *ret_why_not: why the run starts anew. */
+static int judge(struct eddy_trainer *trainer, struct earlier *earlier,
+                 const char **ret_why_not, struct eddy_err *err)
+{
+    const struct eddy_train_keeper *keeper = trainer->options->keeper;
+    bool finishing;
+    *ret_why_not = read_earlier(keeper->resume, earlier);
+    if (*ret_why_not != NULL)
+        return 0;
+    finishing = earlier->header.numbers[4] != 0;
+    switch (eddy_train_settings_compare(earlier->settings,
+                                        eddy_buf_span(&trainer->settings), finishing,
+                                        keeper->name ? keeper->name : "it", err)) {
+    case EDDY_TRAIN_SETTINGS_DIFFERENT: return EDDY_EUSAGE;
+    case EDDY_TRAIN_SETTINGS_CPU:
+        *ret_why_not = "it was made on another kind of CPU";
+        return 0;
+    case EDDY_TRAIN_SETTINGS_SAME: break;
+    }
+    if (memcmp(earlier->header.identity, trainer->identity, 32) != 0)
+        *ret_why_not = "it is of other data";
+    else if (blocks_size(trainer) + 32 !=
+             (size_t)(keeper->resume.data + keeper->resume.size - earlier->blocks))
+        *ret_why_not = "its size is wrong";
+    return 0;
+}
+
+/* What the first member of a group has decided. */
+struct decision {
+    int32_t code; /* negative: err; 1: go on */
+    struct header header;
+    struct eddy_err err;
+};
+
+static int decide(struct eddy_trainer *trainer, struct earlier *earlier,
+                  struct decision *decision)
+{
+    const struct eddy_train_keeper *keeper = trainer->options->keeper;
+    const char *why_not = NULL;
+    int r;
+
+    identify(trainer, trainer->identity);
+    eddy_train_settings_put(trainer->options, keeper->settings, &trainer->settings);
+    if (trainer->settings.failed)
+        return eddy_fail(&decision->err, EDDY_ENOMEM, "no memory for the settings");
+    if (keeper->resume.size == 0)
+        return 0;
+    if ((r = judge(trainer, earlier, &why_not, &decision->err)) < 0)
+        return r;
+    decision->header = earlier->header;
+    if (why_not != NULL)
+        keeper->resumed(keeper->context, NULL, why_not);
+    return why_not == NULL;
+}
+
+/* The state of the run, from the first member's bytes into all. */
+static int take_over(struct eddy_trainer *trainer, const struct header *header,
+                     const char *from, struct eddy_err *err)
+{
+    const struct eddy_exchange *exchange = trainer->options->exchange;
+    void *blocks[BLOCKS];
+    size_t sizes[BLOCKS];
+    int r = 0;
+
+    take_header(trainer, header);
+    if (trainer->progress.finishing) {
+        if ((r = eddy_train_all_histories(trainer, err)) < 0)
+            return r;
+        eddy_train_know(trainer);
+    }
+    uint32_t count = blocks_of(trainer, blocks, sizes);
+    for (uint32_t i = 0; r == 0 && i < count; i++) {
+        if (from != NULL) {
+            memcpy(blocks[i], from, sizes[i]);
+            from += sizes[i];
+        }
+        r = eddy_train_share(exchange, blocks[i], sizes[i], err);
+    }
+    eddy_rows_restored(&trainer->adam);
+    return r;
 }
 
 int eddy_train_checkpoint_load(struct eddy_trainer *trainer, struct eddy_err *err)
 {
     const struct eddy_train_keeper *keeper = trainer->options->keeper;
-    struct header header;
-    void *blocks[BLOCKS];
-    size_t sizes[BLOCKS], size = sizeof header + 32;
-    const char *trouble;
+    struct decision decision = {0};
+    struct earlier earlier = {.blocks = NULL};
+    int r;
 
-    if (keeper == NULL)
-        return 0;
-    identify(trainer, trainer->identity);
-    if (keeper->resume.size == 0 || trainer->options->exchange != NULL)
-        return 0;
-    uint32_t count = blocks_of(trainer, blocks, sizes);
-    for (uint32_t i = 0; i < count; i++)
-        size += sizes[i];
-    trouble = trouble_with(trainer, keeper->resume, size);
-    if (trouble != NULL) {
-        keeper->resumed(keeper->context, 0, trouble);
-        return 0;
+    if (keeper != NULL)
+        decision.code = decide(trainer, &earlier, &decision);
+    r = eddy_train_share(trainer->options->exchange, &decision, sizeof decision, err);
+    if (r == 0 && decision.code < 0)
+        r = eddy_fail(err, decision.code, "%s", decision.err.text);
+    if (r < 0 || decision.code == 0)
+        return r;
+    r = take_over(trainer, &decision.header, earlier.blocks, err);
+    if (r == 0 && keeper != NULL) {
+        struct eddy_train_past past = {trainer->progress.epoch,
+                                       trainer->progress.events, earlier.note};
+        keeper->resumed(keeper->context, &past, NULL);
     }
-    memcpy(&header, keeper->resume.data, sizeof header);
-    take_header(trainer, &header);
-    if (trainer->progress.finishing) {
-        int r = eddy_train_all_histories(trainer, err);
-        if (r < 0)
-            return r;
-        eddy_train_know(trainer);
-    }
-    const char *from = keeper->resume.data + sizeof header;
-    for (uint32_t i = 0; i < count; i++) {
-        memcpy(blocks[i], from, sizes[i]);
-        from += sizes[i];
-    }
-    eddy_rows_restored(&trainer->adam);
-    keeper->resumed(keeper->context, trainer->progress.epoch, NULL);
-    return 0;
+    return r;
 }

@@ -125,7 +125,8 @@ struct eddy_trainer {
     struct eddy_train_phase phase;
     double best_hr;
     double flops_before;        /* of the run that a checkpoint goes on from */
-    unsigned char identity[32]; /* of the run, for checkpoints */
+    unsigned char identity[32]; /* of the run's data, for checkpoints */
+    struct eddy_buf settings;   /* of the run, for checkpoints */
     bool finished;              /* the last phase ran: params are the result */
 };
 
@@ -139,7 +140,8 @@ int eddy_train_all_histories(struct eddy_trainer *trainer, struct eddy_err *err)
 
 /* Checkpoints (train_checkpoint.c); no effect without a keeper. Save: after an epoch, when
  * the keeper says that it is time; its errors. Load: takes over the keeper's bytes when
- * they fit; 0 or EDDY_ENOMEM. */
+ * they fit, in every member of a group; EDDY_EUSAGE when a setting is another one,
+ * EDDY_ENOMEM, EDDY_EIO. */
 int eddy_train_checkpoint_save(struct eddy_trainer *trainer, struct eddy_err *err);
 int eddy_train_checkpoint_load(struct eddy_trainer *trainer, struct eddy_err *err);
 
@@ -156,6 +158,9 @@ int eddy_train_epochs(struct eddy_trainer *trainer, eddy_train_progress_fn progr
 bool eddy_train_owns(const struct eddy_exchange *exchange, uint32_t shard);
 /* Losses and gradients of all shards to all members. 0 or EDDY_EIO. */
 int eddy_train_share_shards(struct eddy_trainer *trainer, struct eddy_err *err);
+/* `size` bytes of the first member to all. 0 or EDDY_EIO. */
+int eddy_train_share(const struct eddy_exchange *exchange, void *bytes, size_t size,
+                     struct eddy_err *err);
 /* What the first member's *stop says to all. 0 or EDDY_EIO. */
 int eddy_train_share_stop(const struct eddy_exchange *exchange, bool *stop,
                           struct eddy_err *err);

@@ -28,13 +28,19 @@ int eddy_train_share_shards(struct eddy_trainer *trainer, struct eddy_err *err)
     return r;
 }
 
+int eddy_train_share(const struct eddy_exchange *exchange, void *bytes, size_t size,
+                     struct eddy_err *err)
+{
+    return exchange == NULL
+               ? 0
+               : exchange->broadcast(exchange->context, 0, bytes, size, err);
+}
+
 int eddy_train_share_stop(const struct eddy_exchange *exchange, bool *stop,
                           struct eddy_err *err)
 {
     unsigned char byte = *stop ? 1 : 0;
-    int r = 0;
-    if (exchange != NULL)
-        r = exchange->broadcast(exchange->context, 0, &byte, 1, err);
+    int r = eddy_train_share(exchange, &byte, 1, err);
     *stop = byte != 0;
     return r;
 }

@@ -28,8 +28,8 @@ def write_log(path):
                 item, when = (item + 1 + user % 3) % 60, when + 60
 
 
-def command(log, model):
-    return ["train", "-i", log, "-o", model, *SETTINGS]
+def command(log, model, *more):
+    return ["train", "-i", log, "-o", model, *SETTINGS, *more]
 
 
 def digest(path):
@@ -48,12 +48,16 @@ class Resume(Folder):
         self.log = self.path("log.csv")
         write_log(self.log)
 
-    def train(self, model):
-        return eddy(*command(self.log, model))
+    def train(self, model, *more):
+        return eddy(*command(self.log, model, *more))
 
-    def kill_after_a_checkpoint(self, model, size_before):
+    def learning(self, model):
+        with open(os.path.join(model, "manifest.json")) as file:
+            return json.load(file)["metrics"]["learning_curve"]
+
+    def kill_after_a_checkpoint(self, model, size_before, *more):
         """Start, wait for a new checkpoint, kill -9. False: it was done before that."""
-        process = support.start(*command(self.log, model))
+        process = support.start(*command(self.log, model, *more))
         checkpoint = model + ".checkpoint"
         deadline = time.monotonic() + 60
         try:
@@ -84,6 +88,46 @@ class Resume(Folder):
         self.assertEqual(done.code, 0, done.err)
         self.assertEqual(digests(cut), digests(whole))
         self.assertFalse(os.path.exists(cut + ".checkpoint"))
+        self.assertEqual(self.learning(cut), self.learning(whole))  # from epoch 1 on
+
+    def test_more_epochs_give_the_longer_run(self):
+        long = ("--set", "epochs=70", "--set", "patience=70")
+        whole, cut = self.path("whole"), self.path("cut")
+        done = self.train(whole, *long)
+        self.assertEqual(done.code, 0, done.err)
+        self.assertTrue(self.kill_after_a_checkpoint(cut, None))
+        done = eddy(*[word for word in command(self.log, cut, *long) if word != "--quiet"])
+        self.assertEqual(done.code, 0, done.err)
+        self.assertIn("going on after epoch", done.err)
+        self.assertEqual(digests(cut), digests(whole))
+
+    def test_another_option_is_refused_with_both_values(self):
+        model = self.path("model")
+        more = ("--hold-out", "loo", "--set", "dropout=0.3")
+        self.assertTrue(self.kill_after_a_checkpoint(model, None, *more))
+        before = digest(model + ".checkpoint")
+        for words, sentence in [
+                (("--set", "dropout=0.4"), "dropout is 0.4 here, but 0.3 in the run"),
+                (("--set", "layers=2"), "layers is 2 here, but 1 in the run"),
+                (("--seed", 4), "seed is 4 here, but 3 in the run"),
+                (("--hold-out", "successive"), "hold-out is successive here, but loo in"),
+                (("--event-value-threshold", 3), "event-value-threshold is 3 here, but none"),
+                (("--recipe", "aws-hrnn", "--set", "dropout=0.3"), "recipe is aws-hrnn")]:
+            with self.subTest(words=words):
+                if "--event-value-threshold" in words:
+                    log = self.path("valued.csv")
+                    with open(self.log) as old, open(log, "w") as new:
+                        new.write(old.readline().strip() + ",EVENT_VALUE\n")
+                        new.writelines(line.strip() + ",5\n" for line in old)
+                else:
+                    log = self.log
+                code, out, err = eddy(*command(log, model, *more, *words))
+                self.assertEqual((code, out), (64, ""), err)
+                self.assertIn(sentence, err)
+                self.assertIn(f"remove {model}.checkpoint to start anew", err)
+                self.assertEqual(digest(model + ".checkpoint"), before)
+        done = self.train(model, *more)  # as it was: goes on
+        self.assertEqual(done.code, 0, done.err)
 
     def test_warm_start_goes_on_from_a_model(self):
         """One epoch from an older model knows more than one epoch from nothing."""

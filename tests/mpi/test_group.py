@@ -87,8 +87,7 @@ class Group(unittest.TestCase):
         for line in run.stderr:
             if losses(line):
                 break
-        members = [int(name) for name in os.listdir("/proc") if name.isdigit()
-                   and self.is_member(int(name), run.pid)]
+        members = self.members_of(run)
         self.assertEqual(len(members), 2)
         os.kill(max(members), signal.SIGKILL)
         run.stderr.read()
@@ -99,6 +98,36 @@ class Group(unittest.TestCase):
             time.sleep(0.1)
         self.assertFalse(any(map(self.is_alive, members)))
         self.assertFalse(os.path.exists(self.model("dead")))
+
+    def members_of(self, run):
+        return [int(name) for name in os.listdir("/proc") if name.isdigit()
+                and self.is_member(int(name), run.pid)]
+
+    def test_a_killed_group_goes_on_with_the_same_bytes(self):
+        flags = ["--set", "epochs=40", "--set", "patience=40", "--checkpoint", "0"]
+        whole = self.train(1, *flags)[1]
+        for name, processes in (("by two", 2), ("by one", 1)):
+            with self.subTest(goes_on=name):
+                arguments = ["-i", self.csv, "-o", self.model(name), *FLAGS, *flags]
+                run = subprocess.Popen(command(2, *arguments), stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.PIPE, text=True)
+                for line in run.stderr:
+                    if losses(line) and os.path.exists(self.model(name) + ".checkpoint"):
+                        break
+                os.kill(max(self.members_of(run)), signal.SIGKILL)
+                run.stderr.read()
+                run.stderr.close()
+                self.assertNotEqual(run.wait(timeout=60), 0)
+                refused = subprocess.run(command(2, *arguments, "--set", "dropout=0.4"),
+                                         capture_output=True, text=True, timeout=60)
+                self.assertNotEqual(refused.returncode, 0)
+                self.assertIn("dropout is 0.4 here, but", refused.stderr)
+                done = subprocess.run(command(processes, *arguments), capture_output=True,
+                                      text=True, timeout=120)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertIn("going on after epoch", done.stderr)
+                with open(os.path.join(self.model(name), "model.safetensors"), "rb") as file:
+                    self.assertEqual(file.read(), whole)
 
     def is_member(self, pid, parent):
         try:

@@ -17,6 +17,7 @@ struct group {
     const void *bytes;            /* of the root of the present broadcast */
     const struct eddy_interactions *in;
     struct eddy_train_options options;
+    const struct eddy_train_keeper *keeper; /* of the first member */
 };
 
 struct member {
@@ -60,6 +61,7 @@ static void *run(void *argument)
                                      .context = member};
     struct eddy_train_options options = member->group->options;
     options.exchange = member->group->ranks > 1 ? &exchange : NULL;
+    options.keeper = member->rank == 0 ? member->group->keeper : NULL;
     member->code =
         eddy_train(member->group->in, &options, follow, member, &member->result, NULL);
     return NULL;
@@ -141,6 +143,92 @@ static void a_group_has_the_bits_of_one_alone(void)
     eddy_interactions_fini(&in);
 }
 
+/* Bytes after the second epoch, before and in the last phase. */
+struct kept {
+    struct eddy_buf bytes;
+    uint32_t at, saves, resumed;
+};
+
+static bool always(void *context)
+{
+    (void)context;
+    return true;
+}
+
+static int save(void *context, const struct eddy_span *parts, uint32_t count,
+                struct eddy_err *err)
+{
+    struct kept *kept = context;
+    (void)err;
+    kept->saves++;
+    for (uint32_t i = 0; kept->saves == kept->at && i < count; i++)
+        eddy_buf_put(&kept->bytes, parts[i].data, parts[i].size);
+    return 0;
+}
+
+static void resumed(void *context, const struct eddy_train_past *past,
+                    const char *why_not)
+{
+    struct kept *kept = context;
+    CHECK(why_not == NULL);
+    kept->resumed = past->epoch;
+}
+
+/* Whoever made the checkpoint, whoever goes on: the same bits. */
+static void a_group_goes_on_from_a_checkpoint(void)
+{
+    struct eddy_interactions in = interactions_new();
+    struct member alone[1], members[MEMBERS_MAX];
+    struct group plain = group_of(&in);
+    run_group(&plain, alone, 1);
+    for (uint32_t at = 2; at <= alone[0].epochs; at++)
+        for (uint32_t before = 1; before <= 2; before++) {
+            struct kept kept = {.at = at};
+            struct eddy_train_keeper keeper = {
+                .context = &kept, .due = always, .save = save, .resumed = resumed};
+            struct group group = group_of(&in);
+            eddy_buf_init(&kept.bytes, 0);
+            group.keeper = &keeper;
+            run_group(&group, members, before);
+            for (uint32_t m = 0; m < before; m++)
+                eddy_train_result_fini(&members[m].result);
+            keeper.resume = eddy_buf_span(&kept.bytes);
+            run_group(&group, members, 3 - before);
+            CHECK_INT(kept.resumed, at);
+            for (uint32_t m = 0; m < 3 - before; m++) {
+                CHECK_INT(members[m].code, 0);
+                CHECK_INT(members[m].epochs, alone[0].epochs - at);
+                CHECK_MEM(members[m].result.params, alone[0].result.params,
+                          alone[0].result.layout.size * sizeof(float));
+                eddy_train_result_fini(&members[m].result);
+            }
+            eddy_buf_fini(&kept.bytes);
+        }
+    eddy_train_result_fini(&alone[0].result);
+    eddy_interactions_fini(&in);
+}
+
+static void another_setting_ends_every_member(void)
+{
+    struct eddy_interactions in = interactions_new();
+    struct member members[MEMBERS_MAX];
+    struct kept kept = {.at = 1};
+    struct eddy_train_keeper keeper = {
+        .context = &kept, .due = always, .save = save, .resumed = resumed};
+    struct group group = group_of(&in);
+    eddy_buf_init(&kept.bytes, 0);
+    group.keeper = &keeper;
+    run_group(&group, members, 1);
+    eddy_train_result_fini(&members[0].result);
+    keeper.resume = eddy_buf_span(&kept.bytes);
+    group.options.bptt = 8;
+    run_group(&group, members, 2);
+    CHECK_INT(members[0].code, EDDY_EUSAGE);
+    CHECK_INT(members[1].code, EDDY_EUSAGE);
+    eddy_buf_fini(&kept.bytes);
+    eddy_interactions_fini(&in);
+}
+
 static void a_broken_exchange_ends_every_member(void)
 {
     struct eddy_interactions in = interactions_new();
@@ -170,6 +258,8 @@ static void more_members_than_parts_are_refused(void)
 int main(void)
 {
     RUN(a_group_has_the_bits_of_one_alone);
+    RUN(a_group_goes_on_from_a_checkpoint);
+    RUN(another_setting_ends_every_member);
     RUN(a_broken_exchange_ends_every_member);
     RUN(more_members_than_parts_are_refused);
     return check_done();

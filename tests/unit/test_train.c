@@ -11,49 +11,7 @@
 #include "core/split.h"
 #include "core/train.h"
 #include "core/train_network.h"
-
-enum { USERS = 60, ITEMS = 40, EVENTS = 25 };
-
-/* Users walk around a ring of items, each with a step of his own: what comes next can be
- * learned from the two items before. */
-static struct eddy_interactions interactions_new(uint32_t users, uint32_t events)
-{
-    struct eddy_interactions in;
-    struct eddy_err err = {0};
-    struct eddy_buf csv;
-    eddy_buf_init(&csv, 0);
-    eddy_buf_puts(&csv, "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE,EVENT_VALUE\n");
-    for (uint32_t u = 0; u < users; u++) {
-        uint32_t item = u * 7 % ITEMS;
-        uint32_t time = 1000000000 + u * 1000;
-        for (uint32_t e = 0; e < events; e++) {
-            eddy_buf_printf(&csv, "u%u,i%u,%u,%s,%g\n", u, item, time,
-                            e % 3 ? "click" : "view", e % 2 ? 0.5 : 2.0);
-            item = (item + 1 + u % 3) % ITEMS;
-            time += e % 5 == 4 ? 7200 : 60;
-        }
-    }
-    CHECK_INT(eddy_interactions_parse(eddy_buf_span(&csv), "made.csv", NULL, &in, &err),
-              0);
-    eddy_buf_fini(&csv);
-    return in;
-}
-
-static struct eddy_train_options options_of(enum eddy_cell cell, enum eddy_mode mode)
-{
-    struct eddy_train_options options;
-    eddy_train_options_init(&options);
-    options.hidden_dimension = 16;
-    options.cell = cell;
-    options.mode = mode;
-    options.epochs = 3;
-    options.batch_users = 16;
-    options.history_events = 20;
-    options.bptt = 8;
-    options.learning_rate = 0.01;
-    options.validation_fraction = 0.1;
-    return options;
-}
+#include "train_walks.h"
 
 static void the_table_gives_amazons_defaults_and_ranges(void)
 {
@@ -165,23 +123,6 @@ static void the_model_does_not_depend_on_the_threads(void)
         eddy_train_result_fini(&other);
     }
     eddy_interactions_fini(&in);
-}
-
-struct curve {
-    double first_loss, last_loss;
-    uint32_t epochs, stop_after;
-};
-
-static bool follow(void *context, const struct eddy_train_progress *progress)
-{
-    struct curve *curve = context;
-    if (!progress->epoch_done)
-        return true;
-    curve->epochs++;
-    if (curve->epochs == 1)
-        curve->first_loss = progress->loss;
-    curve->last_loss = progress->loss;
-    return curve->epochs != curve->stop_after;
 }
 
 static void training_learns_the_walks(void)
@@ -363,120 +304,6 @@ static void the_last_phase_goes_on_from_the_best_epoch(void)
     CHECK_INT(finished.validation_events, searched.validation_events);
     eddy_train_result_fini(&searched);
     eddy_train_result_fini(&finished);
-    eddy_interactions_fini(&in);
-}
-
-/* A keeper that holds the last bytes, and a run that ends after some epochs. */
-struct kept {
-    struct eddy_buf bytes;
-    uint32_t saves, resumed;
-    const char *why_not;
-};
-
-static bool always(void *context)
-{
-    (void)context;
-    return true;
-}
-
-static int save(void *context, const struct eddy_span *parts, uint32_t count,
-                struct eddy_err *err)
-{
-    struct kept *kept = context;
-    (void)err;
-    kept->bytes.size = 0;
-    kept->saves++;
-    for (uint32_t i = 0; i < count; i++)
-        eddy_buf_put(&kept->bytes, parts[i].data, parts[i].size);
-    return 0;
-}
-
-static void resumed(void *context, uint32_t epoch, const char *why_not)
-{
-    struct kept *kept = context;
-    kept->resumed = epoch;
-    kept->why_not = why_not;
-}
-
-static void a_run_goes_on_from_any_epoch_with_the_same_bytes(void)
-{
-    struct eddy_interactions in = interactions_new(USERS, EVENTS);
-    struct eddy_train_options options = options_of(EDDY_CELL_MINGRU, EDDY_MODE_FLAT);
-    struct kept kept = {0};
-    struct eddy_train_keeper keeper = {
-        .context = &kept, .due = always, .save = save, .resumed = resumed};
-    struct eddy_train_result whole, part, rest;
-    eddy_buf_init(&kept.bytes, 0);
-    options.epochs = 6;
-    CHECK_INT(eddy_train(&in, &options, NULL, NULL, &whole, NULL), 0);
-    CHECK_INT(whole.epochs, 8); /* two of the last phase */
-    options.keeper = &keeper;
-    for (uint32_t stop = 2; stop < whole.epochs; stop++) {
-        struct curve curve = {.stop_after = stop};
-        keeper.resume = (struct eddy_span){0};
-        CHECK_INT(eddy_train(&in, &options, follow, &curve, &part, NULL), 0);
-        eddy_train_result_fini(&part);
-        keeper.resume = eddy_buf_span(&kept.bytes);
-        char *copy = malloc(kept.bytes.size); /* saves overwrite the buffer */
-        memcpy(copy, kept.bytes.data, kept.bytes.size);
-        keeper.resume.data = copy;
-        CHECK_INT(eddy_train(&in, &options, NULL, NULL, &rest, NULL), 0);
-        CHECK_INT(kept.resumed, stop);
-        CHECK_INT(rest.epochs, whole.epochs);
-        CHECK_INT(rest.events, whole.events);
-        CHECK_NEAR(rest.best_ndcg, whole.best_ndcg, 0);
-        size_t size = whole.layout.size * sizeof(float);
-        CHECK(memcmp(rest.params, whole.params, size) == 0);
-        CHECK(memcmp(rest.fitted, whole.fitted, size) == 0);
-        eddy_train_result_fini(&rest);
-        free(copy);
-    }
-    eddy_train_result_fini(&whole);
-    eddy_buf_fini(&kept.bytes);
-    eddy_interactions_fini(&in);
-}
-
-static void a_checkpoint_of_another_run_or_damaged_is_not_used(void)
-{
-    struct eddy_interactions in = interactions_new(USERS, EVENTS);
-    struct eddy_train_options options = options_of(EDDY_CELL_MINGRU, EDDY_MODE_FLAT);
-    struct kept kept = {0};
-    struct eddy_train_keeper keeper = {
-        .context = &kept, .due = always, .save = save, .resumed = resumed};
-    struct eddy_train_result result;
-    eddy_buf_init(&kept.bytes, 0);
-    options.epochs = 1;
-    options.dropout = 0.2;
-    options.keeper = &keeper;
-    CHECK_INT(eddy_train(&in, &options, NULL, NULL, &result, NULL), 0);
-    CHECK_INT(kept.saves, 2);
-    eddy_train_result_fini(&result);
-    size_t size = kept.bytes.size;
-    char *copy = malloc(size);
-    memcpy(copy, kept.bytes.data, size);
-    static const struct {
-        size_t flip, cut;
-        double dropout, rate;
-        uint32_t resumed;
-    } cases[] = {
-        {0, 0, 0.2, 0.01, 2},    {0, 0, 0.2, 0.001, 2}, /* a lower rate goes on */
-        {0, 0, 0.3, 0.01, 0},    {1, 0, 0.2, 0.01, 0},  {300, 0, 0.2, 0.01, 0},
-        {5000, 0, 0.2, 0.01, 0}, {0, 1, 0.2, 0.01, 0},  {0, 4000, 0.2, 0.01, 0},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        copy[cases[i].flip] ^= cases[i].flip > 0 ? 0x10 : 0;
-        keeper.resume = (struct eddy_span){copy, size - cases[i].cut};
-        options.dropout = cases[i].dropout;
-        options.learning_rate = cases[i].rate;
-        kept.resumed = 99;
-        CHECK_INT(eddy_train(&in, &options, NULL, NULL, &result, NULL), 0);
-        CHECK_INT(kept.resumed, cases[i].resumed);
-        CHECK((kept.why_not == NULL) == (cases[i].resumed > 0));
-        eddy_train_result_fini(&result);
-        copy[cases[i].flip] ^= cases[i].flip > 0 ? 0x10 : 0;
-    }
-    free(copy);
-    eddy_buf_fini(&kept.bytes);
     eddy_interactions_fini(&in);
 }
 
@@ -691,8 +518,6 @@ int main(void)
     RUN(the_rate_goes_by_density_and_steps_per_epoch);
     RUN(ages_win_where_tastes_drift);
     RUN(the_last_phase_goes_on_from_the_best_epoch);
-    RUN(a_run_goes_on_from_any_epoch_with_the_same_bytes);
-    RUN(a_checkpoint_of_another_run_or_damaged_is_not_used);
     RUN(a_warm_start_goes_on_from_an_older_model);
     RUN(the_caller_can_stop_training);
     RUN(a_loss_that_is_no_number_stops_training);

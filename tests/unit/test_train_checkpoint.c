@@ -1,0 +1,225 @@
+/* Checkpoints: a run that goes on gives the bytes of one that was never interrupted; what is
+ * of another run is told apart and named. */
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "check.h"
+#include "core/train.h"
+#include "train_walks.h"
+
+/* A keeper that holds the last bytes, and a run that ends after some epochs. */
+struct kept {
+    struct eddy_buf bytes;
+    uint32_t saves, resumed;
+    const char *why_not;
+};
+
+static bool always(void *context)
+{
+    (void)context;
+    return true;
+}
+
+static int save(void *context, const struct eddy_span *parts, uint32_t count,
+                struct eddy_err *err)
+{
+    struct kept *kept = context;
+    (void)err;
+    kept->bytes.size = 0;
+    kept->saves++;
+    for (uint32_t i = 0; i < count; i++)
+        eddy_buf_put(&kept->bytes, parts[i].data, parts[i].size);
+    return 0;
+}
+
+static void resumed(void *context, const struct eddy_train_past *past,
+                    const char *why_not)
+{
+    struct kept *kept = context;
+    kept->resumed = past ? past->epoch : 0;
+    kept->why_not = why_not;
+}
+
+static void a_run_goes_on_from_any_epoch_with_the_same_bytes(void)
+{
+    struct eddy_interactions in = interactions_new(USERS, EVENTS);
+    struct eddy_train_options options = options_of(EDDY_CELL_MINGRU, EDDY_MODE_FLAT);
+    struct kept kept = {0};
+    struct eddy_train_keeper keeper = {
+        .context = &kept, .due = always, .save = save, .resumed = resumed};
+    struct eddy_train_result whole, part, rest;
+    eddy_buf_init(&kept.bytes, 0);
+    options.epochs = 6;
+    CHECK_INT(eddy_train(&in, &options, NULL, NULL, &whole, NULL), 0);
+    CHECK_INT(whole.epochs, 8); /* two of the last phase */
+    options.keeper = &keeper;
+    for (uint32_t stop = 2; stop < whole.epochs; stop++) {
+        struct curve curve = {.stop_after = stop};
+        keeper.resume = (struct eddy_span){0};
+        CHECK_INT(eddy_train(&in, &options, follow, &curve, &part, NULL), 0);
+        eddy_train_result_fini(&part);
+        keeper.resume = eddy_buf_span(&kept.bytes);
+        char *copy = malloc(kept.bytes.size); /* saves overwrite the buffer */
+        memcpy(copy, kept.bytes.data, kept.bytes.size);
+        keeper.resume.data = copy;
+        CHECK_INT(eddy_train(&in, &options, NULL, NULL, &rest, NULL), 0);
+        CHECK_INT(kept.resumed, stop);
+        CHECK_INT(rest.epochs, whole.epochs);
+        CHECK_INT(rest.events, whole.events);
+        CHECK_NEAR(rest.best_ndcg, whole.best_ndcg, 0);
+        size_t size = whole.layout.size * sizeof(float);
+        CHECK(memcmp(rest.params, whole.params, size) == 0);
+        CHECK(memcmp(rest.fitted, whole.fitted, size) == 0);
+        eddy_train_result_fini(&rest);
+        free(copy);
+    }
+    eddy_train_result_fini(&whole);
+    eddy_buf_fini(&kept.bytes);
+    eddy_interactions_fini(&in);
+}
+
+/* Runs `epochs` epochs that are stopped after `stop`, and leaves the checkpoint's bytes. */
+static struct eddy_span interrupted(const struct eddy_interactions *in,
+                                    struct eddy_train_options options,
+                                    struct kept *kept, int64_t epochs, uint32_t stop)
+{
+    struct eddy_train_keeper keeper = {
+        .context = kept, .due = always, .save = save, .resumed = resumed};
+    struct curve curve = {.stop_after = stop};
+    struct eddy_train_result result;
+    options.keeper = &keeper;
+    options.epochs = epochs;
+    CHECK_INT(eddy_train(in, &options, follow, &curve, &result, NULL), 0);
+    eddy_train_result_fini(&result);
+    char *copy = malloc(kept->bytes.size);
+    memcpy(copy, kept->bytes.data, kept->bytes.size);
+    return (struct eddy_span){copy, kept->bytes.size};
+}
+
+static void a_run_that_goes_on_with_more_epochs_is_the_longer_run(void)
+{
+    struct eddy_interactions in = interactions_new(USERS, EVENTS);
+    struct eddy_train_options options = options_of(EDDY_CELL_MINGRU, EDDY_MODE_FLAT);
+    struct kept kept = {0};
+    struct eddy_train_keeper keeper = {
+        .context = &kept, .due = always, .save = save, .resumed = resumed};
+    struct eddy_train_result whole, rest;
+    eddy_buf_init(&kept.bytes, 0);
+    options.epochs = 7;
+    CHECK_INT(eddy_train(&in, &options, NULL, NULL, &whole, NULL), 0);
+    keeper.resume = interrupted(&in, options, &kept, 3, 3);
+    options.keeper = &keeper;
+    CHECK_INT(eddy_train(&in, &options, NULL, NULL, &rest, NULL), 0);
+    CHECK_INT(kept.resumed, 3);
+    CHECK_INT(rest.epochs, whole.epochs);
+    CHECK_NEAR(rest.flops, whole.flops, 0);
+    CHECK_MEM(rest.params, whole.params, whole.layout.size * sizeof(float));
+    eddy_train_result_fini(&whole);
+    eddy_train_result_fini(&rest);
+    free((void *)(uintptr_t)keeper.resume.data);
+    eddy_buf_fini(&kept.bytes);
+    eddy_interactions_fini(&in);
+}
+
+static void another_setting_is_refused_by_name_and_values(void)
+{
+    struct eddy_interactions in = interactions_new(USERS, EVENTS);
+    const struct eddy_event_weight weight = {"view", 0.5};
+    static const struct {
+        const char *message;
+        uint32_t stop;
+        double dropout;
+        int64_t epochs;
+        bool weighted, settings;
+    } cases[] = {
+        {"dropout is 0.3 here, but 0.2 in the run", 2, 0.3, 4, false, false},
+        {"event-weight view is 0.5 here, but none in the run", 2, 0.2, 4, true, false},
+        {"recipe is this here, but none in the run", 2, 0.2, 4, false, true},
+        {"epochs is 9 here, but 4 in the run", 5, 0.2, 9, false,
+         false}, /* last phase */
+        {"remove M.checkpoint to start anew", 2, 0.25, 4, false, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct eddy_train_options options =
+            options_of(EDDY_CELL_MINGRU, EDDY_MODE_FLAT);
+        struct kept kept = {0};
+        struct eddy_train_keeper keeper = {
+            .context = &kept,
+            .name = "M.checkpoint",
+            .settings = cases[i].settings ? "recipe=this\n" : NULL,
+            .due = always,
+            .save = save,
+            .resumed = resumed};
+        struct eddy_train_result result;
+        struct eddy_err err = {0};
+        eddy_buf_init(&kept.bytes, 0);
+        options.dropout = 0.2;
+        options.allow_small = true; /* weighted, there are few */
+        keeper.resume = interrupted(&in, options, &kept, 4, cases[i].stop);
+        kept.resumed = 99;
+        options.keeper = &keeper;
+        options.dropout = cases[i].dropout;
+        options.epochs = cases[i].epochs;
+        options.event_weights = &weight;
+        options.event_weight_count = cases[i].weighted;
+        CHECK_INT(eddy_train(&in, &options, NULL, NULL, &result, &err), EDDY_EUSAGE);
+        CHECK(strstr(err.text, cases[i].message) != NULL);
+        CHECK_INT(kept.resumed, 99);
+        free((void *)(uintptr_t)keeper.resume.data);
+        eddy_buf_fini(&kept.bytes);
+    }
+    eddy_interactions_fini(&in);
+}
+
+static void a_checkpoint_of_another_run_or_damaged_is_not_used(void)
+{
+    struct eddy_interactions in = interactions_new(USERS, EVENTS);
+    struct eddy_train_options options = options_of(EDDY_CELL_MINGRU, EDDY_MODE_FLAT);
+    struct kept kept = {0};
+    struct eddy_train_keeper keeper = {
+        .context = &kept, .due = always, .save = save, .resumed = resumed};
+    struct eddy_train_result result;
+    eddy_buf_init(&kept.bytes, 0);
+    options.epochs = 1;
+    options.dropout = 0.2;
+    options.keeper = &keeper;
+    CHECK_INT(eddy_train(&in, &options, NULL, NULL, &result, NULL), 0);
+    CHECK_INT(kept.saves, 2);
+    eddy_train_result_fini(&result);
+    size_t size = kept.bytes.size;
+    char *copy = malloc(size);
+    memcpy(copy, kept.bytes.data, size);
+    static const struct {
+        size_t flip, cut;
+        double dropout, rate;
+        uint32_t resumed;
+    } cases[] = {
+        {0, 0, 0.2, 0.01, 2}, {0, 0, 0.2, 0.001, 2}, /* a lower rate goes on */
+        {1, 0, 0.2, 0.01, 0}, {300, 0, 0.2, 0.01, 0},  {5000, 0, 0.2, 0.01, 0},
+        {0, 1, 0.2, 0.01, 0}, {0, 4000, 0.2, 0.01, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        copy[cases[i].flip] ^= cases[i].flip > 0 ? 0x10 : 0;
+        keeper.resume = (struct eddy_span){copy, size - cases[i].cut};
+        options.dropout = cases[i].dropout;
+        options.learning_rate = cases[i].rate;
+        kept.resumed = 99;
+        CHECK_INT(eddy_train(&in, &options, NULL, NULL, &result, NULL), 0);
+        CHECK_INT(kept.resumed, cases[i].resumed);
+        CHECK((kept.why_not == NULL) == (cases[i].resumed > 0));
+        eddy_train_result_fini(&result);
+        copy[cases[i].flip] ^= cases[i].flip > 0 ? 0x10 : 0;
+    }
+    free(copy);
+    eddy_buf_fini(&kept.bytes);
+    eddy_interactions_fini(&in);
+}
+
+int main(void)
+{
+    RUN(a_run_goes_on_from_any_epoch_with_the_same_bytes);
+    RUN(a_run_that_goes_on_with_more_epochs_is_the_longer_run);
+    RUN(another_setting_is_refused_by_name_and_values);
+    RUN(a_checkpoint_of_another_run_or_damaged_is_not_used);
+    return check_done();
+}
