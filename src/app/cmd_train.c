@@ -19,7 +19,7 @@
 struct arguments {
     const char *interactions, *items, *users, *model, *recipe, *event_type, *warm_start,
         *scratch;
-    struct eddy_arg_list schemas, set, event_weight;
+    struct eddy_arg_list schemas, columns, set, event_weight;
     int64_t seed, threads, hold_out, from_ms, checkpoint_s;
     double threshold;
     bool skip_bad, quiet, json;
@@ -37,6 +37,11 @@ static const struct eddy_arg rows[] = {
      .help =
          "Amazon's Avro schema (JSON) of one of these files: every cell is checked against "
          "it, and categorical and textual columns are read as it says."},
+    {"column", 0, EDDY_ARG_LIST, offsetof(struct arguments, columns), "NAME=KIND",
+     .help =
+         "Read a metadata column as categorical (values joined by |), numeric, text or "
+         "ignored, whatever its values or a schema say; ITEMS.NAME or USERS.NAME where "
+         "both files have it and one is meant."},
     EDDY_NEW_MODEL_ROW(struct arguments),
     {"scratch", 0, EDDY_ARG_TEXT, offsetof(struct arguments, scratch), "FOLDER",
      .help =
@@ -87,7 +92,7 @@ static const struct eddy_args command_line = {
     .rows = rows,
     .row_count = sizeof rows / sizeof *rows,
     .examples =
-        "  eddy train -i interactions.csv -I items.csv -o model\n"
+        "  eddy train -i interactions.csv -I items.csv -o model --column YEAR=categorical\n"
         "  eddy train -i clicks.csv -o model --set hidden_dimension=64 "
         "--set dropout=0.5\n"
         "  eddy train -i ratings.csv -o model --hold-out loo       then: eddy eval\n"
@@ -166,6 +171,8 @@ static void put_settings(const struct job *job, struct eddy_buf *out)
     const struct arguments *arguments = job->arguments;
     const struct eddy_recipe_options *options = &job->options;
     eddy_buf_printf(out, "recipe=%s\n", job->recipe->name);
+    for (size_t i = 0; i < arguments->columns.count; i++)
+        eddy_buf_printf(out, "column %s\n", arguments->columns.values[i]);
     if (arguments->hold_out != HOLD_OUT_NONE)
         eddy_buf_printf(out, "hold-out=%s\n",
                         eddy_protocol_name((enum eddy_protocol)arguments->hold_out));
@@ -333,6 +340,7 @@ int eddy_cmd_train(int argc, char **argv)
                                        .items = arguments.items,
                                        .users = arguments.users,
                                        .schemas = &arguments.schemas,
+                                       .columns = &arguments.columns,
                                        .skip_bad = arguments.skip_bad,
                                        .spill = arguments.scratch ? &spill : NULL};
     if (r == 0)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "app/columns.h"
 #include "core/schema.h"
 #include "io/files.h"
 
@@ -64,20 +65,41 @@ static int check_schema(struct schemas *schemas, enum eddy_schema_kind kind,
     return r;
 }
 
+/* What --column says comes first, and with it wins. */
 static int put_kinds(const struct schemas *schemas, enum eddy_schema_kind kind,
-                     const struct eddy_catalog *catalog, char **ret,
+                     const struct eddy_arg_list *columns,
+                     const struct eddy_columns_file *file, char **ret,
                      struct eddy_err *err)
 {
     struct eddy_buf kinds;
-    if (schemas->of[kind] == NULL)
-        return 0;
     eddy_buf_init(&kinds, 0);
-    eddy_schema_put_kinds(schemas->of[kind], catalog, &kinds);
+    if (columns != NULL)
+        eddy_columns_put_kinds(columns, file, &kinds);
+    if (schemas->of[kind] != NULL)
+        eddy_schema_put_kinds(schemas->of[kind], file->catalog, &kinds);
     if (kinds.size > 0)
         *ret = strdup(kinds.data);
     bool failed = kinds.failed || (kinds.size > 0 && *ret == NULL);
     eddy_buf_fini(&kinds);
     return failed ? eddy_fail(err, EDDY_ENOMEM, "no memory for the columns") : 0;
+}
+
+static int read_kinds(struct eddy_inputs *inputs,
+                      const struct eddy_input_options *options,
+                      const struct schemas *schemas, struct eddy_err *err)
+{
+    const struct eddy_columns_file files[] = {{"ITEMS", options->items, inputs->items},
+                                              {"USERS", options->users, inputs->users}};
+    int r = 0;
+    if (options->columns != NULL)
+        r = eddy_columns_check(options->columns, files, 2, err);
+    if (r == 0 && inputs->items != NULL)
+        r = put_kinds(schemas, EDDY_SCHEMA_ITEMS, options->columns, &files[0],
+                      &inputs->item_kinds, err);
+    if (r == 0 && inputs->users != NULL)
+        r = put_kinds(schemas, EDDY_SCHEMA_USERS, options->columns, &files[1],
+                      &inputs->user_kinds, err);
+    return r;
 }
 
 /* ---- files ------------------------------------------------------------------------ */
@@ -97,9 +119,7 @@ static int open_items(struct eddy_inputs *inputs,
         r = eddy_items_parse(file.bytes, options->items, options->skip_bad,
                              &inputs->items, err);
     eddy_file_close(&file);
-    return r < 0 ? r
-                 : put_kinds(schemas, EDDY_SCHEMA_ITEMS, inputs->items,
-                             &inputs->item_kinds, err);
+    return r;
 }
 
 static int open_users(struct eddy_inputs *inputs,
@@ -121,8 +141,7 @@ static int open_users(struct eddy_inputs *inputs,
     if (r < 0)
         return r;
     inputs->user_rows = eddy_catalog_count(inputs->users);
-    return put_kinds(schemas, EDDY_SCHEMA_USERS, inputs->users, &inputs->user_kinds,
-                     err);
+    return 0;
 }
 
 static int open_interactions(struct eddy_inputs *inputs,
@@ -194,6 +213,8 @@ int eddy_inputs_open(struct eddy_inputs *inputs,
         r = open_items(inputs, options, &schemas, err);
     if (r == 0)
         r = open_users(inputs, options, &schemas, err);
+    if (r == 0)
+        r = read_kinds(inputs, options, &schemas, err);
     if (r == 0)
         r = open_interactions(inputs, options, &schemas, err);
     inputs->wrong_cells = schemas.wrong_cells;

@@ -13,6 +13,7 @@ struct eddy_input_options {
                               has had it alone */
     const char *items, *users;           /* path or NULL */
     const struct eddy_arg_list *schemas; /* Amazon's, of any of the files; NULL: none */
+    const struct eddy_arg_list *columns; /* --column (app/columns.h); NULL: none */
     const struct eddy_catalog *known;    /* of a model: its items keep their indices */
     bool skip_bad;
     bool no_hash;                   /* interactions.sha256 stays empty */
@@ -24,12 +25,13 @@ struct eddy_inputs {
     struct eddy_catalog *items; /* of the items file, NULL: none */
     struct eddy_catalog *users; /* of the users file, by USER_ID, NULL: none */
     int64_t user_rows;          /* of the users file, -1: none */
-    /* Kinds of their columns by schema (core/build.h), NULL: none. */
+    /* Kinds of their columns by --column and schema (core/build.h), NULL: none. */
     char *item_kinds, *user_kinds;
     uint64_t wrong_cells; /* not of their schema's type (skip_bad) */
 };
 
-/* Read and check all of them. EDDY_EIO, EDDY_EFORMAT "FILE:LINE: ...", EDDY_ENOMEM; then
+/* Read and check all of them. EDDY_EIO, EDDY_EFORMAT "FILE:LINE: ...", EDDY_ENOMEM,
+ * EDDY_EUSAGE (columns); then
  * nothing is to be closed. */
 int eddy_inputs_open(struct eddy_inputs *inputs,
                      const struct eddy_input_options *options, struct eddy_err *err);

@@ -25,6 +25,9 @@ enum {
     EDDY_COLUMNS_MAX = 32
 };
 
+/* A kind by its name in lower case ("text"); -1: there is none. */
+int eddy_column_kind_find(struct eddy_span name);
+
 struct eddy_vocabulary; /* columns, their kinds, values, knots */
 /* From the columns of a catalogue (items or users). A categorical value or a hash of an
  * n-gram needs two rows to get a feature of its own; rarer values share one per column, rarer

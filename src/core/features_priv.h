@@ -38,9 +38,8 @@ int eddy_vocabulary_finish(struct eddy_vocabulary *vocabulary);
  * ret has room for them. Returns how many. */
 uint32_t eddy_features_text(struct eddy_span text, uint16_t *ret);
 
-/* "categorical" and so on; kind of a name: -1 when there is none. */
+/* "categorical" and so on. */
 const char *eddy_column_kind_name(enum eddy_column_kind kind);
-int eddy_column_kind_find(struct eddy_span name);
 
 /* Without the blanks at both ends. */
 struct eddy_span eddy_features_trim(struct eddy_span text);

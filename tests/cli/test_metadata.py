@@ -13,6 +13,7 @@ import support
 from support import succeed
 
 SIZES = ("XS", "S", "M", "L", "XL")
+GENRES = ("war", "love", "space")
 COLOURS = ("red", "green", "빨강", "blau")
 
 
@@ -113,6 +114,80 @@ class Metadata(unittest.TestCase):
                         "--protocol", "loo", "--resamples", 0, "--json", *more)
             return text
         self.assertNotEqual(ndcg(), ndcg("-U", path("users.csv")))
+
+
+class Columns(support.Folder):
+    """--column: what a column is, said by the user."""
+
+    def setUp(self):
+        super().setUp()
+        draw = random.Random(5)
+        self.items = support.write_csv(self.path("items.csv"), [
+            ("ITEM_ID", "YEAR", "GENRE", "SIZE"),
+            *((f"i{i}", 1950 + i, GENRES[i % 3], SIZES[i % 5]) for i in range(60))])
+        self.users = support.write_csv(self.path("users.csv"), [
+            ("USER_ID", "AGE", "SIZE"),
+            *((f"u{u}", 20 + u, SIZES[u % 5]) for u in range(60))])
+        self.log = support.write_csv(self.path("log.csv"), [
+            ("USER_ID", "ITEM_ID", "TIMESTAMP"),
+            *((f"u{n % 60}", f"i{draw.randrange(60)}", 1_600_000_000 + n)
+              for n in range(1200))])
+        self.arguments = ("train", "-q", "-i", self.log, "-I", self.items, "-U", self.users,
+                          "-o", self.path("model"), "--set", "epochs=1", "--set",
+                          "hidden_dimension=32")
+
+    def kinds(self, *more):
+        succeed(*self.arguments, *more)
+        with open(self.path("model/manifest.json"), encoding="utf-8") as file:
+            features = json.load(file)["features"]
+        return {f"{whose}.{column['name']}": column["kind"]
+                for whose in ("items", "users") for column in features[whose]["columns"]}
+
+    def test_a_kind_wins_over_values_and_schema(self):
+        plain = self.kinds()
+        self.assertEqual((plain["items.YEAR"], plain["items.GENRE"], plain["users.AGE"],
+                          plain["items.SIZE"], plain["users.SIZE"]),
+                         ("numeric", "categorical", "numeric", "categorical", "categorical"))
+        schema = self.path("items.json")
+        with open(schema, "w", encoding="utf-8") as file:
+            json.dump({"type": "record", "name": "Items", "version": "1.0",
+                       "namespace": "com.amazonaws.personalize.schema", "fields": [
+                           {"name": "ITEM_ID", "type": "string"},
+                           {"name": "YEAR", "type": "int"},
+                           {"name": "GENRE", "type": "string", "textual": True}]}, file)
+        told = self.kinds("--schema", schema)
+        self.assertEqual((told["items.YEAR"], told["items.GENRE"]), ("numeric", "text"))
+        told = self.kinds("--schema", schema, "--column", "YEAR=categorical", "--column",
+                          "genre=categorical", "--column", "USERS.AGE=ignored")
+        self.assertEqual(told, {**plain, "items.YEAR": "categorical",
+                                "users.AGE": "ignored"})
+
+    def test_a_name_means_the_column_of_both_files_or_of_one(self):
+        plain = self.kinds()
+        self.assertEqual(self.kinds("--column", "SIZE=text"),
+                         {**plain, "items.SIZE": "text", "users.SIZE": "text"})
+        self.assertEqual(self.kinds("--column", "USERS.SIZE=ignored"),
+                         {**plain, "users.SIZE": "ignored"})
+
+    def test_what_is_wrong_is_named_with_what_there_is(self):
+        for wish, why in (("COLOUR=text", "items.csv has YEAR, GENRE, SIZE"),
+                          ("USERS.YEAR=text", "users.csv has AGE, SIZE"),
+                          ("GENRE=category", "write categorical, numeric, text or ignored"),
+                          ("GENRE", "write NAME=KIND"),
+                          ("GENRE=numeric", "is a number")):
+            with self.subTest(wish=wish):
+                code, out, err = support.eddy(*self.arguments, "--column", wish)
+                self.assertEqual((code, out), (64, ""), err)
+                self.assertIn(f"--column {wish}: ", err)
+                self.assertIn(why, err)
+        code, _, err = support.eddy(*self.arguments, "--column", "SIZE=text", "--column",
+                                    "ITEMS.SIZE=categorical")
+        self.assertEqual(code, 64)
+        self.assertIn("the column's second kind", err)
+        code, _, err = support.eddy("train", "-i", self.log, "-o", self.path("m"),
+                                    "--column", "SIZE=text")
+        self.assertEqual(code, 64)
+        self.assertIn("give -I ITEMS or -U USERS", err)
 
 
 if __name__ == "__main__":
