@@ -264,6 +264,26 @@ def globo(data, out):
     print(f"the last {TEST_DAYS} days begin at {start}")
 
 
+# ---- trivago (RecSys Challenge 2019): clicks with what was on the screen ------------------
+
+def trivago(data, out):
+    """Events on an item in time order; a click-out has the list that it was taken from."""
+    header = EVENTS + ["EVENT_TYPE", "IMPRESSION"]
+    everything, clicks = Writer(out, "all.csv", header), Writer(out, "clicks.csv", header)
+    rows = [row for row in rows_of(os.path.join(data, "trivago"), "events_20181107.csv")
+            if row["reference"].isdigit()]
+    rows.sort(key=lambda row: int(row["timestamp"]))  # equal times stay as they are
+    last = {}
+    for row in rows:
+        user, item, shown = row["user_id"], row["reference"], row["impressions"]
+        fields = [user, item, row["timestamp"], row["action_type"].replace(" ", "-"), shown]
+        if shown:
+            clicks.row(fields)
+        if shown or last.get(user) != item:  # looking at five pictures is one event
+            everything.row(fields)
+        last[user] = item
+
+
 SETS = {
     "ml-1m-loo": (ml1m_loo, "all.csv, train.csv without each user's last event, test.csv with "
                             "it, items.csv, users.csv (official leave-one-out file)"),
@@ -279,6 +299,8 @@ SETS = {
     "tmall": (sessions("tmall"), "the same"),
     "globo": (globo, "all.csv in click order, train.csv before the last three days: sessions "
                      "as users; user-all.csv, user-train.csv: users as users"),
+    "trivago": (trivago, "all.csv: events on hotels, IMPRESSION on click-outs; clicks.csv: "
+                         "the click-outs alone"),
 }
 
 

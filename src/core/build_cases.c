@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/rng.h"
 #include "core/build_parts.h"
+#include "core/play_user.h"
 #include "core/team.h"
 
 enum {
@@ -206,6 +207,35 @@ static void fill_cases(const struct eddy_interactions *in, const struct ask *ask
     cases->repeats = repeats * REPEATS_OF > cases->count;
 }
 
+/* What was shown before each case, by the code that plays histories. */
+static int fill_shown(const struct eddy_interactions *in, const struct ask *asks,
+                      struct eddy_build_cases *cases)
+{
+    struct eddy_shown_ring ring = {0};
+    uint64_t at = 0;
+    if (in->shown_begin == NULL)
+        return 0;
+    cases->shown =
+        malloc(((size_t)cases->count * EDDY_SHOWN_MAX + 1) * sizeof *cases->shown);
+    if (cases->shown == NULL)
+        return EDDY_ENOMEM;
+    for (uint32_t c = 0; c < cases->count; c++) {
+        struct eddy_head_recent *recent = &cases->cases[c].recent;
+        uint32_t user = cases->cases[c].user;
+        if (c == 0 || cases->cases[c - 1].user != user) {
+            ring.count = 0;
+            at = in->user_begin[user];
+        }
+        for (; at < asks[c].row; at++)
+            eddy_play_user_show(&ring, in, &in->rows[at]);
+        struct eddy_head_shown *shown = cases->shown + (size_t)c * EDDY_SHOWN_MAX;
+        recent->shown = shown;
+        recent->shown_count =
+            eddy_rank_shown(&ring, in->items, eddy_catalog_count(in->items), shown);
+    }
+    return 0;
+}
+
 int eddy_build_cases_init(struct eddy_build_cases *cases,
                           const struct eddy_interactions *in,
                           const struct eddy_selection *selection,
@@ -229,6 +259,8 @@ int eddy_build_cases_init(struct eddy_build_cases *cases,
     }
     if (rc == 0)
         fill_cases(in, asks, recent_max, cases);
+    if (rc == 0)
+        rc = fill_shown(in, asks, cases);
     if (rc == 0 && network != NULL)
         rc = encode_all(in, options, network, asks, cases);
     if (rc == 0 && network != NULL && users != NULL)
@@ -244,6 +276,7 @@ void eddy_build_cases_fini(struct eddy_build_cases *cases)
 {
     free(cases->cases);
     free(cases->items);
+    free(cases->shown);
     free(cases->queries);
     *cases = (struct eddy_build_cases){0};
 }

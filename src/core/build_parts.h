@@ -24,6 +24,7 @@ struct eddy_build_cases {
     struct eddy_head_case *cases;
     uint32_t count;
     uint32_t *items; /* backing memory */
+    struct eddy_head_shown *shown;
     float *queries;
     bool repeats; /* answers are often items that the user has had lately */
 };

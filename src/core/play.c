@@ -42,6 +42,7 @@ struct player {
 struct run {
     const struct eddy_play *play;
     struct eddy_rank_model model;
+    bool has_shown;
     struct player *players; /* one per thread */
     uint16_t *types;        /* type of the file -> of the snapshot */
     struct eddy_scored *popular;
@@ -83,6 +84,8 @@ void eddy_play_user_reset(struct eddy_play_user *user, uint32_t hidden_floats)
     user->previous_s = -1;
     user->stepped = false;
     user->seen_count = user->seen_sorted = 0;
+    if (user->shown)
+        user->shown->count = 0;
 }
 
 static int by_item(const void *a, const void *b)
@@ -153,6 +156,25 @@ int eddy_play_user_remember(struct eddy_play_user *user,
     return 0;
 }
 
+bool eddy_play_has_shown(const struct eddy_interactions *interactions,
+                         const struct eddy_head *head)
+{
+    return interactions->shown_begin != NULL && eddy_head_uses(head, EDDY_HEAD_SHOWN);
+}
+
+void eddy_play_user_show(struct eddy_shown_ring *ring,
+                         const struct eddy_interactions *interactions,
+                         const struct eddy_interaction *row)
+{
+    uint64_t begin = interactions->shown_begin[row->row];
+    uint64_t end = interactions->shown_begin[row->row + 1];
+    uint64_t chosen = eddy_catalog_hash(interactions->items, row->item);
+    int64_t now_s = row->ts_ms >= 0 ? row->ts_ms / 1000 : 0;
+    eddy_shown_choose(ring, chosen);
+    eddy_shown_note(ring, interactions->shown + begin, (uint32_t)(end - begin), &chosen,
+                    (uint32_t)now_s);
+}
+
 int eddy_play_user_step(struct eddy_play_user *user,
                         const struct eddy_snapshot *snapshot,
                         const struct eddy_interaction *row, const uint16_t *types,
@@ -192,8 +214,10 @@ static void player_fini(struct player *player)
     for (int s = 0; s < SLOTS; s++) {
         free(player->slots[s].state.hidden);
         free(player->slots[s].state.seen);
+        free(player->slots[s].state.shown);
         free(player->parked[s].state.hidden);
         free(player->parked[s].state.seen);
+        free(player->parked[s].state.shown);
     }
     eddy_hrnn_scratch_free(player->hrnn);
     eddy_ranker_free(player->ranker);
@@ -213,6 +237,12 @@ static int player_init(struct player *player, const struct run *run)
         player->parked[s].state.hidden = calloc(floats + 16, sizeof(float));
         complete = complete && player->slots[s].state.hidden != NULL &&
                    player->parked[s].state.hidden != NULL;
+        if (!run->has_shown)
+            continue;
+        player->slots[s].state.shown = calloc(1, sizeof(struct eddy_shown_ring));
+        player->parked[s].state.shown = calloc(1, sizeof(struct eddy_shown_ring));
+        complete = complete && player->slots[s].state.shown != NULL &&
+                   player->parked[s].state.shown != NULL;
     }
     player->hrnn = eddy_hrnn_scratch_new(shape, SLOTS);
     player->ranker =
@@ -238,7 +268,7 @@ static uint64_t query_row(const struct slot *slot)
 /* What is known of the slot's user before his next row. query: room for H floats; recent:
  * for EDDY_RECENT_MAX items. A worker keeps his newest events in a ring, known items or not; here they are rows. */
 static struct eddy_rank_user user_of(const struct run *run, const struct slot *slot,
-                                     float *query, uint32_t *recent)
+                                     float *query, struct eddy_rank_room *room)
 {
     const struct eddy_play *play = run->play;
     const struct eddy_interactions *in = play->interactions;
@@ -249,10 +279,14 @@ static struct eddy_rank_user user_of(const struct run *run, const struct slot *s
     for (uint64_t row = slot->row - begin > ring ? slot->row - ring : begin;
          row < slot->row; row++) {
         if (in->rows[row].item < shape->items)
-            recent[count++] = in->rows[row].item;
+            room->recent[count++] = in->rows[row].item;
     }
+    uint32_t shown = run->has_shown
+                         ? eddy_rank_shown(slot->state.shown, play->snapshot->catalog,
+                                           shape->items, room->shown)
+                         : 0;
     return (struct eddy_rank_user){
-        .recent = {.items = recent, .count = count},
+        .recent = {room->recent, count, room->shown, shown},
         .query = eddy_play_user_query(&slot->state, play->snapshot, play->users,
                                       slot->user, query),
         .excluded = slot->state.seen,
@@ -284,11 +318,12 @@ static void run_ranker(const struct run *run, struct player *player,
 static void score(const struct run *run, struct player *player, uint32_t n,
                   struct slot *const *asked)
 {
-    uint32_t recent[EDDY_RECENT_MAX], first = 0;
+    struct eddy_rank_room room;
+    uint32_t first = 0;
     for (uint32_t i = 0; i < n; i++) {
         eddy_play_user_settle(&asked[i]->state);
         float *query = player->queries + (size_t)i * run->model.hidden;
-        struct eddy_rank_user user = user_of(run, asked[i], query, recent);
+        struct eddy_rank_user user = user_of(run, asked[i], query, &room);
         if (eddy_ranker_add(player->ranker, &user))
             continue;
         run_ranker(run, player, asked + first);
@@ -301,11 +336,11 @@ static void score(const struct run *run, struct player *player, uint32_t n,
 /* Is the list of this user a matter of the model, or what is popular? */
 static bool is_known(const struct run *run, const struct slot *slot)
 {
-    uint32_t recent[EDDY_RECENT_MAX];
+    struct eddy_rank_room room;
     float query[EDDY_HIDDEN_MAX];
     if (slot->state.stepped)
         return true;
-    struct eddy_rank_user user = user_of(run, slot, query, recent);
+    struct eddy_rank_user user = user_of(run, slot, query, &room);
     return eddy_rank_knows(&run->model, &user);
 }
 
@@ -386,10 +421,11 @@ static void move(struct run *run, struct player *player)
         struct slot *slot = &player->slots[s];
         if (!slot->active)
             continue;
-        int r = eddy_play_user_step(&slot->state, play->snapshot,
-                                    &play->interactions->rows[slot->row], run->types,
+        const struct eddy_interaction *row = &play->interactions->rows[slot->row++];
+        if (run->has_shown)
+            eddy_play_user_show(slot->state.shown, play->interactions, row);
+        int r = eddy_play_user_step(&slot->state, play->snapshot, row, run->types,
                                     &steps[n]);
-        slot->row++;
         if (r < 0)
             atomic_store_explicit(&run->failed, true, memory_order_relaxed);
         if (r <= 0)
@@ -479,7 +515,10 @@ int eddy_play_users(const struct eddy_play *play, uint32_t first, uint32_t count
 {
     uint32_t threads = play->threads < 1 ? 1 : play->threads;
     struct run run = {
-        .play = play, .model = eddy_rank_model_of(play->snapshot), .count = count};
+        .play = play,
+        .model = eddy_rank_model_of(play->snapshot),
+        .has_shown = eddy_play_has_shown(play->interactions, &play->snapshot->head),
+        .count = count};
     int r = 0;
 
     run.players = calloc(threads, sizeof *run.players);

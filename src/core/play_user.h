@@ -5,6 +5,7 @@
 
 #include "core/interactions.h"
 #include "core/metadata.h"
+#include "core/rank.h"
 #include "core/score.h"
 #include "core/snapshot.h"
 
@@ -20,6 +21,7 @@ struct eddy_play_user {
     uint32_t *ring;
     uint32_t ring_count, ring_capacity;
     uint32_t session_events; /* of the present session */
+    struct eddy_shown_ring *shown; /* owned; NULL: nobody asks */
     int64_t newest_ms;       /* event of all */
 };
 
@@ -39,6 +41,14 @@ int eddy_play_user_step(struct eddy_play_user *user,
 int eddy_play_user_remember(struct eddy_play_user *user,
                             const struct eddy_interaction *row, uint32_t room,
                             uint32_t session_gap_s);
+
+/* Whether lists of these interactions take what was shown into account. */
+bool eddy_play_has_shown(const struct eddy_interactions *interactions,
+                         const struct eddy_head *head);
+/* The row's item is chosen, the rest of its impression is shown. */
+void eddy_play_user_show(struct eddy_shown_ring *ring,
+                         const struct eddy_interactions *interactions,
+                         const struct eddy_interaction *row);
 
 /* What scores items for the user at index: his state's query, with his metadata where users
  * (may be NULL) know some, then in room (H floats). NULL: neither step nor metadata. */

@@ -200,6 +200,21 @@ uint32_t eddy_ranker_run_all(struct eddy_ranker *ranker, float *ret)
     return count;
 }
 
+uint32_t eddy_rank_shown(const struct eddy_shown_ring *ring,
+                         const struct eddy_catalog *catalog, uint32_t items,
+                         struct eddy_head_shown *ret)
+{
+    uint32_t ages[EDDY_SHOWN_MAX], count = 0;
+    eddy_shown_ages(ring, ages);
+    for (uint32_t i = 0; i < ring->count; i++) {
+        const struct eddy_shown *shown = &ring->entries[i];
+        uint32_t item = eddy_catalog_find_hash(catalog, shown->item_hash);
+        if (item < items)
+            ret[count++] = (struct eddy_head_shown){item, shown->times, ages[i]};
+    }
+    return count;
+}
+
 uint32_t eddy_rank_recent(const struct eddy_state *state,
                           const struct eddy_catalog *catalog, uint32_t *ret)
 {

@@ -9,6 +9,7 @@
 #define EDDY_CORE_RANK_H
 
 #include "core/score.h"
+#include "core/shown.h"
 #include "core/snapshot.h"
 #include "core/state.h"
 
@@ -41,6 +42,11 @@ struct eddy_rank_user {
     const uint32_t *excluded; /* rising, valid until the run; may be NULL */
     uint32_t excluded_count;
 };
+/* Room for what eddy_rank_user borrows. */
+struct eddy_rank_room {
+    uint32_t recent[EDDY_RECENT_MAX];
+    struct eddy_head_shown shown[EDDY_SHOWN_MAX];
+};
 /* Whether the head has something to say to a user without a query; if not, he gets what is
  * popular. What was shown moves a list and makes none. */
 bool eddy_rank_knows(const struct eddy_rank_model *model,
@@ -68,5 +74,10 @@ uint32_t eddy_ranker_run_all(struct eddy_ranker *ranker, float *ret);
  * count returned. */
 uint32_t eddy_rank_recent(const struct eddy_state *state,
                           const struct eddy_catalog *catalog, uint32_t *ret);
+/* What was shown, as the head sees it: the items of the catalogue below `items`; ret has
+ * room for EDDY_SHOWN_MAX. count returned. */
+uint32_t eddy_rank_shown(const struct eddy_shown_ring *ring,
+                         const struct eddy_catalog *catalog, uint32_t items,
+                         struct eddy_head_shown *ret);
 
 #endif

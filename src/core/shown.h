@@ -8,8 +8,7 @@
 
 enum { EDDY_SHOWN_MAX = 50 };
 struct eddy_shown {
-    uint64_t
-        item_hash;  /* only compared here: play and stream have indices in its place */
+    uint64_t item_hash;
     uint32_t ts_s;  /* when last */
     uint32_t times; /* how often since it was last chosen; saturating */
 };

@@ -40,6 +40,7 @@ struct eddy_stream {
     uint32_t run;
     atomic_bool failed;           /* memory ran out in a task */
     struct eddy_rank_model model; /* of the snapshot as it is */
+    bool has_shown;
     struct eddy_live *live;       /* NULL: tables stay as they are */
     uint32_t appeared;            /* items of the rows so far: those below */
     /* the table */
@@ -172,6 +173,8 @@ static bool allocate(struct eddy_stream *stream)
                       eddy_catalog_count(options->interactions->items), &stream->live,
                       NULL) < 0)
         return false;
+    stream->has_shown =
+        eddy_play_has_shown(options->interactions, model_of(stream)->head);
     for (uint32_t t = 0; t < options->threads; t++) {
         stream->workers[t].hrnn = eddy_hrnn_scratch_new(shape, TASK_ROWS);
         stream->workers[t].ranker =
@@ -214,6 +217,7 @@ void eddy_stream_free(struct eddy_stream *stream)
         free(stream->users[u].hidden);
         free(stream->users[u].seen);
         free(stream->users[u].ring);
+        free(stream->users[u].shown);
     }
     for (uint32_t t = 0; stream->workers && t < stream->options.threads; t++) {
         eddy_hrnn_scratch_free(stream->workers[t].hrnn);
@@ -253,9 +257,9 @@ static uint32_t popular_list(const struct eddy_stream *stream, struct eddy_score
     return stream->popular_count;
 }
 
-/* What is known of a user now; recent has room for EDDY_RECENT_MAX. */
+/* What is known of a user now. */
 static struct eddy_rank_user rank_user(const struct eddy_stream *stream, uint32_t index,
-                                       float *query, uint32_t *recent)
+                                       float *query, struct eddy_rank_room *room)
 {
     struct eddy_play_user *user = &stream->users[index];
     const struct eddy_stream_options *options = &stream->options;
@@ -264,10 +268,14 @@ static struct eddy_rank_user rank_user(const struct eddy_stream *stream, uint32_
     uint32_t first = user->ring_count > ring ? user->ring_count - ring : 0;
     for (uint32_t i = first; i < user->ring_count; i++)
         if (user->ring[i] < known)
-            recent[count++] = user->ring[i];
+            room->recent[count++] = user->ring[i];
+    uint32_t shown = user->shown
+                         ? eddy_rank_shown(user->shown, options->interactions->items,
+                                           known, room->shown)
+                         : 0;
     eddy_play_user_settle(user);
     return (struct eddy_rank_user){
-        .recent = {.items = recent, .count = count},
+        .recent = {room->recent, count, room->shown, shown},
         .query =
             eddy_play_user_query(user, options->snapshot, options->users, index, query),
         .excluded = user->seen,
@@ -295,7 +303,8 @@ static void make_lists(struct eddy_stream *stream, struct worker *worker,
                        uint32_t first, uint32_t end)
 {
     const struct eddy_interaction *rows = stream->options.interactions->rows;
-    uint32_t asked[TASK_ROWS] = {0}, recent[EDDY_RECENT_MAX], n = 0;
+    struct eddy_rank_room room;
+    uint32_t asked[TASK_ROWS] = {0}, n = 0;
     size_t k = stream->options.k;
 
     for (uint32_t i = first; i < end; i++) {
@@ -303,7 +312,7 @@ static void make_lists(struct eddy_stream *stream, struct worker *worker,
             continue;
         struct eddy_rank_user user =
             rank_user(stream, rows[stream->rows[i]].user,
-                      worker->queries + (i - first) * model_of(stream)->hidden, recent);
+                      worker->queries + (i - first) * model_of(stream)->hidden, &room);
         if (!eddy_rank_knows(model_of(stream), &user)) {
             stream->counts_of[i] = popular_list(stream, stream->lists + i * k);
             continue;
@@ -328,6 +337,12 @@ static int remember(const struct eddy_stream *stream, struct eddy_play_user *use
         room = EDDY_RULES_WINDOW_MAX + 1;
     if (eddy_play_user_remember(user, row, room, manifest->session_gap_s) < 0)
         return EDDY_ENOMEM;
+    if (stream->has_shown && user->shown == NULL)
+        user->shown = calloc(1, sizeof *user->shown);
+    if (stream->has_shown && user->shown == NULL)
+        return EDDY_ENOMEM;
+    if (stream->has_shown)
+        eddy_play_user_show(user->shown, stream->options.interactions, row);
     return stream->live && row->item >= items_of(stream)
                ? eddy_play_user_see(user, row->item)
                : 0;
@@ -444,9 +459,10 @@ uint32_t eddy_stream_list(struct eddy_stream *stream, uint32_t user,
                           struct eddy_scored *ret)
 {
     struct eddy_ranker *ranker = stream->workers[0].ranker;
-    uint32_t recent[EDDY_RECENT_MAX], count = 0;
+    struct eddy_rank_room room;
+    uint32_t count = 0;
     struct eddy_rank_user known =
-        rank_user(stream, user, stream->workers[0].queries, recent);
+        rank_user(stream, user, stream->workers[0].queries, &room);
     if (!eddy_rank_knows(model_of(stream), &known))
         return popular_list(stream, ret);
     (void)eddy_ranker_add(ranker, &known); /* it is empty between calls */

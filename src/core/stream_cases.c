@@ -16,6 +16,7 @@ enum {
     TOP_PRIORS = 3,  /* how many of those */
     TOP_RULES = 30,  /* candidates from a row of rules */
     ROWS_RECENT = 3, /* newest events whose rows give candidates */
+    ROWS_SHOWN = 100, /* newest events whose impressions are looked at */
     ROWS_SUMMED =
         10, /* newest events whose rows are summed: beyond, shares are < 1 % */
 };
@@ -60,6 +61,8 @@ struct replay {
     uint32_t top_count[TOP_PRIORS];
     uint32_t *place; /* (items) of the candidate, plus 1; zeros between cases */
     uint32_t candidates[EDDY_STREAM_CANDIDATES], candidate_count;
+    struct eddy_head_shown shown[EDDY_SHOWN_MAX]; /* before the present case */
+    uint32_t shown_count;
     bool is_frozen;
 };
 
@@ -153,6 +156,8 @@ static void choose_candidates(struct replay *replay, const uint32_t *recent,
             add_candidate(replay, replay->top[i][k].item);
     for (uint32_t p = 0; p < count; p++)
         add_candidate(replay, recent[count - 1 - p]);
+    for (uint32_t i = replay->shown_count; i-- > 0;)
+        add_candidate(replay, replay->shown[i].item);
 }
 
 /* One column of sums of rows of a table. */
@@ -193,6 +198,14 @@ static void fill_values(const struct replay *replay, const uint32_t *recent,
     for (uint32_t p = 0; p < count; p++)
         if (replay->place[recent[p]] > 0)
             values[(size_t)(replay->place[recent[p]] - 1) * columns + P + R] = 1;
+    for (uint32_t i = 0; i < replay->shown_count; i++) {
+        const struct eddy_head_shown *shown = &replay->shown[i];
+        uint32_t place = replay->place[shown->item];
+        float times = (float)shown->times;
+        if (place > 0)
+            values[(size_t)(place - 1) * columns + columns - 1] = eddy_log1pf(
+                times * eddy_expf(-(float)shown->age / EDDY_STREAM_SHOWN_DECAY));
+    }
 }
 
 static int make_room(struct eddy_stream_cases *cases, uint32_t candidates,
@@ -264,6 +277,20 @@ static uint32_t recent_of(const struct replay *replay, uint64_t at, uint32_t *re
     return count;
 }
 
+/* What the newest events before a row showed to its user. */
+static void find_shown(struct replay *replay, uint64_t at)
+{
+    const struct eddy_interactions *in = replay->in;
+    uint64_t begin = in->user_begin[in->rows[at].user];
+    struct eddy_shown_ring ring = {0};
+    if (!replay->grid->shown)
+        return;
+    for (uint64_t i = at - begin > ROWS_SHOWN ? at - ROWS_SHOWN : begin; i < at; i++)
+        eddy_play_user_show(&ring, in, &in->rows[i]);
+    replay->shown_count =
+        eddy_rank_shown(&ring, in->items, replay->items, replay->shown);
+}
+
 static int count_row(struct replay *replay, const struct eddy_interaction *row,
                      const uint32_t *recent, uint32_t count)
 {
@@ -297,9 +324,11 @@ int eddy_stream_cases_collect(const struct eddy_interactions *interactions,
             r = refresh(&replay, row->ts_ms);
             next_ms = row->ts_ms + refresh_ms;
         }
-        if (r == 0 && i >= start && i % every == 0)
+        if (r == 0 && i >= start && i % every == 0) {
+            find_shown(&replay, order[i]);
             r = add_case(&replay, recent, known, row->item,
                          i >= start + (count - start) / 2);
+        }
         r = r ? r : count_row(&replay, row, recent + known - session, session);
     }
     end_replay(&replay);

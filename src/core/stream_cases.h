@@ -9,16 +9,19 @@ enum { EDDY_STREAM_RULES_MAX = 8, EDDY_STREAM_CANDIDATES = 320 };
 #define EDDY_STREAM_RULES_DECAY 1.0f /* positions */
 #define EDDY_STREAM_WIDTH       200
 
+#define EDDY_STREAM_SHOWN_DECAY 2.0f /* lists */
+
 /* Columns of a candidate: live priors, live rules (sums, before scale and logarithm), seen,
- * frozen priors, frozen rules of the longest memory. */
+ * frozen priors, frozen rules of the longest memory, shown (if the log has impressions). */
 struct eddy_stream_grid {
     uint32_t priors, rules;
+    bool shown;
     struct eddy_counters_options prior_counters;
     struct eddy_counters_options rule_counters[EDDY_STREAM_RULES_MAX];
 };
 static inline uint32_t eddy_stream_columns(const struct eddy_stream_grid *grid)
 {
-    return 2 * grid->priors + grid->rules + 2;
+    return 2 * grid->priors + grid->rules + 2 + grid->shown;
 }
 
 struct eddy_stream_case {

@@ -21,7 +21,7 @@ enum {
     POLISH_MIN = 1000,
     ROUNDS = 60,
     LIST = 20,
-    USED_MAX = EDDY_HALF_LIVES_MAX + 2
+    USED_MAX = EDDY_HALF_LIVES_MAX + 3
 };
 #define DAY_MS      INT64_C(86400000)
 #define RIDGE       1e-3
@@ -187,7 +187,7 @@ static double polish(const struct fit *fit, const struct selection *selection,
 }
 
 static struct selection live_selection(const struct eddy_stream_grid *grid,
-                                       uint32_t rules)
+                                       uint32_t rules, bool shown)
 {
     struct selection selection = {.rules_column = UINT32_MAX};
     for (uint32_t h = 0; h < grid->priors; h++)
@@ -197,6 +197,8 @@ static struct selection live_selection(const struct eddy_stream_grid *grid,
         selection.rules_column = grid->priors + rules;
         selection.columns[selection.count++] = selection.rules_column;
     }
+    if (shown)
+        selection.columns[selection.count++] = eddy_stream_columns(grid) - 1;
     return selection;
 }
 
@@ -212,29 +214,34 @@ static struct selection frozen_selection(const struct eddy_stream_grid *grid)
         selection.rules_column = from + grid->priors;
         selection.columns[selection.count++] = selection.rules_column;
     }
+    if (grid->shown)
+        selection.columns[selection.count++] = eddy_stream_columns(grid) - 1;
     return selection;
 }
 
 static const double no_weights[USED_MAX];
 
-/* The best setting of rules, and its likelihood on later cases. A handful of weights is not
+/* The best setting of rules, with what was shown where that is better, and its likelihood
+ * on later cases. A handful of weights is not
  * learned by heart, so settings are compared on all cases: half of them could not tell. */
 static double choose(const struct fit *fit, const struct eddy_stream_grid *grid,
                      struct selection *ret, uint32_t *ret_rules)
 {
     double best = -INFINITY, likely = 0;
-    for (uint32_t i = 0; i < (grid->rules > 0 ? grid->rules : 1); i++) {
-        struct selection selection = live_selection(grid, i);
+    uint32_t settings = grid->rules > 0 ? grid->rules : 1;
+    for (uint32_t i = 0; i < settings * (grid->shown ? 2 : 1); i++) {
+        bool shown = i >= settings;
+        struct selection selection = live_selection(grid, i % settings, shown);
         double weights[USED_MAX] = {0};
         prepare(fit, &selection);
         learn(fit, &selection, -1, false, no_weights, weights);
         double likelihoods = judge(fit, &selection, weights, -1, false, likelihood);
         double value = polish(fit, &selection, -1, weights);
-        if (value > best) {
+        if (value > best + (shown ? GAIN_LEAST : 0)) {
             best = value;
             likely = likelihoods;
             *ret = selection;
-            *ret_rules = i;
+            *ret_rules = i % settings;
         }
     }
     prepare(fit, ret);
@@ -251,6 +258,8 @@ static void put_weights(const struct selection *selection,
             head->weight[bucket][EDDY_HEAD_RULES] = weight;
         else if (selection->columns[u] == grid->priors + grid->rules)
             head->weight[bucket][EDDY_HEAD_SEEN] = weight / logf(2);
+        else if (selection->columns[u] >= grid->priors) /* a live one: shown is left */
+            head->weight[bucket][EDDY_HEAD_SHOWN] = weight;
         else
             head->prior[bucket][selection->columns[u]] = weight;
     }
@@ -274,6 +283,7 @@ static void fill_head(const struct fit *fit, const struct eddy_stream_grid *grid
     head->scale[EDDY_HEAD_RULES] = RULES_SCALE;
     head->decay[EDDY_HEAD_RULES] = EDDY_STREAM_RULES_DECAY;
     head->decay[EDDY_HEAD_SEEN] = 1e6f; /* seen is seen, however long ago */
+    head->decay[EDDY_HEAD_SHOWN] = EDDY_STREAM_SHOWN_DECAY;
     learn(fit, selection, -1, false, no_weights, early);
     learn(fit, selection, -1, true, no_weights, all);
     (void)polish(fit, selection, -1, all);
@@ -358,6 +368,7 @@ int eddy_stream_fit(const struct eddy_interactions *interactions,
         refresh_ms > (int64_t)refresh_s * 1000 ? refresh_ms : (int64_t)refresh_s * 1000;
     eddy_stream_grid_make((double)slice / ((double)(end_ms - start_ms) / 1000),
                           (double)(end_ms - first_ms) / 1000, &grid);
+    grid.shown = interactions->shown_begin != NULL;
     r = grid.priors == 0
             ? 0
             : eddy_stream_cases_collect(interactions, order + skip, n - skip,
