@@ -458,7 +458,6 @@ int eddy_interactions_parse(struct eddy_span csv, const char *name,
         inspect_rows(&data);
     }
     eddy_csv_fini(&reader.csv);
-    eddy_extra_fini(&reader.extra);
     if (code < 0) {
         eddy_interactions_fini(&data);
         return code;

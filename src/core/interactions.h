@@ -50,11 +50,10 @@ struct eddy_interactions {
     uint32_t context_left_out; /* columns beyond that */
     struct eddy_context_column context[EDDY_CONTEXT_MAX];
     struct eddy_context_cell *cells; /* (rows of the file, context_count) */
-    /* Column IMPRESSION: items shown with file row r are shown[shown_begin[r]] up to
-     * shown[shown_begin[r + 1]], the chosen one too if the file has it there; items that
-     * nobody ever took are left out. NULL: no such column. */
-    uint64_t *shown_begin;
-    uint32_t *shown;
+    /* Column IMPRESSION: hashes of the items shown with file row r are shown[shown_begin[r]]
+     * up to shown[shown_begin[r + 1]], the chosen one too if the file has it there. NULL:
+     * no such column, or nothing in it. */
+    uint64_t *shown_begin, *shown;
 };
 
 /* Context of a row into ret; how many values it has. */

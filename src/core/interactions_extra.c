@@ -12,7 +12,7 @@
 #include "core/interactions_parts.h"
 #include "core/text.h"
 
-enum { ROWS_FIRST = 1024 };
+enum { ROWS_FIRST = 1024, CELL_MAX = 1000 /* characters, as Amazon has it */ };
 
 static bool is_other(struct eddy_span name)
 {
@@ -83,19 +83,51 @@ int eddy_extra_begin(struct eddy_extra *extra, const struct eddy_csv *csv,
     return 0;
 }
 
-/* The next id of "a|b|c", empty ones left out; false at the end. */
+/* The next id of "a|b|c" and what is behind it; false at the end. */
 static bool next_shown(struct eddy_span *rest, struct eddy_span *ret)
 {
-    while (rest->size > 0) {
-        const char *bar = memchr(rest->data, '|', rest->size);
-        size_t size = bar ? (size_t)(bar - rest->data) : rest->size;
-        *ret = (struct eddy_span){rest->data, size};
-        size_t step = size + (bar != NULL);
-        *rest = (struct eddy_span){rest->data + step, rest->size - step};
-        if (size > 0)
-            return true;
+    if (rest->data == NULL || rest->size == 0)
+        return false;
+    const char *bar = memchr(rest->data, '|', rest->size);
+    size_t size = bar ? (size_t)(bar - rest->data) : rest->size;
+    *ret = (struct eddy_span){rest->data, size};
+    *rest = bar ? (struct eddy_span){bar + 1, rest->size - size - 1}
+                : (struct eddy_span){NULL, 0};
+    return true;
+}
+
+static size_t characters(struct eddy_span text)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < text.size; i++)
+        count += ((unsigned char)text.data[i] & 0xc0) != 0x80;
+    return count;
+}
+
+/* What is wrong with a cell of IMPRESSION. */
+static int check_shown(const struct eddy_csv *csv, struct eddy_span cell,
+                       struct eddy_err *err)
+{
+    struct eddy_span rest = cell, id;
+    const char *why = NULL;
+    uint32_t count = 0;
+    if (cell.size > CELL_MAX && characters(cell) > CELL_MAX)
+        why = "is longer than 1000 characters";
+    else if (cell.size > 0 && cell.data[cell.size - 1] == '|')
+        why = "has an empty item id";
+    while (why == NULL && next_shown(&rest, &id)) {
+        if (id.size == 0)
+            why = "has an empty item id";
+        else if (id.size > EDDY_ID_MAX)
+            why = "has an item id longer than 256 bytes";
+        else if (++count > EDDY_IMPRESSION_MAX)
+            why = "names more than 25 items";
     }
-    return false;
+    if (why == NULL)
+        return 0;
+    return eddy_fail(err, EDDY_EFORMAT, "%s:%llu: column IMPRESSION: '%.*s' %s",
+                     csv->name, (unsigned long long)csv->line,
+                     cell.size > 40 ? 40 : (int)cell.size, cell.data, why);
 }
 
 int eddy_extra_check(const struct eddy_extra *extra, const struct eddy_csv *csv,
@@ -109,15 +141,7 @@ int eddy_extra_check(const struct eddy_extra *extra, const struct eddy_csv *csv,
                              EDDY_CONTEXT_TEXT_MAX);
     if (extra->impression_at == EDDY_ITEM_NONE)
         return 0;
-    struct eddy_span rest = csv->fields[extra->impression_at], id;
-    while (next_shown(&rest, &id))
-        if (id.size > EDDY_ID_MAX)
-            return eddy_fail(err, EDDY_EFORMAT,
-                             "%s:%llu: column IMPRESSION: '%.40s...' is longer than "
-                             "%d bytes",
-                             csv->name, (unsigned long long)csv->line, id.data,
-                             EDDY_ID_MAX);
-    return 0;
+    return check_shown(csv, csv->fields[extra->impression_at], err);
 }
 
 /* An array of `used` bytes in one of `bytes`. */
@@ -180,14 +204,13 @@ static int take_shown(struct eddy_extra *extra, struct eddy_span cell,
     while (next_shown(&cell, &id)) {
         if (*count == extra->shown_room) {
             uint64_t room = *count > 0 ? 2 * *count : ROWS_FIRST;
-            int code =
-                grow(data, (void **)&extra->hashes, *count * sizeof *extra->hashes,
-                     room * sizeof *extra->hashes, err);
+            int code = grow(data, (void **)&data->shown, *count * sizeof *data->shown,
+                            room * sizeof *data->shown, err);
             if (code < 0)
                 return code;
             extra->shown_room = room;
         }
-        extra->hashes[(*count)++] = eddy_hash64(id);
+        data->shown[(*count)++] = eddy_hash64(id);
     }
     return 0;
 }
@@ -236,28 +259,11 @@ int eddy_extra_end(struct eddy_extra *extra, uint64_t rows,
     if (code < 0)
         return code;
     skip_rows(extra, data, rows);
-    if (!data->shown_begin)
-        return 0;
-    uint64_t total = data->shown_begin[rows], kept = 0, at = 0;
-    data->shown =
-        eddy_spill_new(data->spill, (total + 1) * sizeof *data->shown, &code, err);
-    if (!data->shown)
-        return code < 0 ? code : EDDY_ENOMEM;
-    for (uint64_t row = 0; row < rows; row++) {
-        for (; at < data->shown_begin[row + 1]; at++) {
-            uint32_t item = eddy_catalog_find_hash(data->items, extra->hashes[at]);
-            if (item != EDDY_ITEM_NONE)
-                data->shown[kept++] = item;
-        }
-        data->shown_begin[row + 1] = kept;
+    if (data->shown == NULL) { /* a column of empty cells is none */
+        eddy_spill_free(data->shown_begin);
+        data->shown_begin = NULL;
     }
     return 0;
-}
-
-void eddy_extra_fini(struct eddy_extra *extra)
-{
-    eddy_spill_free(extra->hashes);
-    extra->hashes = NULL;
 }
 
 void eddy_extra_free(struct eddy_interactions *data)

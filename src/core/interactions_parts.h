@@ -17,7 +17,6 @@ struct eddy_extra {
     uint32_t impression_at; /* EDDY_ITEM_NONE: no such column */
     uint64_t rows;          /* whose cells and shown items are there */
     uint64_t rows_room, shown_room;
-    uint64_t *hashes; /* of items shown */
 };
 /* From the header. 0, EDDY_EFORMAT, EDDY_ENOMEM. */
 int eddy_extra_begin(struct eddy_extra *extra, const struct eddy_csv *csv,
@@ -29,10 +28,9 @@ int eddy_extra_check(const struct eddy_extra *extra, const struct eddy_csv *csv,
  * EDDY_ENOMEM or EDDY_EIO. */
 int eddy_extra_take(struct eddy_extra *extra, const struct eddy_csv *csv, uint64_t row,
                     struct eddy_interactions *data, struct eddy_err *err);
-/* After the last row: `rows` of the file; item ids become indices. */
+/* After the last row: `rows` of the file. */
 int eddy_extra_end(struct eddy_extra *extra, uint64_t rows,
                    struct eddy_interactions *data, struct eddy_err *err);
-void eddy_extra_fini(struct eddy_extra *extra);
 /* What eddy_interactions_fini has to free of it. */
 void eddy_extra_free(struct eddy_interactions *data);
 

@@ -514,11 +514,11 @@ int eddy_play_users(const struct eddy_play *play, uint32_t first, uint32_t count
                     struct eddy_err *err)
 {
     uint32_t threads = play->threads < 1 ? 1 : play->threads;
-    struct run run = {
-        .play = play,
-        .model = eddy_rank_model_of(play->snapshot),
-        .has_shown = eddy_play_has_shown(play->interactions, &play->snapshot->head),
-        .count = count};
+    struct run run = {.play = play,
+                      .model = eddy_rank_model_of(play->snapshot),
+                      .has_shown = eddy_play_has_shown(play->interactions,
+                                                       &play->snapshot->head),
+                      .count = count};
     int r = 0;
 
     run.players = calloc(threads, sizeof *run.players);

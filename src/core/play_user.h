@@ -20,9 +20,9 @@ struct eddy_play_user {
     /* Streams only: the newest events, whatever their items, oldest first; owned. */
     uint32_t *ring;
     uint32_t ring_count, ring_capacity;
-    uint32_t session_events; /* of the present session */
+    uint32_t session_events;       /* of the present session */
     struct eddy_shown_ring *shown; /* owned; NULL: nobody asks */
-    int64_t newest_ms;       /* event of all */
+    int64_t newest_ms;             /* event of all */
 };
 
 /* Back to a new user; keeps the memory. */

@@ -41,8 +41,8 @@ struct eddy_stream {
     atomic_bool failed;           /* memory ran out in a task */
     struct eddy_rank_model model; /* of the snapshot as it is */
     bool has_shown;
-    struct eddy_live *live;       /* NULL: tables stay as they are */
-    uint32_t appeared;            /* items of the rows so far: those below */
+    struct eddy_live *live; /* NULL: tables stay as they are */
+    uint32_t appeared;      /* items of the rows so far: those below */
     /* the table */
     double *counts; /* (V), in units of the weight at reference_ms */
     float *popularity;

@@ -12,10 +12,10 @@
 
 enum {
     CASES_MAX = 8000,
-    TOP_PRIOR = 70,  /* candidates from each of the first priors */
-    TOP_PRIORS = 3,  /* how many of those */
-    TOP_RULES = 30,  /* candidates from a row of rules */
-    ROWS_RECENT = 3, /* newest events whose rows give candidates */
+    TOP_PRIOR = 70,   /* candidates from each of the first priors */
+    TOP_PRIORS = 3,   /* how many of those */
+    TOP_RULES = 30,   /* candidates from a row of rules */
+    ROWS_RECENT = 3,  /* newest events whose rows give candidates */
     ROWS_SHOWN = 100, /* newest events whose impressions are looked at */
     ROWS_SUMMED =
         10, /* newest events whose rows are summed: beyond, shares are < 1 % */

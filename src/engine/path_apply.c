@@ -234,15 +234,21 @@ static int add_to_group(struct eddy_path *path, struct group *group, uint32_t at
     return 0;
 }
 
-/* What the head and the network know of a user; recent has room for EDDY_RECENT_MAX. */
+/* What the head and the network know of a user. */
 static struct eddy_rank_user user_of(struct eddy_path *path, const struct path_row *row,
-                                     uint32_t *recent)
+                                     struct eddy_rank_room *room)
 {
     const struct eddy_state *state = eddy_path_state(path, row);
     const struct eddy_snapshot *snapshot = row->part->model->snapshot;
-    struct eddy_rank_user user = {.recent = {.items = recent}};
+    struct eddy_rank_user user = {
+        .recent = {.items = room->recent, .shown = room->shown}};
     if (!eddy_head_is_plain(&snapshot->head)) { /* else nobody looks at them */
-        user.recent.count = eddy_rank_recent(state, snapshot->catalog, recent);
+        user.recent.count = eddy_rank_recent(state, snapshot->catalog, room->recent);
+    }
+    if (state->shown.count > 0 && eddy_head_uses(&snapshot->head, EDDY_HEAD_SHOWN)) {
+        user.recent.shown_count =
+            eddy_rank_shown(&state->shown, snapshot->catalog,
+                            snapshot->manifest.shape.items, room->shown);
     }
     if (state->step_count_low > 0) {
         user.query = state->hidden + eddy_hrnn_query_offset(&snapshot->manifest.shape);
@@ -264,8 +270,8 @@ static int score_like(struct eddy_path *path, uint32_t first)
             continue;
         }
         row->has_list = true;
-        uint32_t recent[EDDY_RECENT_MAX];
-        struct eddy_rank_user user = user_of(path, row, recent);
+        struct eddy_rank_room room;
+        struct eddy_rank_user user = user_of(path, row, &room);
         struct eddy_rank_model model = eddy_rank_model_of(group.model->snapshot);
         if (!eddy_rank_knows(&model, &user)) { /* then what is popular */
             row->scored = group.model->popular;

@@ -104,12 +104,34 @@ static float score_by_head(const struct eddy_snapshot *snapshot,
     return sum + more;
 }
 
+/* Known items that were shown and not chosen; lists that came later are told apart by the
+ * times of all entries behind, known or not. */
+static uint32_t shown_of(const struct eddy_snapshot *snapshot,
+                         const struct eddy_state *state, struct eddy_head_shown *ret)
+{
+    const struct eddy_shown_ring *ring = &state->shown;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < ring->count; i++) {
+        uint32_t later = 0, item = eddy_catalog_find_hash(snapshot->catalog,
+                                                          ring->entries[i].item_hash);
+        for (uint32_t k = i + 1; k < ring->count; k++) {
+            later += ring->entries[k].ts_s != ring->entries[k - 1].ts_s;
+        }
+        if (item != EDDY_ITEM_NONE) {
+            ret[count++] =
+                (struct eddy_head_shown){item, ring->entries[i].times, later};
+        }
+    }
+    return count;
+}
+
 static void score_all(const struct eddy_snapshot *snapshot,
                       const struct eddy_state *state, float *ret)
 {
     const struct eddy_shape *shape = &snapshot->manifest.shape;
     uint32_t items[EDDY_RECENT_MAX];
-    struct eddy_head_recent recent = {.items = items};
+    struct eddy_head_shown shown[EDDY_SHOWN_MAX];
+    struct eddy_head_recent recent = {.items = items, .shown = shown};
     if (eddy_head_is_plain(&snapshot->head)) {
         eddy_score_all(snapshot->hrnn, state->hidden + eddy_hrnn_query_offset(shape),
                        ret);
@@ -122,6 +144,7 @@ static void score_all(const struct eddy_snapshot *snapshot,
             items[recent.count++] = item;
         }
     }
+    recent.shown_count = shown_of(snapshot, state, shown);
     struct eddy_head_scratch *scratch =
         eddy_head_scratch_new(&snapshot->tables, &snapshot->head);
     EDDY_ASSERT(scratch);

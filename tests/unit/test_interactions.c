@@ -1,5 +1,6 @@
 #include "core/interactions.h"
 
+#include "base/hash.h"
 #include "check.h"
 #include "core/text.h"
 
@@ -204,7 +205,7 @@ static void further_columns_are_context_and_impressions(void)
         "u,tv,a,b|a|ghost,1600000003,12.5,r,1\n"
         "bad,tv,a,b|a,never,3,r,2\n"
         "u,,b,,1600000001,,r,3\n"
-        "u,phone,c,|a||c,1600000002,7,r,4\n"
+        "u,phone,c,a|c,1600000002,7,r,4\n"
         "bad,tv,a,b|a,never,3,r,5\n";
     CHECK_INT(parse(csv, true, &data, NULL), 0);
     CHECK_INT(data.context_count, 2); /* not the column without a name */
@@ -216,10 +217,11 @@ static void further_columns_are_context_and_impressions(void)
     check_context(&data, 0, NULL, -1);
     check_context(&data, 1, "phone", 7);
     check_context(&data, 2, "tv", 12.5);
-    static const uint64_t begin[] = {0, 2, 2, 2, 4, 4};
+    static const uint64_t begin[] = {0, 3, 3, 3, 5, 5};
     CHECK_MEM(data.shown_begin, begin, sizeof begin);
-    static const uint32_t shown[] = {1, 0, 0, 2};
-    CHECK_MEM(data.shown, shown, sizeof shown);
+    static const char *const shown[] = {"b", "a", "ghost", "a", "c"};
+    for (int i = 0; i < 5; i++)
+        CHECK(data.shown[i] == eddy_hash64(eddy_span_of(shown[i])));
     eddy_interactions_fini(&data);
 
     struct eddy_err err = {0};
@@ -233,6 +235,57 @@ static void further_columns_are_context_and_impressions(void)
               0);
     CHECK_INT(data.context_count, 5);
     CHECK_INT(data.context_left_out, 2);
+    eddy_interactions_fini(&data);
+}
+
+/* IMPRESSION as Amazon has it: at most 1000 characters, here of at most 25 items. */
+static void impressions_that_are_none_are_refused_by_line_and_column(void)
+{
+    static const struct {
+        const char *id;
+        uint32_t times;
+        const char *cell, *want; /* id "|" id ... before the cell */
+    } cases[] = {
+        {"", 0, "a||b", "f.csv:3: column IMPRESSION: 'a||b' has an empty item id"},
+        {"", 0, "|a", "f.csv:3: column IMPRESSION: '|a' has an empty item id"},
+        {"", 0, "a|", "f.csv:3: column IMPRESSION: 'a|' has an empty item id"},
+        {"", 0, "|", "f.csv:3: column IMPRESSION: '|' has an empty item id"},
+        {"i", 25, "j",
+         "f.csv:3: column IMPRESSION: 'i|i|i|i|i|i|i|i|i|i|i|i|i|i|i|i|i|i|i|i|' names "
+         "more than 25 items"},
+        {"0123456789012345678901234567890123456789012345678", 20, "j",
+         "f.csv:3: column IMPRESSION: '0123456789012345678901234567890123456789' is "
+         "longer than 1000 characters"},
+        {"i", 24, "j", NULL},
+        {"0123456789012345678901234567890123456789012345678", 19, "j", NULL},
+        {"\xed\x98\xb8\xed\x85\x94\xed\x98\xb8\xed\x85\x94", 20, "j", NULL},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        struct eddy_interactions data;
+        struct eddy_err err = {0};
+        char csv[4096];
+        size_t at = (size_t)snprintf(csv, sizeof csv,
+                                     "USER_ID,ITEM_ID,IMPRESSION,TIMESTAMP\n"
+                                     "u,a,,1600000000\n"
+                                     "u,b,");
+        for (uint32_t i = 0; i < cases[c].times; i++)
+            at += (size_t)snprintf(csv + at, sizeof csv - at, "%s|", cases[c].id);
+        (void)snprintf(csv + at, sizeof csv - at, "%s,1600000001\n", cases[c].cell);
+        int r = parse(csv, false, &data, &err);
+        CHECK_INT(r, cases[c].want ? EDDY_EFORMAT : 0);
+        CHECK_STR(err.text, cases[c].want ? cases[c].want : "");
+        if (r == 0)
+            eddy_interactions_fini(&data);
+    }
+}
+
+static void a_column_of_empty_impressions_is_none(void)
+{
+    struct eddy_interactions data;
+    CHECK_INT(parse("USER_ID,ITEM_ID,TIMESTAMP,IMPRESSION\nu,a,1600000000,\n", false,
+                    &data, NULL),
+              0);
+    CHECK(data.shown_begin == NULL && data.shown == NULL);
     eddy_interactions_fini(&data);
 }
 
@@ -326,6 +379,8 @@ int main(void)
     RUN(bad_rows_are_refused_with_line_and_column);
     RUN(skipping_bad_rows_counts_them_and_leaves_no_trace);
     RUN(further_columns_are_context_and_impressions);
+    RUN(impressions_that_are_none_are_refused_by_line_and_column);
+    RUN(a_column_of_empty_impressions_is_none);
     RUN(items_keep_the_indices_of_a_given_catalogue);
     RUN(hash_of_the_bytes_is_told);
     RUN(the_256th_type_is_refused);
