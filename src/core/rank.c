@@ -200,6 +200,12 @@ uint32_t eddy_ranker_run_all(struct eddy_ranker *ranker, float *ret)
     return count;
 }
 
+bool eddy_rank_moves(const struct eddy_state *state,
+                     const struct eddy_snapshot *snapshot)
+{
+    return state->event_count > 0 && eddy_head_uses(&snapshot->head, EDDY_HEAD_SHOWN);
+}
+
 uint32_t eddy_rank_shown(const struct eddy_shown_ring *ring,
                          const struct eddy_catalog *catalog, uint32_t items,
                          struct eddy_head_shown *ret)

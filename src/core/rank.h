@@ -74,6 +74,10 @@ uint32_t eddy_ranker_run_all(struct eddy_ranker *ranker, float *ret);
  * count returned. */
 uint32_t eddy_rank_recent(const struct eddy_state *state,
                           const struct eddy_catalog *catalog, uint32_t *ret);
+/* Whether an impression changes the list of such a state: the head looks at what was shown,
+ * and there are events, so that there is a list. */
+bool eddy_rank_moves(const struct eddy_state *state,
+                     const struct eddy_snapshot *snapshot);
 /* What was shown, as the head sees it: the items of the catalogue below `items`; ret has
  * room for EDDY_SHOWN_MAX. count returned. */
 uint32_t eddy_rank_shown(const struct eddy_shown_ring *ring,

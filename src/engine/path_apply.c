@@ -109,7 +109,11 @@ static bool fold(struct eddy_path *path, struct path_row *row,
         eddy_path_count(path, EDDY_M_DISCARD_DUPLICATE, 1);
         return false;
     case EDDY_FOLD_LATE: eddy_path_count(path, EDDY_M_DISCARD_LATE, 1); return false;
-    case EDDY_FOLD_NOTED: return false;
+    case EDDY_FOLD_NOTED:
+        if (eddy_rank_moves(state, model->snapshot)) {
+            row->moved = event->offset + 1;
+        }
+        return false;
     }
     return false;
 }

@@ -220,8 +220,12 @@ static void fold_event(struct folding *folding, const struct eddy_event *event,
     if (fold == EDDY_FOLD_STEP) {
         step(folding, state, &what);
     }
-    bool has_model = folding->snapshot->manifest.version[0] != 0;
-    if (has_model && (fold == EDDY_FOLD_STEP || fold == EDDY_FOLD_UNKNOWN)) {
+    bool has_model = folding->snapshot->manifest.version[0] != 0, moves = false;
+    for (uint32_t b = 0; fold == EDDY_FOLD_NOTED && b < EDDY_HEAD_BUCKETS; b++) {
+        moves = moves || folding->snapshot->head.weight[b][EDDY_HEAD_SHOWN] != 0;
+    }
+    moves = moves && state->event_count > 0;
+    if (has_model && (fold == EDDY_FOLD_STEP || fold == EDDY_FOLD_UNKNOWN || moves)) {
         give_list(folding, user, state);
     }
 }
