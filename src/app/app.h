@@ -47,7 +47,7 @@ int eddy_app_fail(const char *command, const struct eddy_err *err);
     XX(inspect,   "Look",    "a user, a list, offsets, the outbox, an event, a model")  \
     XX(dlq,       "Look",    "events that could not be applied, and why")               \
     XX(replay,    "Look",    "fold the log from its beginning and compare digests")     \
-    XX(bench,     "Measure", "what one event costs, stage by stage")                    \
+    XX(bench,     "Measure", "what an event costs in serving and training")                    \
     XX(help,      "Help",    "explain a command: eddy help run")
 /* clang-format on */
 

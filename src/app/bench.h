@@ -50,9 +50,30 @@ struct eddy_bench_result {
     uint64_t resident_begin, resident_half, resident_end; /* bytes */
     struct eddy_bench_floor floor;
 };
+/* Epochs of a training on a drawn log. */
+struct eddy_bench_training {
+    struct eddy_shape shape;
+    uint64_t users, log_events;
+    uint32_t threads, epochs;
+    uint64_t events;                        /* positions trained on, all epochs */
+    double loss;                            /* of the last epoch */
+    double seconds, cpu_seconds;            /* all epochs */
+    double best_seconds, best_cpu_seconds;  /* of the cheapest */
+    double flops_per_epoch, flops_per_s;    /* per s of CPU */
+    double sgemm_flops_per_s;               /* of one core in the same run */
+    uint64_t resident_begin, resident_peak; /* bytes; begin: with the log */
+};
+/* To stdout, for people or as one JSON object. */
+void eddy_bench_training_print(const struct eddy_bench_training *result, bool json);
+
+/* `eddy bench train`; argv[0] is "train". Returns eddy_exit. */
+int eddy_bench_train(int argc, char **argv);
+
 /* All figures and what they were taken on, as one object. New reference. */
 json_t *eddy_bench_report(struct eddy_bench_result *result);
-/* The same for people, on stdout. */
+/* A report on stdout, as JSON. */
+void eddy_bench_print_json(const json_t *report);
+/* The same for people. */
 void eddy_bench_print(const json_t *report);
 
 #endif

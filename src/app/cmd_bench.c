@@ -68,15 +68,17 @@ static const struct eddy_args args = {
     .usage =
         "path [--items N] [--hidden H] [--users N] [--events N] [--redis] [--json]",
     .about =
-        "Measures one worker thread: CPU time per event of each stage of the path,\n"
-        "beside the bare scoring kernel and cblas_sgemm + partial sort on the same\n"
-        "catalogue in the same run. Build preset release for numbers that count.",
+        "path: one worker thread, CPU time per event of each stage of the path, beside the\n"
+        "bare scoring kernel and cblas_sgemm + partial sort on the same catalogue in the\n"
+        "same run. train: what an epoch costs; its options: eddy bench train --help.\n"
+        "Build preset release for numbers that count.",
     .rows = rows,
     .row_count = sizeof rows / sizeof *rows,
-    .operand = "the bench's name (path)",
+    .operand = "the bench's name (path or train)",
     .operand_min = 1,
     .operand_max = 1,
-    .examples = "  eddy bench path\n"
+    .examples = "  eddy bench train --set hidden_dimension=128\n"
+                "  eddy bench path\n"
                 "  eddy bench path --items 100000 --hidden 64 --redis\n"
                 "  eddy bench path --events 1000000        memory must not grow",
 };
@@ -516,12 +518,10 @@ static int run(struct bench *bench, struct eddy_err *err)
     for (uint32_t i = 0; i < result->stage_count && i < EDDY_BENCH_STAGES; i++)
         result->stage_names[i] = stages[i].name;
     json_t *report = eddy_bench_report(result);
-    if (options->json) {
-        (void)json_dumpf(report, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-        (void)putchar('\n');
-    } else {
+    if (options->json)
+        eddy_bench_print_json(report);
+    else
         eddy_bench_print(report);
-    }
     json_decref(report);
     return 0;
 }
@@ -540,10 +540,15 @@ int eddy_cmd_bench(int argc, char **argv)
     struct eddy_arg_list operands;
     struct eddy_err err = {0};
     int code = 0;
+    if (argc > 1 && strcmp(argv[1], "train") == 0)
+        return eddy_bench_train(argc - 1, argv + 1);
     if (!eddy_args_parse(&args, argc, argv, &options, &operands, &code))
         return code;
+    if (strcmp(operands.values[0], "train") == 0)
+        return eddy_args_fail("bench", "write the name first: eddy bench train ...");
     if (strcmp(operands.values[0], "path") != 0)
-        return eddy_args_fail("bench", "there is no bench \"%s\"; there is: path",
+        return eddy_args_fail("bench",
+                              "there is no bench \"%s\"; there are: path, train",
                               operands.values[0]);
     eddy_blas_core_ensure(); /* the floor is measured with the best kernels */
     struct bench bench = {.options = &options};

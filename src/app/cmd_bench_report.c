@@ -1,4 +1,4 @@
-/* The report of `eddy bench path`. */
+/* The reports of `eddy bench path` and `eddy bench train`. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,6 +143,15 @@ static const char *text(const json_t *report, const char *name)
     return value ? value : "?";
 }
 
+static void print_machine(const json_t *report)
+{
+    (void)printf(
+        "%s; %s kernels; OpenBLAS %s%s; compiler %s, %s\n\n", text(report, "cpu"),
+        text(report, "kernels"), text(report, "blas_core"),
+        eddy_blas_core_is_poor() ? " (OLDER THAN THE CPU: sgemm could do more)" : "",
+        text(report, "compiler"), text(report, "build"));
+}
+
 void eddy_bench_print(const json_t *report)
 {
     size_t i = 0;
@@ -152,11 +161,7 @@ void eddy_bench_print(const json_t *report)
         "eddy bench path: %.0f items, H = %.0f, %.0f layers, %.0f users, store: %s\n",
         number(report, "items"), number(report, "hidden"), number(report, "layers"),
         number(report, "users"), text(report, "store"));
-    (void)printf(
-        "%s; %s kernels; OpenBLAS %s%s; compiler %s, %s\n\n", text(report, "cpu"),
-        text(report, "kernels"), text(report, "blas_core"),
-        eddy_blas_core_is_poor() ? " (OLDER THAN THE CPU: the floor is too high)" : "",
-        text(report, "compiler"), text(report, "build"));
+    print_machine(report);
     (void)printf("ns of CPU per event      best slice       mean\n");
     json_array_foreach(json_object_get(report, "stages"), i, stage)
     {
@@ -200,4 +205,77 @@ void eddy_bench_print(const json_t *report)
         number(report, "resident_begin") / 1048576,
         number(report, "resident_half") / 1048576,
         number(report, "resident_end") / 1048576);
+}
+
+static json_t *training_report(const struct eddy_bench_training *result)
+{
+    json_t *report = json_object();
+    double epochs = result->epochs, sgemm = result->sgemm_flops_per_s;
+    describe_machine(report);
+    set_count(report, "users", result->users);
+    set_count(report, "items", result->shape.items);
+    set_count(report, "log_events", result->log_events);
+    set_count(report, "hidden", result->shape.hidden);
+    set_count(report, "layers", result->shape.layers);
+    set_count(report, "threads", result->threads);
+    set_count(report, "epochs", result->epochs);
+    set_count(report, "events_per_epoch", result->events / result->epochs);
+    set(report, "loss", result->loss);
+    set(report, "seconds_per_epoch", result->seconds / epochs);
+    set(report, "best_seconds_per_epoch", result->best_seconds);
+    set(report, "cpu_seconds_per_epoch", result->cpu_seconds / epochs);
+    set(report, "best_cpu_seconds_per_epoch", result->best_cpu_seconds);
+    set(report, "events_per_s", (double)result->events / result->seconds);
+    set(report, "events_per_cpu_s", (double)result->events / result->cpu_seconds);
+    set(report, "gflop_per_epoch", result->flops_per_epoch / 1e9);
+    set(report, "gflops", result->flops_per_s / 1e9);
+    set(report, "sgemm_gflops", sgemm / 1e9);
+    set(report, "share_of_sgemm", sgemm > 0 ? result->flops_per_s / sgemm : 0);
+    set_count(report, "resident_begin", result->resident_begin);
+    set_count(report, "resident_peak", result->resident_peak);
+    return report;
+}
+
+static void print_training(const json_t *report)
+{
+    (void)printf("eddy bench train: %.0f events of %.0f users, %.0f items, H = %.0f, "
+                 "layers: %.0f, threads: %.0f\n",
+                 number(report, "log_events"), number(report, "users"),
+                 number(report, "items"), number(report, "hidden"),
+                 number(report, "layers"), number(report, "threads"));
+    print_machine(report);
+    (void)printf("per epoch, of %.0f         mean       best\n",
+                 number(report, "epochs"));
+    (void)printf("  CPU seconds       %10.2f %10.2f\n",
+                 number(report, "cpu_seconds_per_epoch"),
+                 number(report, "best_cpu_seconds_per_epoch"));
+    (void)printf("  seconds           %10.2f %10.2f\n\n",
+                 number(report, "seconds_per_epoch"),
+                 number(report, "best_seconds_per_epoch"));
+    (void)printf("%.0f events/s, %.0f per CPU second\n", number(report, "events_per_s"),
+                 number(report, "events_per_cpu_s"));
+    (void)printf(
+        "%.1f GFLOP/s per core, %.0f %% of cblas_sgemm's %.1f in this run (aim: "
+        "50 %%)\n",
+        number(report, "gflops"), 100 * number(report, "share_of_sgemm"),
+        number(report, "sgemm_gflops"));
+    (void)printf("resident memory: %.1f MiB with the log, %.1f MiB at most\n",
+                 number(report, "resident_begin") / 1048576,
+                 number(report, "resident_peak") / 1048576);
+}
+
+void eddy_bench_training_print(const struct eddy_bench_training *result, bool json)
+{
+    json_t *report = training_report(result);
+    if (json)
+        eddy_bench_print_json(report);
+    else
+        print_training(report);
+    json_decref(report);
+}
+
+void eddy_bench_print_json(const json_t *report)
+{
+    (void)json_dumpf(report, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+    (void)putchar('\n');
 }

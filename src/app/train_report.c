@@ -106,18 +106,14 @@ static double megabytes(void)
     return (double)eddy_peak_resident_bytes() / 1048576;
 }
 
-/* FLOP/s per core of the network's epochs, and of cblas_sgemm for a product like the
- * largest of them: rows of queries by items. */
-static void measure(const struct eddy_train_summary *summary, double *ret_reached,
-                    double *ret_sgemm)
+/* Rows of queries by items. */
+void eddy_train_report_rates(const struct eddy_train_result *network,
+                             double cpu_seconds, double *ret_reached, double *ret_sgemm)
 {
     enum { ROWS = 512, ITEMS_MAX = 4096 };
-    const struct eddy_train_result *network = &summary->result->network;
     const struct eddy_shape *shape = &network->layout.shape;
     uint32_t items = shape->items < ITEMS_MAX ? shape->items : ITEMS_MAX;
-    *ret_reached = summary->network_cpu_seconds > 0
-                       ? network->flops / summary->network_cpu_seconds
-                       : 0;
+    *ret_reached = cpu_seconds > 0 ? network->flops / cpu_seconds : 0;
     *ret_sgemm = eddy_blas_core_rate(ROWS, items, shape->hidden);
 }
 
@@ -140,7 +136,8 @@ static void print_json(const struct eddy_train_summary *summary)
                  dropped->long_users);
     double reached = 0, sgemm = 0;
     if (network->epochs > 0) {
-        measure(summary, &reached, &sgemm);
+        eddy_train_report_rates(network, summary->network_cpu_seconds, &reached,
+                                &sgemm);
         (void)printf(
             "\"epochs\":%u,\"best_epoch\":%u,\"loss\":%.6f,\"validation_events\":%llu,"
             "\"validation_ndcg_at_10\":%.6f,\"validation_hr_at_10\":%.6f,"
@@ -216,7 +213,8 @@ static void print_text(const struct eddy_train_summary *summary)
     (void)printf("  %.1f s", source->seconds);
     if (network->epochs > 0) {
         double reached, sgemm;
-        measure(summary, &reached, &sgemm);
+        eddy_train_report_rates(network, summary->network_cpu_seconds, &reached,
+                                &sgemm);
         (void)printf(", %.2f CPU-s per epoch, %.0f GFLOP/s per core, %.0f %% of "
                      "cblas_sgemm's %.0f (%s)",
                      source->cpu_seconds / network->epochs, reached / 1e9,

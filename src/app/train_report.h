@@ -35,6 +35,12 @@ void eddy_train_report_resume(struct eddy_train_report *report,
 void eddy_train_report_stop(struct eddy_train_report *report, double *ret_seconds,
                             double *ret_cpu_seconds);
 
+/* FLOP/s per core of the network's epochs, which took cpu_seconds, and of cblas_sgemm for a
+ * product like the largest of them; the latter is measured here, for 0.2 s. */
+void eddy_train_report_rates(const struct eddy_train_result *network,
+                             double cpu_seconds, double *ret_reached,
+                             double *ret_sgemm);
+
 /* What the summary tells beside the result. */
 struct eddy_train_summary {
     const char *folder, *version;
@@ -45,8 +51,8 @@ struct eddy_train_summary {
     uint64_t held_out;          /* rows */
     double network_cpu_seconds; /* up to the last epoch, of the ledger */
 };
-/* To standard output: a paragraph, or one JSON object. Measures cblas_sgemm for 0.2 s, to
- * show what share of it the whole training of the network has reached. */
+/* To standard output: a paragraph, or one JSON object, with what share of cblas_sgemm's rate
+ * the whole training of the network has reached. */
 void eddy_train_summary_print(const struct eddy_train_summary *summary, bool json);
 
 #endif

@@ -266,6 +266,35 @@ class Bench(unittest.TestCase):
         self.assertGreater(report["lists"], 0)
         self.assertGreater(report["kernel_blas_agreement"], 0.99)
 
+    def test_bench_train_reports_an_epoch_beside_sgemm(self):
+        arguments = ("bench", "train", "--users", 100, "--items", 300, "--events", 3000,
+                     "--set", "hidden_dimension=32", "--set", "layers=1", "--threads", 1)
+        report = json.loads(support.succeed(*arguments, "--json", "--quiet"))
+        self.assertEqual([report[name] for name in ("users", "log_events", "hidden", "layers",
+                                                    "threads", "epochs")],
+                         [100, 3000, 32, 1, 1, 2])
+        self.assertLessEqual(report["items"], 300)
+        self.assertGreater(report["items"], 200)
+        self.assertEqual(report["events_per_epoch"], 2900)  # all but each user's first
+        # Forward, twice backward: 6 FLOP per weight, of the products with the catalogue alone.
+        self.assertGreater(report["gflop_per_epoch"], 6e-9 * 2900 * 32 * report["items"])
+        self.assertAlmostEqual(report["share_of_sgemm"],
+                               report["gflops"] / report["sgemm_gflops"], places=3)
+        self.assertGreater(report["resident_peak"], report["resident_begin"])
+        again = json.loads(support.succeed(*arguments, "--json", "--quiet"))
+        self.assertEqual(again["loss"], report["loss"])
+        out = support.succeed(*arguments)
+        self.assertRegex(out, r"GFLOP/s per core, \d+ % of cblas_sgemm's")
+
+    def test_bench_train_refuses_what_cannot_be(self):
+        for words, why in ((("--events", 2000, "--users", 1000), "three per user at least"),
+                           (("--set", "cell=lstm"), "mingru"),
+                           (("--hiden", 3), "unknown option")):
+            code, out, err = eddy("bench", "train", *words)
+            self.assertEqual((code, out), (64, ""), err)
+            self.assertIn(why, err)
+        self.assertIn("write the name first", eddy("bench", "--items", 50, "train").err)
+
 
 if __name__ == "__main__":
     support.main()
