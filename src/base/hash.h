@@ -2,6 +2,7 @@
 #ifndef EDDY_BASE_HASH_H
 #define EDDY_BASE_HASH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/span.h"
@@ -24,6 +25,7 @@ struct eddy_sha256 {
     uint32_t state[8];
     uint64_t count;
     unsigned char block[64];
+    bool ni; /* the CPU has instructions for it */
 };
 void eddy_sha256_init(struct eddy_sha256 *sha);
 void eddy_sha256_update(struct eddy_sha256 *sha, const void *bytes, size_t size);

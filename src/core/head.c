@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/vmath.h"
+#include "core/kernel.h"
 
 #define ALL6(x)                                                                        \
     {                                                                                  \
@@ -84,6 +85,7 @@ struct eddy_head_scratch {
     uint32_t *touched; /* (items) where it is not zero */
     float *total;      /* (items) zeros between calls */
     uint64_t *bits;    /* (items / 64 + 1) where it was added to; zeros between calls */
+    float *values;     /* (items) of the touched, in their order */
     struct eddy_addition *out; /* (items) */
     struct eddy_neighbours_scratch *near;
     uint32_t *near_items; /* (items) */
@@ -104,9 +106,10 @@ struct eddy_head_scratch *eddy_head_scratch_new(const struct eddy_tables *tables
     scratch->touched = malloc(items * sizeof *scratch->touched);
     scratch->total = calloc(items, sizeof *scratch->total);
     scratch->bits = calloc(items / 64 + 1, sizeof *scratch->bits);
+    scratch->values = malloc(items * sizeof *scratch->values);
     scratch->out = malloc(items * sizeof *scratch->out);
     bool good = scratch->sum && scratch->touched && scratch->total && scratch->bits &&
-                scratch->out;
+                scratch->values && scratch->out;
     if (good && near) {
         scratch->near = eddy_neighbours_scratch_new(&tables->sessions);
         scratch->near_items = malloc(items * sizeof *scratch->near_items);
@@ -128,6 +131,7 @@ void eddy_head_scratch_free(struct eddy_head_scratch *scratch)
     free(scratch->touched);
     free(scratch->total);
     free(scratch->bits);
+    free(scratch->values);
     free(scratch->out);
     eddy_neighbours_scratch_free(scratch->near);
     free(scratch->near_items);
@@ -262,6 +266,7 @@ uint32_t eddy_head_additions(const struct eddy_tables *tables,
                              struct eddy_head_recent recent,
                              const struct eddy_addition **ret)
 {
+    const struct eddy_kernels *kernels = eddy_kernels_get();
     const float *weight = head->weight[eddy_head_bucket(recent.count)];
     for (uint32_t f = 0; f < EDDY_HEAD_FEATURES; f++) {
         if (weight[f] == 0)
@@ -270,9 +275,13 @@ uint32_t eddy_head_additions(const struct eddy_tables *tables,
             add_feature(tables, head, scratch, (enum eddy_head_feature)f, recent);
         for (uint32_t i = 0; i < count; i++) {
             uint32_t item = scratch->touched[i];
-            scratch->total[item] +=
-                weight[f] * eddy_log1pf(head->scale[f] * scratch->sum[item]);
+            scratch->values[i] = head->scale[f] * scratch->sum[item];
             scratch->sum[item] = 0;
+        }
+        kernels->log1p(scratch->values, count);
+        for (uint32_t i = 0; i < count; i++) {
+            uint32_t item = scratch->touched[i];
+            scratch->total[item] += weight[f] * scratch->values[i];
             scratch->bits[item / 64] |= UINT64_C(1) << item % 64;
         }
     }

@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LANES = 16 };
+enum { LANES = 16, AHEAD = 4 };
 
 struct layer {
     struct eddy_packed gates;   /* mingru: wz over wc (2H, H); gru: wi (3H, H) */
@@ -298,6 +298,15 @@ static void begin_sessions(const struct eddy_hrnn *hrnn,
     }
 }
 
+/* Ask for an item's row, which lies anywhere in the table, before its turn. */
+static void call_item(const struct eddy_hrnn *hrnn, uint32_t item)
+{
+    const size_t H = hrnn->layout.shape.hidden;
+    const float *row = global(hrnn, EDDY_G_ITEM) + item * H;
+    for (size_t i = 0; i < H; i += LANES)
+        __builtin_prefetch(row + i);
+}
+
 /* x = LN(e) of one event. */
 static void encode_input(const struct eddy_hrnn *hrnn, const struct eddy_step *step,
                          float *x, float *value)
@@ -442,8 +451,11 @@ static void begin_rows(const struct eddy_hrnn *hrnn, struct eddy_hrnn_scratch *s
     if (begins && has_user_level(shape))
         begin_sessions(hrnn, scratch, begins, hidden);
 
-    for (uint32_t r = 0; r < n; r++)
+    for (uint32_t r = 0; r < n; r++) {
+        if (r + AHEAD < n)
+            call_item(hrnn, steps[r + AHEAD].item);
         encode_input(hrnn, &steps[r], scratch->x + r * scratch->stride, scratch->recur);
+    }
     if (shape->mode == EDDY_MODE_ALL) {
         for (uint32_t r = 0; r < n; r++)
             memcpy(scratch->user + r * scratch->stride,

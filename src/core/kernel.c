@@ -139,6 +139,12 @@ static void naive_gelu(float *x, uint32_t n)
         x[i] = eddy_geluf(x[i]);
 }
 
+static void naive_log1p(float *x, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        x[i] = eddy_log1pf(x[i]);
+}
+
 static void naive_blend(float *s, const float *z, const float *c, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
@@ -207,6 +213,7 @@ static const struct eddy_kernels naive = {
     .sigmoid = naive_sigmoid,
     .tanh = naive_tanh,
     .gelu = naive_gelu,
+    .log1p = naive_log1p,
     .blend = naive_blend,
     .add = naive_add,
     .mul_add = naive_mul_add,

@@ -55,6 +55,7 @@ struct eddy_kernels {
     void (*sigmoid)(float *x, uint32_t n);
     void (*tanh)(float *x, uint32_t n);
     void (*gelu)(float *x, uint32_t n);
+    void (*log1p)(float *x, uint32_t n);
     /* s = fma(z, c - s, s) */
     void (*blend)(float *s, const float *z, const float *c, uint32_t n);
     /* y += x */

@@ -127,6 +127,17 @@ static inline VEC power_of_two(VEC shifted)
     return _mm256_castsi256_ps(_mm256_add_epi32(n, _mm256_set1_epi32(0x3f800000)));
 }
 
+/* x = 2^n m, m in [sqrt 1/2, sqrt 2): bits above those of sqrt(1/2), in units of the
+ * exponent, are n. */
+static inline VEC split(VEC x, VEC *ret_n)
+{
+    __m256i bits = _mm256_castps_si256(x);
+    __m256i above = _mm256_sub_epi32(bits, _mm256_set1_epi32(0x3f3504f3));
+    __m256i n = _mm256_srai_epi32(above, 23);
+    *ret_n = _mm256_cvtepi32_ps(n);
+    return _mm256_castsi256_ps(_mm256_sub_epi32(bits, _mm256_slli_epi32(n, 23)));
+}
+
 /* Bit per lane with x > y. */
 static inline uint32_t lanes_above(VEC x, VEC y)
 {

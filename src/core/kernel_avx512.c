@@ -134,6 +134,17 @@ static inline VEC power_of_two(VEC shifted)
     return _mm512_castsi512_ps(_mm512_add_epi32(n, _mm512_set1_epi32(0x3f800000)));
 }
 
+/* x = 2^n m, m in [sqrt 1/2, sqrt 2): bits above those of sqrt(1/2), in units of the
+ * exponent, are n. */
+static inline VEC split(VEC x, VEC *ret_n)
+{
+    __m512i bits = _mm512_castps_si512(x);
+    __m512i above = _mm512_sub_epi32(bits, _mm512_set1_epi32(0x3f3504f3));
+    __m512i n = _mm512_srai_epi32(above, 23);
+    *ret_n = _mm512_cvtepi32_ps(n);
+    return _mm512_castsi512_ps(_mm512_sub_epi32(bits, _mm512_slli_epi32(n, 23)));
+}
+
 /* Bit per lane with x > y. */
 static inline uint32_t lanes_above(VEC x, VEC y)
 {

@@ -117,6 +117,8 @@ void eddy_play_user_settle(struct eddy_play_user *user)
 
 int eddy_play_user_see(struct eddy_play_user *user, uint32_t item)
 {
+    if (!user->keeps_seen)
+        return 0;
     if (user->seen_count - user->seen_sorted == SEEN_UNSORTED)
         eddy_play_user_settle(user);
     if (user->seen_count == user->seen_capacity) {
@@ -235,6 +237,8 @@ static int player_init(struct player *player, const struct run *run)
     for (int s = 0; s < SLOTS; s++) {
         player->slots[s].state.hidden = calloc(floats + 16, sizeof(float));
         player->parked[s].state.hidden = calloc(floats + 16, sizeof(float));
+        player->slots[s].state.keeps_seen = play->exclude_seen;
+        player->parked[s].state.keeps_seen = play->exclude_seen;
         complete = complete && player->slots[s].state.hidden != NULL &&
                    player->parked[s].state.hidden != NULL;
         if (!run->has_shown)

@@ -14,7 +14,8 @@ struct eddy_play_user {
     float *query;  /* owned; (H), room for a query with metadata; NULL: none is used */
     int64_t previous_s; /* newest stepped event, -1: none */
     bool stepped;
-    uint32_t *seen; /* known items, owned: rising ones, then the newest as they came */
+    bool keeps_seen; /* else seen stays empty: nothing is excluded by it */
+    uint32_t *seen;  /* known items, owned: rising ones, then the newest as they came */
     uint32_t seen_count, seen_capacity;
     uint32_t seen_sorted; /* how many are rising */
     /* Streams only: the newest events, whatever their items, oldest first; owned. */
@@ -27,7 +28,8 @@ struct eddy_play_user {
 
 /* Back to a new user; keeps the memory. */
 void eddy_play_user_reset(struct eddy_play_user *user, uint32_t hidden_floats);
-int eddy_play_user_see(struct eddy_play_user *user, uint32_t item); /* 0, EDDY_ENOMEM */
+/* Keep the item where keeps_seen. 0 or EDDY_ENOMEM. */
+int eddy_play_user_see(struct eddy_play_user *user, uint32_t item);
 /* Bring seen into order, without duplicates: before it is read. */
 void eddy_play_user_settle(struct eddy_play_user *user);
 /* The step for a row: 1 (in *ret), 0 when the snapshot does not know the item, EDDY_ENOMEM

@@ -246,6 +246,7 @@ static struct eddy_play_user *user_of(struct eddy_stream *stream, uint32_t index
             eddy_hrnn_state_floats(&stream->options.snapshot->layout.shape);
         user->hidden = calloc((size_t)floats + 16, sizeof *user->hidden);
         user->previous_s = -1;
+        user->keeps_seen = stream->options.exclude_seen;
     }
     return user;
 }

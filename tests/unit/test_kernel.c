@@ -219,6 +219,7 @@ static void elementwise_functions_have_the_bits_of_the_scalar_ones(void)
         check_map("sigmoid", kernels->sigmoid, naive->sigmoid, eddy_sigmoidf);
         check_map("tanh", kernels->tanh, naive->tanh, eddy_tanhf);
         check_map("gelu", kernels->gelu, naive->gelu, eddy_geluf);
+        check_map("log1p", kernels->log1p, naive->log1p, eddy_log1pf);
     }
 }
 
@@ -227,18 +228,21 @@ static void elementwise_functions_have_the_bits_of_the_scalar_ones_on_many_value
 {
     for (int n = 0; n < NAMES; n++) {
         const struct eddy_kernels *kernels = eddy_kernels_find(names[n]);
-        for (int round = 0; kernels && round < 12; round++) {
+        for (int round = 0; kernels && round < 16; round++) {
             fill(x, SIZE);
             for (size_t i = 0; i < SIZE; i++)
-                x[i] *= round % 2 ? 20.0F : 2.0F;
+                x[i] = (round >= 12 ? fabsf(x[i]) : x[i]) * (round % 2 ? 20.0F : 2.0F);
             memcpy(y, x, SIZE * sizeof(*y));
             memcpy(z, x, SIZE * sizeof(*z));
-            void (*const fast[])(float *, uint32_t) = {kernels->sigmoid, kernels->tanh,
-                                                       kernels->gelu};
+            void (*const fast[])(float *, uint32_t) = {
+                kernels->sigmoid, kernels->tanh, kernels->gelu,  kernels->sigmoid,
+                kernels->tanh,    kernels->gelu, kernels->log1p, kernels->log1p};
             void (*const slow[])(float *, uint32_t) = {naive->sigmoid, naive->tanh,
-                                                       naive->gelu};
-            fast[round / 2 % 3](y, SIZE);
-            slow[round / 2 % 3](z, SIZE);
+                                                       naive->gelu,    naive->sigmoid,
+                                                       naive->tanh,    naive->gelu,
+                                                       naive->log1p,   naive->log1p};
+            fast[round / 2](y, SIZE);
+            slow[round / 2](z, SIZE);
             CHECK_MEM(y, z, SIZE * sizeof(*y));
         }
     }
