@@ -18,7 +18,15 @@ struct tiny {
     uint64_t seed;
     const char *odd_id; /* not NULL: id of item 0 */
     bool tables;        /* with tables, and a head that uses them */
+    bool context;       /* columns device (phone, TV) and hour */
 };
+
+#define TINY_CONTEXT                                                                   \
+    "{\"context\":{\"columns\":[{\"name\":\"device\",\"kind\":\"categorical\","        \
+    "\"values\":[\"phone\",\"TV\"]},{\"name\":\"hour\",\"kind\":\"numeric\","          \
+    "\"knots\":[0,6,12.25,18]}]}}"
+enum { TINY_CONTEXT_FEATURES = 3 + 4 };
+
 static const struct tiny tiny_default = {.items = 50,
                                          .hidden = 16,
                                          .layers = 2,
@@ -57,7 +65,9 @@ __attribute__((unused)) static int tiny_encode(const struct tiny *tiny,
                                .layers = tiny->layers,
                                .types = 3,
                                .cell = tiny->cell,
-                               .mode = tiny->mode};
+                               .mode = tiny->mode,
+                               .context_features =
+                                   tiny->context ? TINY_CONTEXT_FEATURES : 0};
     struct eddy_manifest manifest = {.recipe = "hrnn",
                                      .session_gap_s = tiny->session_gap_s,
                                      .recent_events = tiny->recent_events,
@@ -93,6 +103,7 @@ __attribute__((unused)) static int tiny_encode(const struct tiny *tiny,
     }
     manifest.hyper_json = strdup("{\"learning_rate\": 0.1, \"hidden_dimension\": 16}");
     manifest.data_json = strdup("{\"events\": 7}");
+    manifest.features_json = tiny->context ? strdup(TINY_CONTEXT) : NULL;
     struct tiny_tables with = {0};
     if (tiny->tables) {
         (void)tiny_tables_make(&with, tiny->items, tiny->seed);

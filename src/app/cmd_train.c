@@ -200,6 +200,7 @@ static int train(struct job *job, struct eddy_err *err)
         .users = job->inputs.users,
         .item_kinds = job->inputs.item_kinds,
         .user_kinds = job->inputs.user_kinds,
+        .context_kinds = job->inputs.context_kinds,
     };
     struct eddy_build_result result;
     struct eddy_train_report report;

@@ -20,8 +20,8 @@ static bool read_wish(const char *text, struct wish *ret)
     *ret = (struct wish){.name = {text, (size_t)(equals - text)},
                          .kind = eddy_span_of(equals + 1)};
     /* An id file's name and a dot: Amazon's way to say whose column. */
-    static const char *const datasets[] = {"ITEMS", "USERS"};
-    for (size_t i = 0; i < 2; i++) {
+    static const char *const datasets[] = {"ITEMS", "USERS", "INTERACTIONS"};
+    for (size_t i = 0; i < 3; i++) {
         size_t size = strlen(datasets[i]);
         if (ret->name.size > size + 1 && text[size] == '.' &&
             strncmp(text, datasets[i], size) == 0) {

@@ -8,7 +8,7 @@
 
 /* A file that --column may speak of. */
 struct eddy_columns_file {
-    const char *dataset;                /* "ITEMS", "USERS" */
+    const char *dataset;                /* "ITEMS", "USERS", "INTERACTIONS" (context) */
     const char *path;                   /* for messages; NULL: no such file is given */
     const struct eddy_catalog *catalog; /* NULL: no such file */
 };

@@ -84,21 +84,52 @@ static int put_kinds(const struct schemas *schemas, enum eddy_schema_kind kind,
     return failed ? eddy_fail(err, EDDY_ENOMEM, "no memory for the columns") : 0;
 }
 
+/* The context columns with some of their values, as if they were metadata; NULL: memory. */
+static struct eddy_catalog *context_columns(const struct eddy_interactions *in)
+{
+    enum { VALUES = 1000 };
+    struct eddy_catalog *columns = eddy_catalog_new();
+    char id[16];
+    bool made = columns != NULL;
+    for (uint32_t c = 0; made && c < in->context_count; c++) {
+        const struct eddy_context_column *from = &in->context[c];
+        uint32_t column = eddy_catalog_add_column(columns, eddy_span_of(from->name));
+        made = column != EDDY_ITEM_NONE;
+        for (uint32_t v = 0; made && v < VALUES && v < eddy_catalog_count(from->values);
+             v++) {
+            (void)snprintf(id, sizeof id, "%u", v);
+            uint32_t row = eddy_catalog_add(columns, eddy_span_of(id));
+            made = row != EDDY_ITEM_NONE &&
+                   eddy_catalog_set(columns, row, column,
+                                    eddy_catalog_id(from->values, v)) == 0;
+        }
+    }
+    if (made)
+        return columns;
+    eddy_catalog_free(columns);
+    return NULL;
+}
+
 static int read_kinds(struct eddy_inputs *inputs,
                       const struct eddy_input_options *options,
                       const struct schemas *schemas, struct eddy_err *err)
 {
+    struct eddy_catalog *context = context_columns(&inputs->interactions);
     const struct eddy_columns_file files[] = {{"ITEMS", options->items, inputs->items},
-                                              {"USERS", options->users, inputs->users}};
-    int r = 0;
-    if (options->columns != NULL)
-        r = eddy_columns_check(options->columns, files, 2, err);
-    if (r == 0 && inputs->items != NULL)
-        r = put_kinds(schemas, EDDY_SCHEMA_ITEMS, options->columns, &files[0],
-                      &inputs->item_kinds, err);
-    if (r == 0 && inputs->users != NULL)
-        r = put_kinds(schemas, EDDY_SCHEMA_USERS, options->columns, &files[1],
-                      &inputs->user_kinds, err);
+                                              {"USERS", options->users, inputs->users},
+                                              {"INTERACTIONS", options->interactions,
+                                               context}};
+    char **const kinds[] = {&inputs->item_kinds, &inputs->user_kinds,
+                            &inputs->context_kinds};
+    static const enum eddy_schema_kind of[] = {EDDY_SCHEMA_ITEMS, EDDY_SCHEMA_USERS,
+                                               EDDY_SCHEMA_INTERACTIONS};
+    int r = context ? 0 : eddy_fail(err, EDDY_ENOMEM, "no memory for the columns");
+    if (r == 0 && options->columns != NULL)
+        r = eddy_columns_check(options->columns, files, 3, err);
+    for (int f = 0; r == 0 && f < 3; f++)
+        if (files[f].catalog != NULL)
+            r = put_kinds(schemas, of[f], options->columns, &files[f], kinds[f], err);
+    eddy_catalog_free(context);
     return r;
 }
 
@@ -214,9 +245,9 @@ int eddy_inputs_open(struct eddy_inputs *inputs,
     if (r == 0)
         r = open_users(inputs, options, &schemas, err);
     if (r == 0)
-        r = read_kinds(inputs, options, &schemas, err);
-    if (r == 0)
         r = open_interactions(inputs, options, &schemas, err);
+    if (r == 0)
+        r = read_kinds(inputs, options, &schemas, err);
     inputs->wrong_cells = schemas.wrong_cells;
     schemas_fini(&schemas);
     if (r < 0)
@@ -251,6 +282,12 @@ void eddy_inputs_warn(const struct eddy_inputs *inputs, const char *command,
     const char *interactions = options->interactions;
     warn_empty(inputs->items, command, options->items);
     warn_empty(inputs->users, command, options->users);
+    if (in->context_left_out > 0)
+        (void)fprintf(
+            stderr,
+            "eddy %s: %s: %u columns beyond the first %d of context are not used: put "
+            "those that matter first, or leave others out\n",
+            command, interactions, in->context_left_out, EDDY_CONTEXT_MAX);
     if (in->repeats > 0)
         (void)fprintf(
             stderr,
@@ -278,5 +315,6 @@ void eddy_inputs_close(struct eddy_inputs *inputs)
     eddy_catalog_free(inputs->users);
     free(inputs->item_kinds);
     free(inputs->user_kinds);
+    free(inputs->context_kinds);
     *inputs = (struct eddy_inputs){0};
 }

@@ -26,7 +26,7 @@ struct eddy_inputs {
     struct eddy_catalog *users; /* of the users file, by USER_ID, NULL: none */
     int64_t user_rows;          /* of the users file, -1: none */
     /* Kinds of their columns by --column and schema (core/build.h), NULL: none. */
-    char *item_kinds, *user_kinds;
+    char *item_kinds, *user_kinds, *context_kinds;
     uint64_t wrong_cells; /* not of their schema's type (skip_bad) */
 };
 

@@ -117,9 +117,9 @@ static int fill_manifest(const struct eddy_model_source *source,
     manifest->data_json = take_text(&buf);
     put_metrics(source, result, &buf);
     manifest->metrics_json = take_text(&buf);
-    if (result->item_vocabulary != NULL || result->user_vocabulary != NULL) {
-        eddy_vocabularies_encode(result->item_vocabulary, result->user_vocabulary,
-                                 &buf);
+    const struct eddy_vocabularies *all = &result->vocabularies;
+    if (all->items != NULL || all->users != NULL || all->context != NULL) {
+        eddy_vocabularies_encode(all, &buf);
         manifest->features_json = take_text(&buf);
         complete = manifest->features_json != NULL;
     }

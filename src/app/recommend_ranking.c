@@ -220,6 +220,7 @@ static int rank_all(struct job *job, struct eddy_err *err)
         .k = 1,
         .threads = ranking->threads,
         .users = ranking->users,
+        .request = ranking->request,
         .popularity = ranking->snapshot->popularity,
         .wants = wants_end,
         .scores = take_scores,

@@ -13,7 +13,8 @@ struct eddy_ranking {
     const struct eddy_interactions *interactions; /* histories */
     const char *input_lists; /* CSV: USER_ID, ITEM_IDS joined by '|' */
     uint32_t threads;
-    const struct eddy_user_queries *users; /* core/metadata.h; NULL: none */
+    const struct eddy_user_queries *users;  /* core/metadata.h; NULL: none */
+    const struct eddy_context_row *request; /* NULL: nothing is known of its context */
 };
 /* Appends the lines of all lists, in the order of the file, to out: items known to the
  * model by falling score (softmax over the list, 7 decimals), then the unknown ones in

@@ -68,6 +68,7 @@ int eddy_train_build(const struct eddy_build_inputs *inputs,
         .tables = recipe->tables && !recipe->cold_only,
         .item_metadata = recipe->item_metadata,
         .user_metadata = recipe->user_metadata,
+        .context_metadata = recipe->user_metadata,
     };
     struct eddy_build_result result;
     int r = eddy_build(inputs, &build, progress, context, &result, err);

@@ -103,7 +103,7 @@ static int keep_cold(const struct eddy_build_inputs *inputs, float shift,
     struct eddy_build_cold cold;
     float *bias =
         eddy_global(&ret->network.layout, ret->network.params, EDDY_G_ITEM_BIAS);
-    if (ret->item_vocabulary == NULL)
+    if (ret->vocabularies.items == NULL)
         return 0;
     if (eddy_build_cold_init(&cold, inputs->interactions, &all) < 0)
         return EDDY_ENOMEM;
@@ -137,7 +137,7 @@ static int fit_head(const struct eddy_build_inputs *inputs,
         return eddy_fail(err, EDDY_ENOMEM, "no memory for %u items",
                          layout->shape.items);
     }
-    if (ret->item_vocabulary != NULL && cold.count > 0)
+    if (ret->vocabularies.items != NULL && cold.count > 0)
         rc = fit_without_cold(&cold, options, layout, params, &tables, cases, &fit,
                               ret_shift, err);
     else
@@ -188,14 +188,15 @@ static int make_tables(const struct eddy_build_inputs *inputs,
     struct eddy_features users = {0};
     float shift = 0;
     int rc = 0;
-    if (ret->user_vocabulary != NULL)
-        rc =
-            eddy_features_align(ret->user_vocabulary, inputs->users, in->users, &users);
+    if (ret->vocabularies.users != NULL)
+        rc = eddy_features_align(ret->vocabularies.users, inputs->users, in->users,
+                                 &users);
     if (rc < 0)
         return eddy_fail(err, rc, "no memory for the metadata of users");
     rc = eddy_build_cases_init(&cases, in, selection, &options->train,
                                options->network ? &ret->network : NULL,
-                               ret->user_vocabulary ? &users : NULL, err);
+                               ret->vocabularies.users ? &users : NULL, ret->context,
+                               err);
     eddy_features_fini(&users);
     if (rc < 0)
         return rc;
@@ -245,9 +246,7 @@ int eddy_build(const struct eddy_build_inputs *inputs,
         (options->tables || !options->network) && (group == NULL || group->rank == 0);
     int rc =
         options->network
-            ? eddy_metadata_train(inputs, &options->train, options->item_metadata,
-                                  options->user_metadata, progress, context, &result,
-                                  err)
+            ? eddy_metadata_train(inputs, options, progress, context, &result, err)
             : no_network(inputs->interactions, &options->train, &result.network, err);
     if (rc == 0 && tables)
         rc = make_tables(inputs, options, &result, err);
@@ -264,8 +263,8 @@ void eddy_build_result_fini(struct eddy_build_result *result)
 {
     eddy_train_result_fini(&result->network);
     eddy_tables_fini(&result->tables);
-    eddy_vocabulary_free(result->item_vocabulary);
-    eddy_vocabulary_free(result->user_vocabulary);
+    eddy_context_index_free(result->context);
+    eddy_vocabularies_free(&result->vocabularies);
     *result = (struct eddy_build_result){.head = eddy_head_plain};
 }
 

@@ -19,20 +19,22 @@ struct eddy_build_inputs {
                                          indices; NULL: none */
     const struct eddy_catalog *users; /* metadata columns by user id; NULL: none */
     /* What their values do not decide, as eddy_vocabulary_learn; NULL: nothing. */
-    const char *item_kinds, *user_kinds;
+    const char *item_kinds, *user_kinds, *context_kinds;
 };
 struct eddy_build_options {
     struct eddy_train_options train;
     bool network; /* false: tables alone (hidden 0 in the shape) */
     bool tables;  /* false: the network alone (head plain) */
     bool item_metadata, user_metadata;
+    bool context_metadata; /* context columns, unless train.context is false */
 };
 struct eddy_build_result {
     struct eddy_train_result network;
     struct eddy_tables tables;
     struct eddy_head head;
-    struct eddy_stream_head stream_head;                       /* refresh_s 0: none */
-    struct eddy_vocabulary *item_vocabulary, *user_vocabulary; /* NULL: none */
+    struct eddy_stream_head stream_head;   /* refresh_s 0: none */
+    struct eddy_vocabularies vocabularies; /* NULL: none */
+    struct eddy_context_index *context;    /* of vocabularies.context */
     double plain_ndcg, plain_mrr, head_ndcg,
         head_mrr; /* of eddy_head_fit; 0: not fitted */
 };

@@ -79,6 +79,7 @@ struct encode {
     struct eddy_build_cases *cases;
     const struct ask *asks;
     const uint32_t *first; /* (tasks + 1): asks of each user */
+    const struct eddy_context_index *context;
     _Atomic int rc;
 };
 
@@ -109,6 +110,8 @@ static void encode_user(void *context, uint32_t task, uint32_t worker)
         steps[i] = eddy_step_make(row->item, row->type, previous, seconds(row->ts_ms),
                                   (uint32_t)encode->options->session_gap_s,
                                   row->has_value, row->value);
+        steps[i].context =
+            eddy_context_index_interaction(encode->context, encode->in, row);
     }
     const float *params =
         encode->network->fitted ? encode->network->fitted : encode->network->params;
@@ -139,12 +142,13 @@ static void add_users(const struct eddy_train_result *network,
 
 static int encode_all(const struct eddy_interactions *in,
                       const struct eddy_train_options *options,
-                      const struct eddy_train_result *network, const struct ask *asks,
+                      const struct eddy_train_result *network,
+                      const struct eddy_context_index *context, const struct ask *asks,
                       struct eddy_build_cases *cases)
 {
     uint32_t H = network->layout.shape.hidden, users = 0;
     uint32_t *first = malloc(((size_t)cases->count + 1) * sizeof *first);
-    struct encode encode = {in, options, network, cases, asks, first, 0};
+    struct encode encode = {in, options, network, cases, asks, first, context, 0};
 
     cases->queries = malloc(((size_t)cases->count * H + 1) * sizeof(float));
     if (first == NULL || cases->queries == NULL) {
@@ -236,12 +240,11 @@ static int fill_shown(const struct eddy_interactions *in, const struct ask *asks
     return 0;
 }
 
-int eddy_build_cases_init(struct eddy_build_cases *cases,
-                          const struct eddy_interactions *in,
-                          const struct eddy_selection *selection,
-                          const struct eddy_train_options *options,
-                          const struct eddy_train_result *network,
-                          const struct eddy_features *users, struct eddy_err *err)
+int eddy_build_cases_init(
+    struct eddy_build_cases *cases, const struct eddy_interactions *in,
+    const struct eddy_selection *selection, const struct eddy_train_options *options,
+    const struct eddy_train_result *network, const struct eddy_features *users,
+    const struct eddy_context_index *context, struct eddy_err *err)
 {
     uint32_t recent_max = (uint32_t)options->recent_events;
     uint32_t all = find_asks(in, selection, options->seed, 1, NULL);
@@ -262,7 +265,7 @@ int eddy_build_cases_init(struct eddy_build_cases *cases,
     if (rc == 0)
         rc = fill_shown(in, asks, cases);
     if (rc == 0 && network != NULL)
-        rc = encode_all(in, options, network, asks, cases);
+        rc = encode_all(in, options, network, context, asks, cases);
     if (rc == 0 && network != NULL && users != NULL)
         add_users(network, users, cases);
     free(asks);

@@ -29,13 +29,13 @@ struct eddy_build_cases {
     bool repeats; /* answers are often items that the user has had lately */
 };
 /* network: the state before each case, from the parameters that have not seen it; NULL:
- * none. users: metadata of users that goes into queries; NULL: none. 0, EDDY_ENOMEM. */
-int eddy_build_cases_init(struct eddy_build_cases *cases,
-                          const struct eddy_interactions *in,
-                          const struct eddy_selection *selection,
-                          const struct eddy_train_options *options,
-                          const struct eddy_train_result *network,
-                          const struct eddy_features *users, struct eddy_err *err);
+ * none. users: metadata of users that goes into queries; context: of the events before;
+ * NULL: none. 0, EDDY_ENOMEM. */
+int eddy_build_cases_init(
+    struct eddy_build_cases *cases, const struct eddy_interactions *in,
+    const struct eddy_selection *selection, const struct eddy_train_options *options,
+    const struct eddy_train_result *network, const struct eddy_features *users,
+    const struct eddy_context_index *context, struct eddy_err *err);
 void eddy_build_cases_fini(struct eddy_build_cases *cases);
 
 /* Items that have no row before the cut, and how a head may treat them (build_cold.c). */

@@ -27,3 +27,11 @@ struct eddy_context eddy_context_of(uint32_t column, struct eddy_span text)
                                  .text = hash ? hash : 1,
                                  .number = is_number ? (float)number : NAN};
 }
+
+bool eddy_context_row_is_empty(const struct eddy_context_row *row)
+{
+    uint32_t any = 0;
+    for (int c = 0; c < EDDY_CONTEXT_MAX; c++)
+        any |= row->feature[c];
+    return any == 0;
+}

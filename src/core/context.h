@@ -30,4 +30,11 @@ uint32_t eddy_context_column(struct eddy_span name);
 /* The value `text` of a column. */
 struct eddy_context eddy_context_of(uint32_t column, struct eddy_span text);
 
+/* What the network sees of a context, by place of the columns in its vocabulary: index of the
+ * feature plus 1; 0: absent, or of a column that the model does not know. */
+struct eddy_context_row {
+    uint16_t feature[EDDY_CONTEXT_MAX];
+};
+bool eddy_context_row_is_empty(const struct eddy_context_row *row);
+
 #endif

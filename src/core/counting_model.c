@@ -72,9 +72,9 @@ static int similar(const struct eddy_build_inputs *inputs,
     int r = 0;
     if (inputs->items != NULL) {
         r = eddy_vocabulary_learn(inputs->items, inputs->item_kinds,
-                                  &ret->item_vocabulary, err);
+                                  &ret->vocabularies.items, err);
         if (r == 0)
-            r = eddy_features_align(ret->item_vocabulary, inputs->items,
+            r = eddy_features_align(ret->vocabularies.items, inputs->items,
                                     inputs->interactions->items, &features);
     }
     if (r == 0)
@@ -82,8 +82,8 @@ static int similar(const struct eddy_build_inputs *inputs,
                              &options->similar, &ret->tables.related, err);
     eddy_features_fini(&features);
     /* It has done its work: what serving needs is in the table. */
-    eddy_vocabulary_free(ret->item_vocabulary);
-    ret->item_vocabulary = NULL;
+    eddy_vocabulary_free(ret->vocabularies.items);
+    ret->vocabularies.items = NULL;
     return r;
 }
 

@@ -309,8 +309,7 @@ int eddy_vocabulary_finish(struct eddy_vocabulary *vocabulary)
     return 0;
 }
 
-/* The kind that "COLUMN=KIND,..." gives to a column; -1: none. */
-static int forced_kind(const char *kinds, struct eddy_span name)
+int eddy_features_forced_kind(const char *kinds, struct eddy_span name)
 {
     struct eddy_span rest = eddy_span_of(kinds);
     while (rest.size > 0) {
@@ -332,9 +331,8 @@ static int forced_kind(const char *kinds, struct eddy_span name)
     return -1;
 }
 
-/* Every entry names a column that is there and a kind. */
-static int check_kinds(const char *kinds, const struct eddy_catalog *catalog,
-                       struct eddy_err *err)
+int eddy_features_check_kinds(const char *kinds, const struct eddy_catalog *catalog,
+                              struct eddy_err *err)
 {
     struct eddy_span rest = eddy_span_of(kinds);
     while (rest.size > 0) {
@@ -352,7 +350,7 @@ static int check_kinds(const char *kinds, const struct eddy_catalog *catalog,
             return eddy_fail(err, EDDY_ECONFIG,
                              "kinds of columns: there is no metadata column '%.*s'",
                              (int)name.size, name.data);
-        if (equals == NULL || forced_kind(kinds, name) < 0)
+        if (equals == NULL || eddy_features_forced_kind(kinds, name) < 0)
             return eddy_fail(err, EDDY_ECONFIG,
                              "kinds of columns: '%.*s' needs one of categorical, "
                              "numeric, text, ignored: write %.*s=categorical",
@@ -367,7 +365,7 @@ static int learn_column(const struct eddy_catalog *catalog, uint32_t at,
                         const char *kinds, struct eddy_column *column)
 {
     struct eddy_span name = eddy_catalog_column_name(catalog, at);
-    int forced = kinds ? forced_kind(kinds, name) : -1;
+    int forced = kinds ? eddy_features_forced_kind(kinds, name) : -1;
     struct census census;
     int r;
     column->name = strndup(name.data, name.size);
@@ -391,7 +389,7 @@ int eddy_vocabulary_learn(const struct eddy_catalog *catalog, const char *kinds,
 {
     struct eddy_vocabulary *vocabulary = NULL;
     uint32_t columns = eddy_catalog_column_count(catalog);
-    int r = kinds ? check_kinds(kinds, catalog, err) : 0;
+    int r = kinds ? eddy_features_check_kinds(kinds, catalog, err) : 0;
     if (r < 0)
         return r;
     vocabulary = calloc(1, sizeof *vocabulary);

@@ -49,13 +49,17 @@ void eddy_vocabulary_encode(const struct eddy_vocabulary *vocabulary,
                             struct eddy_buf *out);
 int eddy_vocabulary_decode(struct eddy_span json, struct eddy_vocabulary **ret,
                            struct eddy_err *err);
-/* A manifest's "features": {"items": vocabulary, "users": vocabulary}, of each as there is
- * (NULL: none). Back: NULL where there is none; EDDY_EFORMAT. */
-void eddy_vocabularies_encode(const struct eddy_vocabulary *items,
-                              const struct eddy_vocabulary *users,
+/* A manifest's "features": {"items": vocabulary, "users": vocabulary, "context": vocabulary},
+ * of each as there is (NULL: none). Back: NULL where there is none; EDDY_EFORMAT, then all
+ * are NULL. */
+struct eddy_vocabularies {
+    struct eddy_vocabulary *items, *users, *context;
+};
+void eddy_vocabularies_encode(const struct eddy_vocabularies *vocabularies,
                               struct eddy_buf *out);
-int eddy_vocabularies_decode(struct eddy_span json, struct eddy_vocabulary **ret_items,
-                             struct eddy_vocabulary **ret_users, struct eddy_err *err);
+int eddy_vocabularies_decode(struct eddy_span json, struct eddy_vocabularies *ret,
+                             struct eddy_err *err);
+void eddy_vocabularies_free(struct eddy_vocabularies *vocabularies);
 
 /* Rows of a catalogue as sparse vectors; the weights of a column have Euclidean length 1. */
 struct eddy_features {

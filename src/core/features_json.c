@@ -55,18 +55,22 @@ void eddy_vocabulary_encode(const struct eddy_vocabulary *vocabulary,
     eddy_buf_puts(out, "]}");
 }
 
-void eddy_vocabularies_encode(const struct eddy_vocabulary *items,
-                              const struct eddy_vocabulary *users, struct eddy_buf *out)
+static void put_named(const char *name, const struct eddy_vocabulary *vocabulary,
+                      struct eddy_buf *out)
+{
+    if (vocabulary == NULL || out->failed)
+        return;
+    eddy_buf_printf(out, "%s\"%s\":", out->data[out->size - 1] == '{' ? "" : ",", name);
+    eddy_vocabulary_encode(vocabulary, out);
+}
+
+void eddy_vocabularies_encode(const struct eddy_vocabularies *vocabularies,
+                              struct eddy_buf *out)
 {
     eddy_buf_putc(out, '{');
-    if (items != NULL) {
-        eddy_buf_puts(out, "\"items\":");
-        eddy_vocabulary_encode(items, out);
-    }
-    if (users != NULL) {
-        eddy_buf_puts(out, items != NULL ? ",\"users\":" : "\"users\":");
-        eddy_vocabulary_encode(users, out);
-    }
+    put_named("items", vocabularies->items, out);
+    put_named("users", vocabularies->users, out);
+    put_named("context", vocabularies->context, out);
     eddy_buf_putc(out, '}');
 }
 
@@ -204,23 +208,31 @@ int eddy_vocabulary_decode(struct eddy_span json, struct eddy_vocabulary **ret,
     return r;
 }
 
-int eddy_vocabularies_decode(struct eddy_span json, struct eddy_vocabulary **ret_items,
-                             struct eddy_vocabulary **ret_users, struct eddy_err *err)
+void eddy_vocabularies_free(struct eddy_vocabularies *vocabularies)
 {
+    eddy_vocabulary_free(vocabularies->items);
+    eddy_vocabulary_free(vocabularies->users);
+    eddy_vocabulary_free(vocabularies->context);
+    *vocabularies = (struct eddy_vocabularies){NULL, NULL, NULL};
+}
+
+int eddy_vocabularies_decode(struct eddy_span json, struct eddy_vocabularies *ret,
+                             struct eddy_err *err)
+{
+    struct eddy_vocabularies all = {NULL, NULL, NULL};
+    struct eddy_vocabulary **const to[] = {&all.items, &all.users, &all.context};
+    static const char *const names[] = {"items", "users", "context"};
     json_t *root = load(json, err);
-    const json_t *items = json_object_get(root, "items");
-    const json_t *users = json_object_get(root, "users");
     int r = root ? 0 : EDDY_EFORMAT;
 
-    *ret_items = *ret_users = NULL;
-    if (r == 0 && items != NULL)
-        r = read_vocabulary(items, ret_items, err);
-    if (r == 0 && users != NULL)
-        r = read_vocabulary(users, ret_users, err);
-    json_decref(root);
-    if (r < 0) {
-        eddy_vocabulary_free(*ret_items);
-        *ret_items = NULL;
+    for (int i = 0; i < 3; i++) {
+        const json_t *vocabulary = json_object_get(root, names[i]);
+        if (r == 0 && vocabulary != NULL)
+            r = read_vocabulary(vocabulary, to[i], err);
     }
+    json_decref(root);
+    if (r < 0)
+        eddy_vocabularies_free(&all);
+    *ret = all;
     return r;
 }

@@ -41,6 +41,12 @@ uint32_t eddy_features_text(struct eddy_span text, uint16_t *ret);
 /* "categorical" and so on. */
 const char *eddy_column_kind_name(enum eddy_column_kind kind);
 
+/* The kind that "COLUMN=KIND,..." gives to a column; -1: none. And whether every entry names
+ * a column of the catalogue and a kind: EDDY_ECONFIG. */
+int eddy_features_forced_kind(const char *kinds, struct eddy_span name);
+int eddy_features_check_kinds(const char *kinds, const struct eddy_catalog *catalog,
+                              struct eddy_err *err);
+
 /* Without the blanks at both ends. */
 struct eddy_span eddy_features_trim(struct eddy_span text);
 /* Runs `each` over the values of a categorical cell: split at '|', blanks at their ends cut,

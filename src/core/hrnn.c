@@ -6,7 +6,8 @@
  * so a user stepped alone has the bits of a user stepped among others.
  *
  * Order of sums, part of what a replay must reproduce:
- *   e    ((E[item] + E_type) + E_gap) [+ e_bos] [fma of w_value and phi]
+ *   e    ((E[item] + E_type) + E_gap) [+ e_bos] [fma of w_value and phi] [+ context,
+ *        column by column]
  *   gate (bias, W x chain) + (0, U c chain); GRU: (bi, Wi x chain) + (bh, Wh s chain) [+ U c]
  *   residual (bias, W y chain) + x, then layer norm
  *
@@ -323,6 +324,12 @@ static void encode_input(const struct eddy_hrnn *hrnn, const struct eddy_step *s
             value[i] = step->value;
         kernels->mul_add(x, value, global(hrnn, EDDY_G_VALUE), (uint32_t)H);
     }
+    for (uint32_t c = 0; c < EDDY_CONTEXT_MAX; c++)
+        if (step->context.feature[c] > 0)
+            kernels->add(x,
+                         global(hrnn, EDDY_G_CONTEXT_FEATURES) +
+                             (step->context.feature[c] - 1) * H,
+                         (uint32_t)H);
     kernels->layer_norm(x, global(hrnn, EDDY_G_IN_GAIN), global(hrnn, EDDY_G_IN_BIAS),
                         (uint32_t)H, x);
 }

@@ -35,7 +35,8 @@ struct eddy_hrnn_scratch *eddy_hrnn_scratch_new(const struct eddy_shape *shape,
 void eddy_hrnn_scratch_free(struct eddy_hrnn_scratch *scratch);
 
 /* One event for each of n users: hidden[r] moves by steps[r]. n may exceed rows_max (done
- * in slices). steps[r].item < V, .type < T, .gap < EDDY_GAPS. A step marked first starts
+ * in slices). steps[r].item < V, .type < T, .gap < EDDY_GAPS,
+ * features of context <= Mc. A step marked first starts
  * from the zero state whatever hidden[r] holds. scratch: made for a shape equal in hidden
  * dimension. No allocation. Thread: the scratch's owner. */
 void eddy_hrnn_step(const struct eddy_hrnn *hrnn, struct eddy_hrnn_scratch *scratch,

@@ -85,6 +85,10 @@ static int add_features(const struct eddy_shape *shape, json_t *features, json_t
         failed |= json_object_set_new(to, "user_features",
                                       json_integer(shape->user_features));
     }
+    if (!failed && shape->context_features > 0) {
+        failed |= json_object_set_new(to, "context_features",
+                                      json_integer(shape->context_features));
+    }
     if (!failed && features) {
         failed |= json_object_set(root, "features", features);
     }
@@ -322,6 +326,10 @@ static int read_shape(const json_t *root, struct eddy_shape *ret, struct eddy_er
     }
     if (json_object_get(shape, "user_features")) {
         code = code ? code : read_u32(shape, "user_features", &ret->user_features, err);
+    }
+    if (json_object_get(shape, "context_features")) {
+        code = code ? code
+                    : read_u32(shape, "context_features", &ret->context_features, err);
     }
     code = code ? code : read_name(shape, "cell", cell_names, 3, &cell, err);
     code = code ? code : read_name(shape, "mode", mode_names, 3, &mode, err);

@@ -27,31 +27,41 @@ static int learn(const struct eddy_catalog *catalog, const char *kinds,
     return r;
 }
 
-int eddy_metadata_train(const struct eddy_build_inputs *inputs,
-                        const struct eddy_train_options *options, bool items,
-                        bool users, eddy_train_progress_fn progress, void *context,
-                        struct eddy_build_result *ret, struct eddy_err *err)
+static int learn_all(const struct eddy_build_inputs *inputs,
+                     const struct eddy_build_options *options,
+                     struct eddy_build_result *ret, struct eddy_features *ret_items,
+                     struct eddy_features *ret_users, struct eddy_err *err)
 {
     const struct eddy_interactions *in = inputs->interactions;
-    struct eddy_train_options with = *options;
-    struct eddy_vocabulary *of_items = NULL, *of_users = NULL;
-    struct eddy_features item_features = {0}, user_features = {0};
-    int r = learn(items ? inputs->items : NULL, inputs->item_kinds, in->items,
-                  &of_items, &item_features, err);
+    struct eddy_vocabularies *all = &ret->vocabularies;
+    int r = learn(options->item_metadata ? inputs->items : NULL, inputs->item_kinds,
+                  in->items, &all->items, ret_items, err);
     if (r == 0)
-        r = learn(users ? inputs->users : NULL, inputs->user_kinds, in->users,
-                  &of_users, &user_features, err);
+        r = learn(options->user_metadata ? inputs->users : NULL, inputs->user_kinds,
+                  in->users, &all->users, ret_users, err);
+    if (r == 0 && options->context_metadata && options->train.context)
+        r = eddy_context_learn(in, inputs->context_kinds, &all->context, err);
+    if (r == 0 && all->context != NULL)
+        r = eddy_context_index_new(all->context, &ret->context, err);
+    return r;
+}
+
+int eddy_metadata_train(const struct eddy_build_inputs *inputs,
+                        const struct eddy_build_options *options,
+                        eddy_train_progress_fn progress, void *context,
+                        struct eddy_build_result *ret, struct eddy_err *err)
+{
+    struct eddy_train_options with = options->train;
+    struct eddy_features item_features = {0}, user_features = {0};
+    int r = learn_all(inputs, options, ret, &item_features, &user_features, err);
     if (r == 0) {
-        with.item_features = of_items ? &item_features : NULL;
-        with.user_features = of_users ? &user_features : NULL;
-        r = eddy_train(in, &with, progress, context, &ret->network, err);
-    }
-    if (r == 0) {
-        ret->item_vocabulary = of_items;
-        ret->user_vocabulary = of_users;
-    } else {
-        eddy_vocabulary_free(of_items);
-        eddy_vocabulary_free(of_users);
+        with.item_features = ret->vocabularies.items ? &item_features : NULL;
+        with.user_features = ret->vocabularies.users ? &user_features : NULL;
+        with.context_index = ret->context;
+        if (ret->context != NULL)
+            with.context_features = eddy_vocabulary_size(ret->vocabularies.context);
+        r = eddy_train(inputs->interactions, &with, progress, context, &ret->network,
+                       err);
     }
     eddy_features_fini(&item_features);
     eddy_features_fini(&user_features);
@@ -89,13 +99,13 @@ int eddy_user_queries_init(struct eddy_user_queries *queries,
     };
     if (queries->rows == NULL || queries->known == NULL)
         r = EDDY_ENOMEM;
-    if (r == 0 && snapshot->user_vocabulary != NULL)
-        r = eddy_features_align(snapshot->user_vocabulary, users, ids, &features);
+    if (r == 0 && snapshot->vocabularies.users != NULL)
+        r = eddy_features_align(snapshot->vocabularies.users, users, ids, &features);
     if (r < 0) {
         eddy_user_queries_fini(queries);
         return eddy_fail(err, r, "no memory for the metadata of %u users", count);
     }
-    if (snapshot->user_vocabulary != NULL)
+    if (snapshot->vocabularies.users != NULL)
         fill_queries(queries, snapshot, &features);
     eddy_features_fini(&features);
     return 0;

@@ -5,12 +5,12 @@
 #include "core/build.h"
 #include "core/snapshot.h"
 
-/* eddy_train with the metadata of the inputs, of items and users as asked: fills network and
- * vocabularies of ret (others untouched). options->item_features and user_features are set
- * here. Errors: those of eddy_train. */
+/* eddy_train with the metadata of the inputs, of items, users and context as asked: fills
+ * network, vocabularies and context of ret (others untouched), the latter two also when it
+ * fails. Features in options->train are set here. Errors: those of eddy_train. */
 int eddy_metadata_train(const struct eddy_build_inputs *inputs,
-                        const struct eddy_train_options *options, bool items,
-                        bool users, eddy_train_progress_fn progress, void *context,
+                        const struct eddy_build_options *options,
+                        eddy_train_progress_fn progress, void *context,
                         struct eddy_build_result *ret, struct eddy_err *err);
 
 /* What users' metadata adds to their queries, for core/play.h: a row of H floats per user,

@@ -36,6 +36,10 @@ static int check_shape(const struct eddy_shape *shape, struct eddy_err *err)
                          "model shape: %u features of items, %u of users, at most %d",
                          shape->item_features, shape->user_features,
                          EDDY_SHAPE_FEATURES_MAX);
+    if (shape->context_features >= UINT16_MAX)
+        return eddy_fail(err, EDDY_ECONFIG,
+                         "model shape: %u features of context, at most %d",
+                         shape->context_features, UINT16_MAX - 1);
     if (shape->cell != EDDY_CELL_MINGRU && shape->cell != EDDY_CELL_GRU &&
         shape->cell != EDDY_CELL_PLAIN_GRU)
         return eddy_fail(err, EDDY_ECONFIG, "model shape: unknown cell %d",
@@ -79,6 +83,7 @@ int eddy_layout_init(struct eddy_layout *layout, const struct eddy_shape *shape,
     const uint32_t V = shape->items, H = shape->hidden, T = shape->types;
     const uint32_t C = gru ? 2 * H : H;
     const uint32_t M = shape->item_features, Mu = shape->user_features;
+    const uint32_t Mc = shape->context_features;
 #define XX(id, name, rows, cols, when) add_tensor(layout, -1, name, rows, cols, when);
     EDDY_GLOBAL_TENSORS(XX)
 #undef XX

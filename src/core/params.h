@@ -6,7 +6,7 @@
  *
  * Forward step (DESIGN 6; block form of LRURec, WSDM 2024; minGRU, arXiv 2410.01201):
  *   e    = E[item] + E_type[type] + E_gap[gap] + (begin of session ? e_bos : 0)
- *          + w_value * phi(value)
+ *          + w_value * phi(value) + sum of C[f] over the event's context features f
  *   x    = LN(e; in_gain, in_bias)
  *   layer l:
  *     mingru  z = sigmoid(Wz x + bz [+ Uz c]);  s = (1-z) s + z (Wc x + bc)
@@ -23,6 +23,9 @@
  * "item_features", w "item_feature_bias", b_cold "item_cold_bias". Users:
  *     query = x + U[f_u]; before the user's first event query = start + U[f_u]
  * with U "user_features", start "user_start". The state keeps x, not the query with U in.
+ * Context (Mc features, core/context_index.h): C "context_features" on the input. Where the
+ * context of the request is known, its features are added to the query by a table of their
+ * own, "context_query": query = x + U[f_u] + sum of Q[f]; start is there for it, too.
  * User level (modes init, all), at the first event of every session but the user's first:
  *     c = GRU(query_of_last_event, c)  (user_wi, user_wh);
  *     s_l = tanh(Winit_l c + binit_l);   at the user's first event c = 0, s_l = 0
@@ -54,6 +57,7 @@ struct eddy_shape {
     enum eddy_cell cell;
     enum eddy_mode mode;
     uint32_t item_features, user_features; /* M, Mu; 0: no metadata in the network */
+    uint32_t context_features;             /* Mc; 0: no context in the network */
 };
 
 /* XX(id, name, rows, cols, when). Per-layer tensors are named "layers.<l>.<name>". All are
@@ -76,7 +80,9 @@ struct eddy_shape {
     XX(ITEM_FEATURE_BIAS, "item_feature_bias", M, 1, M > 0)                            \
     XX(ITEM_COLD_BIAS, "item_cold_bias", 1, 1, M > 0)                                  \
     XX(USER_FEATURES, "user_features", Mu, H, Mu > 0)                                  \
-    XX(USER_START, "user_start", 1, H, Mu > 0)
+    XX(USER_START, "user_start", 1, H, Mu > 0 || Mc > 0)                               \
+    XX(CONTEXT_FEATURES, "context_features", Mc, H, Mc > 0)                            \
+    XX(CONTEXT_QUERY, "context_query", Mc, H, Mc > 0)
 #define EDDY_LAYER_TENSORS(XX)                                                         \
     XX(WZ, "wz", H, H, mingru)                                                         \
     XX(BZ, "bz", 1, H, mingru)                                                         \

@@ -179,6 +179,7 @@ void eddy_play_user_show(struct eddy_shown_ring *ring,
 
 int eddy_play_user_step(struct eddy_play_user *user,
                         const struct eddy_snapshot *snapshot,
+                        const struct eddy_interactions *interactions,
                         const struct eddy_interaction *row, const uint16_t *types,
                         struct eddy_step *ret)
 {
@@ -189,6 +190,7 @@ int eddy_play_user_step(struct eddy_play_user *user,
         return EDDY_ENOMEM;
     *ret = eddy_step_make(row->item, types[row->type], user->previous_s, now_s,
                           snapshot->manifest.session_gap_s, row->has_value, row->value);
+    ret->context = eddy_context_index_interaction(snapshot->context, interactions, row);
     if (now_s > user->previous_s)
         user->previous_s = now_s;
     user->stepped = true;
@@ -198,16 +200,24 @@ int eddy_play_user_step(struct eddy_play_user *user,
 const float *eddy_play_user_query(const struct eddy_play_user *user,
                                   const struct eddy_snapshot *snapshot,
                                   const struct eddy_user_queries *users, uint32_t index,
-                                  float *room)
+                                  const struct eddy_context_row *request, float *room)
 {
     const struct eddy_shape *shape = &snapshot->layout.shape;
     const float *x =
         user->stepped ? user->hidden + eddy_hrnn_query_offset(shape) : NULL;
-    if (users == NULL || users->start == NULL || !users->known[index])
+    const bool known = users != NULL && users->start != NULL && users->known[index];
+    const bool asked = request != NULL && !eddy_context_row_is_empty(request);
+    if (!known && !asked)
         return x;
-    x = x ? x : users->start;
-    for (uint32_t h = 0; h < shape->hidden; h++)
-        room[h] = x[h] + users->rows[(size_t)index * shape->hidden + h];
+    x = x ? x : eddy_global(&snapshot->layout, snapshot->params, EDDY_G_USER_START);
+    memcpy(room, x, shape->hidden * sizeof *room);
+    for (uint32_t h = 0; known && h < shape->hidden; h++)
+        room[h] += users->rows[(size_t)index * shape->hidden + h];
+    if (asked)
+        eddy_context_add(request,
+                         eddy_global(&snapshot->layout, snapshot->params,
+                                     EDDY_G_CONTEXT_QUERY),
+                         shape->hidden, room);
     return room;
 }
 
@@ -289,10 +299,16 @@ static struct eddy_rank_user user_of(const struct run *run, const struct slot *s
                          ? eddy_rank_shown(slot->state.shown, play->snapshot->catalog,
                                            shape->items, room->shown)
                          : 0;
+    struct eddy_context_row request = {{0}};
+    if (play->request != NULL)
+        request = *play->request;
+    else if (play->request_of_answer && slot->row < slot->end)
+        request = eddy_context_index_interaction(play->snapshot->context, in,
+                                                 &in->rows[slot->row]);
     return (struct eddy_rank_user){
         .recent = {room->recent, count, room->shown, shown},
         .query = eddy_play_user_query(&slot->state, play->snapshot, play->users,
-                                      slot->user, query),
+                                      slot->user, &request, query),
         .excluded = slot->state.seen,
         .excluded_count = play->exclude_seen ? slot->state.seen_count : 0,
     };
@@ -428,8 +444,8 @@ static void move(struct run *run, struct player *player)
         const struct eddy_interaction *row = &play->interactions->rows[slot->row++];
         if (run->has_shown)
             eddy_play_user_show(slot->state.shown, play->interactions, row);
-        int r = eddy_play_user_step(&slot->state, play->snapshot, row, run->types,
-                                    &steps[n]);
+        int r = eddy_play_user_step(&slot->state, play->snapshot, play->interactions,
+                                    row, run->types, &steps[n]);
         if (r < 0)
             atomic_store_explicit(&run->failed, true, memory_order_relaxed);
         if (r <= 0)

@@ -36,6 +36,7 @@ void eddy_play_user_settle(struct eddy_play_user *user);
  * (nothing has happened). */
 int eddy_play_user_step(struct eddy_play_user *user,
                         const struct eddy_snapshot *snapshot,
+                        const struct eddy_interactions *interactions,
                         const struct eddy_interaction *row, const uint16_t *types,
                         struct eddy_step *ret);
 
@@ -53,11 +54,12 @@ void eddy_play_user_show(struct eddy_shown_ring *ring,
                          const struct eddy_interaction *row);
 
 /* What scores items for the user at index: his state's query, with his metadata where users
- * (may be NULL) know some, then in room (H floats). NULL: neither step nor metadata. */
+ * (may be NULL) know some, and with the context of the request (may be NULL), then in room
+ * (H floats). NULL: no step, no metadata, no context. */
 const float *eddy_play_user_query(const struct eddy_play_user *user,
                                   const struct eddy_snapshot *snapshot,
                                   const struct eddy_user_queries *users, uint32_t index,
-                                  float *room);
+                                  const struct eddy_context_row *request, float *room);
 
 /* Types of the file -> types of the snapshot; free(). NULL: memory. */
 uint16_t *eddy_play_types(const struct eddy_snapshot *snapshot,

@@ -24,14 +24,17 @@ static int64_t seconds(int64_t ts_ms)
 
 /* Steps of rows [first, end) into ret_steps; the first counts as the user's first. */
 static void make_steps(const struct eddy_interactions *in, uint64_t first, uint64_t end,
-                       uint32_t session_gap_s, struct eddy_step *ret_steps)
+                       const struct eddy_history_options *options,
+                       struct eddy_step *ret_steps)
 {
     for (uint64_t i = first; i < end; i++) {
         const struct eddy_interaction *row = &in->rows[i];
         int64_t previous = i == first ? -1 : seconds(in->rows[i - 1].ts_ms);
         ret_steps[i - first] =
             eddy_step_make(row->item, row->type, previous, seconds(row->ts_ms),
-                           session_gap_s, row->has_value, row->value);
+                           options->session_gap_s, row->has_value, row->value);
+        ret_steps[i - first].context =
+            eddy_context_index_interaction(options->context, in, row);
     }
 }
 
@@ -62,14 +65,19 @@ static struct eddy_sequence make_sequence(struct fill *fill, uint32_t user,
     uint32_t *targets = histories->targets + fill->at;
     uint32_t *times = histories->times + fill->at;
     float *weights = histories->weights + fill->at;
+    struct eddy_context_row *requests =
+        histories->requests ? histories->requests + fill->at : NULL;
 
-    make_steps(fill->in, first, last, fill->options->session_gap_s, steps);
+    make_steps(fill->in, first, last, fill->options, steps);
     for (uint64_t i = first; i < last; i++) {
         const struct eddy_interaction *next = &fill->in->rows[i + 1];
         float weight = eddy_selection_weight(fill->selection, next);
         bool wanted = i + 1 >= from && weight > 0 && !(training && is_done(fill, next));
         targets[i - first] = wanted ? next->item : EDDY_ITEM_NONE;
         weights[i - first] = wanted ? weight : 0;
+        if (requests)
+            requests[i - first] =
+                eddy_context_index_interaction(fill->options->context, fill->in, next);
         times[i - first] = (uint32_t)((next->ts_ms - histories->first_ms) / 1000);
         *ret_targets += wanted ? 1 : 0;
     }
@@ -78,6 +86,7 @@ static struct eddy_sequence make_sequence(struct fill *fill, uint32_t user,
                                   .targets = targets,
                                   .weights = weights,
                                   .times = times,
+                                  .requests = requests,
                                   .count = (uint32_t)(last - first),
                                   .user = user};
 }
@@ -90,6 +99,8 @@ static void set_start(const struct fill *fill, uint64_t first,
     sequence->start = row->item;
     sequence->start_time = (uint32_t)((row->ts_ms - fill->histories->first_ms) / 1000);
     sequence->start_weight = eddy_selection_weight(fill->selection, row);
+    sequence->start_request =
+        eddy_context_index_interaction(fill->options->context, fill->in, row);
 }
 
 /* Input rows [first, last) of a sequence; targets are rows from `from` on. first == last:
@@ -179,7 +190,7 @@ static void scale_weights(struct eddy_histories *histories)
 
 /* 0, EDDY_ENOMEM, EDDY_EIO. */
 static int make_room(struct eddy_histories *histories, const struct eddy_spill *spill,
-                     uint32_t users, size_t room, struct eddy_err *err)
+                     uint32_t users, size_t room, bool context, struct eddy_err *err)
 {
     int code = 0;
     histories->train = calloc((size_t)users + 1, sizeof *histories->train);
@@ -200,6 +211,9 @@ static int make_room(struct eddy_histories *histories, const struct eddy_spill *
     if (code == 0)
         histories->times =
             eddy_spill_new(spill, room * sizeof *histories->times, &code, err);
+    if (code == 0 && context)
+        histories->requests =
+            eddy_spill_new(spill, room * sizeof *histories->requests, &code, err);
     return code;
 }
 
@@ -213,8 +227,8 @@ int eddy_histories_init(struct eddy_histories *histories,
     struct fill fill = {interactions, selection, options, histories, 0};
 
     *histories = (struct eddy_histories){0};
-    int code =
-        make_room(histories, interactions->spill, users, room_for(&fill, users), err);
+    int code = make_room(histories, interactions->spill, users, room_for(&fill, users),
+                         options->context != NULL, err);
     if (code < 0) {
         eddy_histories_fini(histories);
         return code;
@@ -238,6 +252,7 @@ void eddy_histories_fini(struct eddy_histories *histories)
     eddy_spill_free(histories->targets);
     eddy_spill_free(histories->weights);
     eddy_spill_free(histories->times);
+    eddy_spill_free(histories->requests);
     *histories = (struct eddy_histories){0};
 }
 
@@ -251,13 +266,14 @@ int eddy_pack_init(struct eddy_pack *pack, uint32_t rows_max)
     pack->targets = malloc(n * sizeof *pack->targets);
     pack->weights = malloc(n * sizeof *pack->weights);
     pack->times = malloc(n * sizeof *pack->times);
+    pack->requests = malloc(n * sizeof *pack->requests);
     pack->positions = malloc(n * sizeof *pack->positions);
     pack->sequences = malloc(n * sizeof *pack->sequences);
     pack->keys = malloc(n * sizeof *pack->keys);
     pack->users = malloc(EDDY_PACK_SEQUENCES * sizeof *pack->users);
-    if (pack->users && pack->wave_segment && pack->segments && pack->steps &&
-        pack->targets && pack->weights && pack->times && pack->positions &&
-        pack->sequences && pack->keys)
+    if (pack->requests && pack->users && pack->wave_segment && pack->segments &&
+        pack->steps && pack->targets && pack->weights && pack->times &&
+        pack->positions && pack->sequences && pack->keys)
         return 0;
     eddy_pack_fini(pack);
     return EDDY_ENOMEM;
@@ -271,6 +287,7 @@ void eddy_pack_fini(struct eddy_pack *pack)
     free(pack->targets);
     free(pack->weights);
     free(pack->times);
+    free(pack->requests);
     free(pack->positions);
     free(pack->sequences);
     free(pack->users);
@@ -301,6 +318,8 @@ static void copy_rows(struct eddy_pack *pack, const struct eddy_sequence *sequen
         pack->targets[row] = target;
         pack->weights[row] = sequence->weights ? sequence->weights[position] : 1.0f;
         pack->times[row] = sequence->times ? sequence->times[position] : UINT32_MAX;
+        pack->requests[row] = sequence->requests ? sequence->requests[position]
+                                                 : (struct eddy_context_row){{0}};
         pack->positions[row] = position;
         pack->sequences[row] = index;
         pack->keys[row] = eddy_mix64(sequence->user, position);
@@ -338,6 +357,8 @@ static void add_starts(struct eddy_pack *pack,
         pack->weights[row] = sequences[i]->start_weight;
         pack->times[row] = sequences[i]->start_time;
         pack->sequences[row] = i;
+        pack->requests[row] = sequences[i]->start_request;
+        pack->keys[row] = eddy_mix64(sequences[i]->user, UINT32_MAX);
         pack->starts++;
     }
 }

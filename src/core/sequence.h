@@ -3,6 +3,7 @@
 #define EDDY_CORE_SEQUENCE_H
 
 #include "core/catalog.h"
+#include "core/context_index.h"
 #include "core/interactions.h"
 #include "core/params.h"
 #include "core/selection.h"
@@ -16,11 +17,14 @@ struct eddy_sequence {
     const float *weights;  /* of the targets; NULL: 1 */
     const uint32_t *times; /* of the targets, seconds since the first event; NULL:
                               after everything */
+    /* Context of the targets' events, as requests would have; NULL: none. */
+    const struct eddy_context_row *requests;
     uint32_t count;
     uint32_t user;
     /* The user's very first event as something to predict; weight 0: it is not. */
     uint32_t start, start_time;
     float start_weight;
+    struct eddy_context_row start_request;
 };
 
 struct eddy_history_options {
@@ -33,6 +37,7 @@ struct eddy_history_options {
     int64_t old_ms;
     double replay;
     uint64_t seed;
+    const struct eddy_context_index *context; /* NULL: none */
 };
 
 /* Sequences to train on and to validate on. A validation sequence begins up to a window
@@ -47,6 +52,7 @@ struct eddy_histories {
     struct eddy_step *steps; /* backing memory of both */
     uint32_t *targets, *times;
     float *weights;
+    struct eddy_context_row *requests; /* NULL: no context */
 };
 
 /* 0 or EDDY_ENOMEM. interactions are borrowed during the call only. Weights of training
@@ -74,13 +80,14 @@ struct eddy_pack {
     uint32_t rows_max, segments_max;
     uint32_t *wave_segment; /* (waves + 1) first segment of each wave */
     struct eddy_segment *segments;
-    struct eddy_step *steps; /* (rows) */
-    uint32_t *targets;       /* (rows) */
-    float *weights;          /* (rows) of the targets */
-    uint32_t *times;         /* (rows) of the targets */
-    uint32_t *positions;     /* (rows) index in the sequence */
-    uint32_t *sequences;     /* (rows) index among the sequences packed */
-    uint64_t *keys;          /* (rows) key of the row's draws: (user, position) */
+    struct eddy_step *steps;           /* (rows) */
+    uint32_t *targets;                 /* (rows) */
+    float *weights;                    /* (rows) of the targets */
+    uint32_t *times;                   /* (rows) of the targets */
+    struct eddy_context_row *requests; /* (rows) of the targets */
+    uint32_t *positions;               /* (rows) index in the sequence */
+    uint32_t *sequences;               /* (rows) index among the sequences packed */
+    uint64_t *keys; /* (rows) key of the row's draws: (user, position) */
     uint64_t target_count;
     uint32_t sequence_count;
     uint32_t *users; /* (sequences) */

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "core/features.h"
 #include "core/head_store.h"
 #include "core/manifest.h"
 #include "core/rank.h"
@@ -254,8 +253,8 @@ static void destroy(struct eddy_snapshot *snapshot)
     free(snapshot->popularity);
     free(snapshot->popular);
     eddy_catalog_free(snapshot->catalog);
-    eddy_vocabulary_free(snapshot->item_vocabulary);
-    eddy_vocabulary_free(snapshot->user_vocabulary);
+    eddy_context_index_free(snapshot->context);
+    eddy_vocabularies_free(&snapshot->vocabularies);
     eddy_tables_fini(&snapshot->tables);
     eddy_hrnn_free(snapshot->hrnn);
     eddy_packed_fini(&snapshot->matrix);
@@ -263,32 +262,33 @@ static void destroy(struct eddy_snapshot *snapshot)
     free(snapshot);
 }
 
+static uint32_t size_of(const struct eddy_vocabulary *vocabulary)
+{
+    return vocabulary ? eddy_vocabulary_size(vocabulary) : 0;
+}
+
 /* The vocabularies that the shape's features need. */
 static int read_features(struct eddy_snapshot *snapshot, struct eddy_err *err)
 {
     const struct eddy_shape *shape = &snapshot->layout.shape;
     const char *json = snapshot->manifest.features_json;
-    uint32_t items = 0, users = 0;
-    if (json) {
-        int code =
-            eddy_vocabularies_decode(eddy_span_of(json), &snapshot->item_vocabulary,
-                                     &snapshot->user_vocabulary, err);
-        if (code < 0) {
-            return code;
-        }
+    struct eddy_vocabularies *all = &snapshot->vocabularies;
+    int code = json ? eddy_vocabularies_decode(eddy_span_of(json), all, err) : 0;
+    if (code < 0) {
+        return code;
     }
-    if (snapshot->item_vocabulary) {
-        items = eddy_vocabulary_size(snapshot->item_vocabulary);
+    if (size_of(all->items) != shape->item_features ||
+        size_of(all->users) != shape->user_features ||
+        size_of(all->context) != shape->context_features) {
+        return eddy_fail(err, EDDY_EFORMAT,
+                         "features: %u of items, %u of users and %u of context, the "
+                         "shape says %u, %u and %u",
+                         size_of(all->items), size_of(all->users),
+                         size_of(all->context), shape->item_features,
+                         shape->user_features, shape->context_features);
     }
-    if (snapshot->user_vocabulary) {
-        users = eddy_vocabulary_size(snapshot->user_vocabulary);
-    }
-    return items == shape->item_features && users == shape->user_features
-               ? 0
-               : eddy_fail(err, EDDY_EFORMAT,
-                           "features: %u of items and %u of users, the shape says %u "
-                           "and %u",
-                           items, users, shape->item_features, shape->user_features);
+    return all->context ? eddy_context_index_new(all->context, &snapshot->context, err)
+                        : 0;
 }
 
 static int read_files(struct eddy_snapshot *snapshot,

@@ -22,6 +22,7 @@
 
 #include "base/hash.h"
 #include "core/catalog.h"
+#include "core/context_index.h"
 #include "core/event.h"
 #include "core/head.h"
 #include "core/hrnn.h"
@@ -71,8 +72,8 @@ struct eddy_snapshot {
     uint32_t *popular; /* the min(V, EDDY_POPULAR_MAX) most popular items, best first */
     uint32_t popular_count;
     struct eddy_catalog *catalog;
-    struct eddy_vocabulary *item_vocabulary, *user_vocabulary; /* core/features.h; NULL:
-                                                                  no metadata */
+    struct eddy_vocabularies vocabularies; /* NULL: no metadata, no context */
+    struct eddy_context_index *context;    /* NULL: none in the network */
     struct eddy_hrnn *hrnn;
     struct eddy_packed
         matrix; /* of a head with a dense part (core/rank.h), else empty */

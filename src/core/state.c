@@ -162,8 +162,10 @@ static void remember(struct eddy_state *state, const struct eddy_event *event,
     state->event_count++;
 }
 
-/* The step of one remembered event; false when the snapshot does not know its item. */
+/* The step of one remembered event with its context; false when the snapshot does not know
+ * its item. */
 static bool make_step(struct eddy_state *state, const struct eddy_recent *recent,
+                      const struct eddy_context *context,
                       const struct eddy_snapshot *snapshot, struct eddy_step *ret)
 {
     uint32_t item = eddy_catalog_find_hash(snapshot->catalog, recent->item_hash);
@@ -174,6 +176,8 @@ static bool make_step(struct eddy_state *state, const struct eddy_recent *recent
     *ret = eddy_step_make(item, eddy_snapshot_type(snapshot, recent->type_hash),
                           state->stepped_s, ts_s, snapshot->manifest.session_gap_s,
                           recent->flags & 1u, recent->value);
+    ret->context = eddy_context_index_row(snapshot->context, context,
+                                          eddy_recent_contexts(recent));
     if (ts_s > state->stepped_s) {
         state->stepped_s = ts_s;
     }
@@ -215,8 +219,9 @@ enum eddy_fold eddy_state_fold(struct eddy_state *state, const struct eddy_event
         return EDDY_FOLD_NOTED;
     }
     remember(state, event, ts_s, snapshot->manifest.recent_events);
-    if (!make_step(state, &state->recent[state->recent_count - 1], snapshot,
-                   ret_step)) {
+    if (!make_step(state, &state->recent[state->recent_count - 1],
+                   state->context + state->context_count - event->context_count,
+                   snapshot, ret_step)) {
         return EDDY_FOLD_UNKNOWN;
     }
     state->session_count += ret_step->begin;
@@ -241,11 +246,13 @@ uint32_t eddy_state_resteps(struct eddy_state *state,
 {
     EDDY_ASSERT(state->step_count_low == 0 && state->stepped_s < 0);
     uint32_t count = 0, sessions = 0;
+    const struct eddy_context *context = state->context;
     for (uint32_t i = 0; i < state->recent_count; i++) {
-        if (make_step(state, &state->recent[i], snapshot, &ret[count])) {
+        if (make_step(state, &state->recent[i], context, snapshot, &ret[count])) {
             sessions += ret[count].begin;
             count++;
         }
+        context += eddy_recent_contexts(&state->recent[i]);
     }
     /* Items that were unknown may begin sessions that nobody counted. */
     if (state->session_count < sessions) {

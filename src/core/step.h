@@ -6,15 +6,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/context.h"
 #include "core/params.h"
 
 struct eddy_step {
     uint32_t item; /* index in the catalogue */
-    uint16_t type; /* index in the type vocabulary, 0 unknown */
-    uint8_t gap;   /* bucket of the time since the user's last event */
-    bool begin;    /* first event of a session */
-    bool first;    /* first event of the user that the network sees */
     float value;   /* phi(value): sign(v) log1p(|v|), 0 when absent */
+    uint16_t type; /* index in the type vocabulary, 0 unknown */
+    struct eddy_context_row
+        context; /* set by the caller of eddy_step_make, who knows it */
+    uint8_t gap; /* bucket of the time since the user's last event */
+    bool begin;  /* first event of a session */
+    bool first;  /* first event of the user that the network sees */
 };
 
 /* Gap in whole seconds -> bucket floor(log2(1 + gap_s)), capped at EDDY_GAPS - 1; negative

@@ -277,8 +277,8 @@ static struct eddy_rank_user rank_user(const struct eddy_stream *stream, uint32_
     eddy_play_user_settle(user);
     return (struct eddy_rank_user){
         .recent = {room->recent, count, room->shown, shown},
-        .query =
-            eddy_play_user_query(user, options->snapshot, options->users, index, query),
+        .query = eddy_play_user_query(user, options->snapshot, options->users, index,
+                                      options->request, query),
         .excluded = user->seen,
         .excluded_count = options->exclude_seen ? user->seen_count : 0,
     };
@@ -367,7 +367,8 @@ static void run_task(void *context, uint32_t task, uint32_t worker_at)
         struct eddy_play_user *user = user_of(stream, row->user);
         int r = EDDY_ENOMEM;
         if (user->hidden != NULL && remember(stream, user, row) == 0)
-            r = eddy_play_user_step(user, stream->options.snapshot, row, stream->types,
+            r = eddy_play_user_step(user, stream->options.snapshot,
+                                    stream->options.interactions, row, stream->types,
                                     &steps[stepped]);
         if (r < 0)
             atomic_store_explicit(&stream->failed, true, memory_order_relaxed);

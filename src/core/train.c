@@ -111,6 +111,7 @@ int eddy_train_histories(struct eddy_trainer *trainer,
         .window = (uint32_t)options->history_events,
         .session_gap_s = (uint32_t)options->session_gap_s,
         .rows_max = rows_max(options),
+        .context = options->context_index,
     };
     if (options->warm != NULL) {
         history.replays = true;
@@ -261,6 +262,7 @@ static int prepare(struct eddy_trainer *trainer, struct eddy_err *err)
         .mode = (enum eddy_mode)options->mode,
         .item_features = options->item_features ? options->item_features->size : 0,
         .user_features = options->user_features ? options->user_features->size : 0,
+        .context_features = options->context_index ? options->context_features : 0,
     };
     uint32_t users = eddy_catalog_count(trainer->interactions->users);
     bool complete;

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "base/conf.h"
+#include "core/context_index.h"
 #include "core/exchange.h"
 #include "core/features.h"
 #include "core/interactions.h"
@@ -24,15 +25,20 @@ struct eddy_train_options { /* all but seed and threads: names of --set */
     int64_t mode; /* enum eddy_mode */
     double learning_rate, dropout, validation_fraction, clip_norm, average;
     double item_id_dropout; /* used with item_features */
+    double request_share;   /* used with context_index */
     int64_t session_gap_s, recent_events;
     bool allow_small, recency_mask, refit;
+    bool context; /* context columns are used */
     /* Not of --set: */
     const struct eddy_event_weight *event_weights; /* borrowed; NULL: all types alike */
     uint32_t event_weight_count;
     const struct eddy_features *item_features; /* V rows, borrowed; NULL: none */
     const struct eddy_features
         *user_features; /* a row per user, borrowed; NULL: none */
-    int64_t threads;    /* 1..64 */
+    const struct eddy_context_index
+        *context_index;        /* of the interactions' columns, borrowed; NULL: none */
+    uint32_t context_features; /* size of its vocabulary */
+    int64_t threads;           /* 1..64 */
     uint64_t seed;
     const struct eddy_exchange *exchange;   /* borrowed; NULL: this process alone */
     const struct eddy_train_keeper *keeper; /* borrowed; NULL: no checkpoints */

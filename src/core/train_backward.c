@@ -99,6 +99,11 @@ static void embed_back(struct eddy_net *net, const struct eddy_pack *pack,
             net->vector->add(net->hidden, de, g->tensor[EDDY_G_BOS]);
         if (step->value != 0.0f)
             net->vector->axpy(net->hidden, step->value, de, g->tensor[EDDY_G_VALUE]);
+        for (uint32_t c = 0; c < EDDY_CONTEXT_MAX; c++)
+            if (step->context.feature[c] > 0)
+                net->vector->add(net->hidden, de,
+                                 g->tensor[EDDY_G_CONTEXT_FEATURES] +
+                                     (step->context.feature[c] - 1) * hidden);
     }
 }
 

@@ -35,10 +35,13 @@ static void add_features(struct eddy_sha256 *sha, const struct eddy_features *fe
     eddy_sha256_update(sha, features->weight, count * sizeof *features->weight);
 }
 
-static void add_rows(struct eddy_sha256 *sha, const struct eddy_interactions *in)
+static void add_rows(struct eddy_sha256 *sha, const struct eddy_interactions *in,
+                     const struct eddy_context_index *context)
 {
     for (uint64_t i = 0; i < in->count; i++) {
         const struct eddy_interaction *row = &in->rows[i];
+        struct eddy_context_row features =
+            eddy_context_index_interaction(context, in, row);
         uint32_t value = 0;
         memcpy(&value, &row->value, sizeof value);
         uint64_t fields[4] = {(uint64_t)row->ts_ms,
@@ -46,6 +49,8 @@ static void add_rows(struct eddy_sha256 *sha, const struct eddy_interactions *in
                               (uint64_t)row->type << 32 | (row->has_value ? value : 0),
                               (uint64_t)row->row << 1 | (row->has_value ? 1 : 0)};
         eddy_sha256_update(sha, fields, sizeof fields);
+        if (context != NULL)
+            eddy_sha256_update(sha, &features, sizeof features);
     }
 }
 
@@ -70,7 +75,7 @@ static void identify(const struct eddy_trainer *trainer, unsigned char ret[32])
     add_features(&sha, trainer->options->item_features);
     add_features(&sha, trainer->options->user_features);
     add_warm(&sha, trainer);
-    add_rows(&sha, trainer->interactions);
+    add_rows(&sha, trainer->interactions, trainer->options->context_index);
     eddy_sha256_final(&sha, ret);
 }
 

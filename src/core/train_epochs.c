@@ -26,6 +26,12 @@ static uint64_t sample_key(const struct eddy_trainer *trainer, uint32_t shard)
     return eddy_mix64(trainer->key, shard + 1);
 }
 
+/* Share of targets that are learned with the context of a request. */
+static double request_share(const struct eddy_trainer *trainer)
+{
+    return trainer->options->context_index ? trainer->options->request_share : 0;
+}
+
 static void run_shard(void *context, uint32_t shard, uint32_t worker_at)
 {
     struct eddy_trainer *trainer = context;
@@ -48,6 +54,7 @@ static void run_shard(void *context, uint32_t shard, uint32_t worker_at)
     net->bptt = (uint32_t)trainer->options->bptt;
     net->dropout = trainer->dropout;
     net->users = trainer->options->user_features;
+    net->request_share = request_share(trainer);
     net->key = trainer->key;
     net->sampler = trainer->negatives > 0 ? &trainer->sampler : NULL;
     net->sample_key = sample_key(trainer, shard);
@@ -92,7 +99,8 @@ static uint64_t deal(struct eddy_trainer *trainer, const uint32_t *users,
             sorted[at] = sorted[at - 1];
         sorted[at] = sequence;
         events += sequence->count;
-        if (trainer->options->user_features && sequence->start_weight > 0)
+        if ((trainer->options->user_features || request_share(trainer) > 0) &&
+            sequence->start_weight > 0)
             targets++;
         for (uint32_t j = 0; j < sequence->count; j++)
             targets += sequence->targets[j] != EDDY_ITEM_NONE ? 1 : 0;

@@ -20,6 +20,12 @@ static void embed_row(struct eddy_net *net, const struct eddy_step *step, float 
         net->vector->add(net->hidden, p->tensor[EDDY_G_BOS], e);
     if (step->value != 0.0f)
         net->vector->axpy(net->hidden, step->value, p->tensor[EDDY_G_VALUE], e);
+    for (uint32_t c = 0; c < EDDY_CONTEXT_MAX; c++)
+        if (step->context.feature[c] > 0)
+            net->vector->add(net->hidden,
+                             p->tensor[EDDY_G_CONTEXT_FEATURES] +
+                                 (step->context.feature[c] - 1) * hidden,
+                             e);
 }
 
 static void embed(struct eddy_net *net, const struct eddy_pack *pack,

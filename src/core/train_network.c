@@ -79,7 +79,7 @@ static void carve_all(struct eddy_net *net, struct carve *carve, bool for_traini
         net->x[l] = take(carve, rows, hidden);
     for (uint32_t l = 0; l < net->layers; l++)
         carve_layer(net, &net->saved[l], carve, net->segments_max);
-    if (net->layout.shape.user_features > 0)
+    if (net->layout.shape.user_features > 0 || net->layout.shape.context_features > 0)
         net->query = take(carve, rows + EDDY_PACK_SEQUENCES, hidden);
     net->user = take(carve, segments, hidden);
     net->user_gates = take(carve, segments, 3 * hidden);

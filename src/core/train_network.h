@@ -64,7 +64,9 @@ struct eddy_net {
     uint32_t bptt;  /* gradient stops every so many events; 0: never */
     double dropout; /* 0: none */
     uint64_t key;   /* of the dropout masks, with the keys of the rows */
-    const struct eddy_features *users;  /* rows by user, added to queries; NULL: none */
+    const struct eddy_features *users; /* rows by user, added to queries; NULL: none */
+    double
+        request_share; /* of targets whose queries have the context of their requests */
     const struct eddy_sampler *sampler; /* NULL: full softmax */
     uint64_t sample_key;                /* of the negatives of this pack */
     enum eddy_loss loss;                /* bpr_max needs a sampler */
@@ -76,9 +78,10 @@ struct eddy_net {
         *x[EDDY_LAYERS_MAX + 1]; /* (rows, H) input of each layer; the last: queries */
     struct eddy_net_saved saved[EDDY_LAYERS_MAX];
     float *queries; /* (rows and starts, H) what scores items: the last x, or `query` */
-    float
-        *query;  /* (rows and starts, H) with users' metadata; NULL: not in the shape */
-    float *user; /* (segments, H) c during the segment */
+    float *
+        query; /* (rows and starts, H) with users' metadata and the context of requests;
+                    NULL: neither is in the shape */
+    float *user;                 /* (segments, H) c during the segment */
     float *user_gates, *user_hn; /* (segments, 3H), (segments, H) */
 
     /* Scratch. */
@@ -154,11 +157,16 @@ void eddy_net_product_weight(struct eddy_net *net, uint32_t rows, uint32_t outpu
  * back: from net->dx to the gradients of the tables of users. */
 void eddy_net_queries(struct eddy_net *net, const struct eddy_pack *pack);
 void eddy_net_queries_back(struct eddy_net *net, const struct eddy_pack *pack);
+/* Are queries more than x? Then first events are targets, too. */
+static inline bool eddy_net_adds_to_queries(const struct eddy_net *net)
+{
+    return net->users != NULL || net->request_share > 0;
+}
 /* Rows of net->queries that have targets. */
 static inline uint32_t eddy_net_query_rows(const struct eddy_net *net,
                                            const struct eddy_pack *pack)
 {
-    return pack->rows + (net->users != NULL ? pack->starts : 0);
+    return pack->rows + (eddy_net_adds_to_queries(net) ? pack->starts : 0);
 }
 
 /* The sampled form of eddy_net_loss (train_sampled.c). */

@@ -51,6 +51,10 @@ const struct eddy_option eddy_train_option_table[] = {
      "Seconds of silence after which a new session begins."},
     {"recent_events", EDDY_OPTION_INT, FIELD(recent_events), "100", 1, 200, NULL, 0,
      "Events kept in a user's state, from which a new model encodes it again."},
+    {"context", EDDY_OPTION_BOOL, FIELD(context), "true", 0, 0, NULL, 0,
+     "Learn from the context columns of interactions (recipes with metadata); false: leave them out."},
+    {"request_share", EDDY_OPTION_FLOAT, FIELD(request_share), "0.5", 0, 1, NULL, 0,
+     "With context columns: share of events learned as answers to requests that tell their context, as recommend --context."},
     {"allow_small", EDDY_OPTION_BOOL, FIELD(allow_small), "false", 0, 0, NULL, 0,
      "Train on fewer than 1000 interactions or fewer than 25 users with two."},
 };

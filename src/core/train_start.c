@@ -55,7 +55,7 @@ static void global_tensor(struct eddy_rng *rng, int id,
     case EDDY_G_IN_GAIN: ones(tensor, values); break;
     case EDDY_G_USER_WI:
     case EDDY_G_USER_WH: uniform(rng, tensor, hidden, values); break;
-    default: break; /* biases: zero */
+    default: break; /* biases, tables of context: zero */
     }
 }
 

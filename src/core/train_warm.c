@@ -61,7 +61,9 @@ static bool is_shared(uint32_t id)
     case EDDY_G_TYPE:
     case EDDY_G_ITEM_FEATURES:
     case EDDY_G_ITEM_FEATURE_BIAS:
-    case EDDY_G_USER_FEATURES: return false;
+    case EDDY_G_USER_FEATURES:
+    case EDDY_G_CONTEXT_FEATURES:
+    case EDDY_G_CONTEXT_QUERY: return false;
     default: return true;
     }
 }

@@ -1,5 +1,6 @@
-/* Three tiny models, the second with tables and a head: different cells, modes, widths and catalogues, so that a switch makes
- * states grow and shrink, and makes items known and unknown. */
+/* Three tiny models, the second with tables and a head, the others with context: different
+ * cells, modes, widths and catalogues, so that a switch makes states grow and shrink, and makes
+ * items known and unknown. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,9 +12,9 @@ static const struct {
     struct eddy_shape shape;
     uint32_t first_item, recent_events, session_gap_s;
 } plans[WORLD_MODELS] = {
-    {{24, 16, 1, 3, EDDY_CELL_MINGRU, EDDY_MODE_INIT, 0, 0}, 0, 8, 1800},
-    {{30, 24, 2, 2, EDDY_CELL_GRU, EDDY_MODE_FLAT, 0, 0}, 4, 12, 600},
-    {{20, 8, 1, 3, EDDY_CELL_MINGRU, EDDY_MODE_ALL, 0, 0}, 10, 5, 3600},
+    {{24, 16, 1, 3, EDDY_CELL_MINGRU, EDDY_MODE_INIT, 0, 0, 7}, 0, 8, 1800},
+    {{30, 24, 2, 2, EDDY_CELL_GRU, EDDY_MODE_FLAT, 0, 0, 0}, 4, 12, 600},
+    {{20, 8, 1, 3, EDDY_CELL_MINGRU, EDDY_MODE_ALL, 0, 0, 7}, 10, 5, 3600},
 };
 
 static char *copy_text(const char *text)
@@ -37,6 +38,12 @@ static void fill_manifest(struct eddy_manifest *manifest, uint32_t plan)
     manifest->hyper_json = copy_text("{}");
     manifest->data_json = copy_text("{}");
     manifest->metrics_json = copy_text("{}");
+    if (plans[plan].shape.context_features > 0) {
+        manifest->features_json =
+            copy_text("{\"context\":{\"columns\":[{\"name\":\"device\",\"kind\":"
+                      "\"categorical\",\"values\":[\"phone\",\"tv\"]},{\"name\":"
+                      "\"hour\",\"kind\":\"numeric\",\"knots\":[0,7,12,20]}]}}");
+    }
     manifest->seed = plan;
 }
 

@@ -9,8 +9,8 @@
 
 static struct eddy_err err;
 static struct tiny_files files;
-static struct tiny small = {3, 16,   1,   EDDY_CELL_MINGRU, EDDY_MODE_FLAT, 1800, 5,
-                            1, NULL, true};
+static struct tiny small = {
+    3, 16, 1, EDDY_CELL_MINGRU, EDDY_MODE_FLAT, 1800, 5, 1, NULL, true, false};
 static struct eddy_snapshot *snapshot;
 
 /* True on 0; false on EDDY_ENOMEM; anything else is a failure of the test. */

@@ -81,18 +81,22 @@ static void a_shape_out_of_range_is_refused_with_its_value(void)
         struct eddy_shape shape;
         const char *word;
     } rows[] = {
-        {{0, 32, 1, 1, EDDY_CELL_GRU, EDDY_MODE_FLAT, 0, 0}, "items is 0"},
-        {{1U << 30, 32, 1, 1, EDDY_CELL_GRU, EDDY_MODE_FLAT, 0, 0},
+        {{0, 32, 1, 1, EDDY_CELL_GRU, EDDY_MODE_FLAT, 0, 0, 0}, "items is 0"},
+        {{1U << 30, 32, 1, 1, EDDY_CELL_GRU, EDDY_MODE_FLAT, 0, 0, 0},
          "items is 1073741824"},
-        {{9, 0, 1, 1, EDDY_CELL_GRU, EDDY_MODE_FLAT, 0, 0}, "hidden dimension is 0"},
-        {{9, 257, 1, 1, EDDY_CELL_GRU, EDDY_MODE_FLAT, 0, 0},
+        {{9, 0, 1, 1, EDDY_CELL_GRU, EDDY_MODE_FLAT, 0, 0, 0}, "hidden dimension is 0"},
+        {{9, 257, 1, 1, EDDY_CELL_GRU, EDDY_MODE_FLAT, 0, 0, 0},
          "hidden dimension is 257"},
-        {{9, 32, 9, 1, EDDY_CELL_GRU, EDDY_MODE_FLAT, 0, 0}, "layers is 9"},
-        {{9, 32, 1, 0, EDDY_CELL_GRU, EDDY_MODE_FLAT, 0, 0}, "event types is 0"},
-        {{9, 32, 1, 1, (enum eddy_cell)7, EDDY_MODE_FLAT, 0, 0}, "cell 7"},
-        {{9, 32, 1, 1, EDDY_CELL_GRU, (enum eddy_mode)3, 0, 0}, "mode 3"},
-        {{9, 32, 1, 1, EDDY_CELL_GRU, EDDY_MODE_FLAT, 2000000, 0}, "2000000 features"},
-        {{9, 32, 1, 1, EDDY_CELL_GRU, EDDY_MODE_FLAT, 0, 2000000}, "2000000 of users"},
+        {{9, 32, 9, 1, EDDY_CELL_GRU, EDDY_MODE_FLAT, 0, 0, 0}, "layers is 9"},
+        {{9, 32, 1, 0, EDDY_CELL_GRU, EDDY_MODE_FLAT, 0, 0, 0}, "event types is 0"},
+        {{9, 32, 1, 1, (enum eddy_cell)7, EDDY_MODE_FLAT, 0, 0, 0}, "cell 7"},
+        {{9, 32, 1, 1, EDDY_CELL_GRU, (enum eddy_mode)3, 0, 0, 0}, "mode 3"},
+        {{9, 32, 1, 1, EDDY_CELL_GRU, EDDY_MODE_FLAT, 2000000, 0, 0},
+         "2000000 features"},
+        {{9, 32, 1, 1, EDDY_CELL_GRU, EDDY_MODE_FLAT, 0, 2000000, 0},
+         "2000000 of users"},
+        {{9, 32, 1, 1, EDDY_CELL_GRU, EDDY_MODE_FLAT, 0, 0, 65535},
+         "65535 features of context"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct eddy_err err = {0};

@@ -223,7 +223,7 @@ static void a_manifest_changed_by_hand_is_refused_and_says_where(void)
 
 static void what_does_not_fit_is_not_written(void)
 {
-    struct eddy_shape shape = {2, 16, 1, 1, EDDY_CELL_GRU, EDDY_MODE_FLAT, 0, 0};
+    struct eddy_shape shape = {2, 16, 1, 1, EDDY_CELL_GRU, EDDY_MODE_FLAT, 0, 0, 0};
     struct eddy_layout layout;
     CHECK_INT(eddy_layout_init(&layout, &shape, NULL), 0);
     float *params = eddy_params_new(&layout);

@@ -320,10 +320,10 @@ static void ring_keeps_the_newest_and_ids_the_last_32(void)
 /* ---- re-encoding -------------------------------------------------------------------- */
 
 static const struct tiny shapes[] = {
-    {50, 16, 2, EDDY_CELL_MINGRU, EDDY_MODE_ALL, 1800, 20, 1, NULL, false},
-    {50, 16, 1, EDDY_CELL_GRU, EDDY_MODE_INIT, 1800, 20, 2, NULL, false},
-    {50, 24, 2, EDDY_CELL_MINGRU, EDDY_MODE_FLAT, 1800, 20, 3, NULL, false},
-    {30, 16, 2, EDDY_CELL_GRU, EDDY_MODE_ALL, 600, 40, 4, NULL, false},
+    {50, 16, 2, EDDY_CELL_MINGRU, EDDY_MODE_ALL, 1800, 20, 1, NULL, false, true},
+    {50, 16, 1, EDDY_CELL_GRU, EDDY_MODE_INIT, 1800, 20, 2, NULL, false, false},
+    {50, 24, 2, EDDY_CELL_MINGRU, EDDY_MODE_FLAT, 1800, 20, 3, NULL, false, true},
+    {30, 16, 2, EDDY_CELL_GRU, EDDY_MODE_ALL, 600, 40, 4, NULL, false, true},
 };
 
 static void random_context(struct eddy_rng *rng, struct eddy_event *event,

@@ -14,6 +14,7 @@
 enum {
     V = 11,
     T = 16,
+    CONTEXTS = 5,
     SAMPLES = 6,
     SEQUENCES = 4,
     EVENTS = 14,
@@ -28,6 +29,7 @@ struct world {
     struct eddy_step steps[ROWS];
     uint32_t targets[ROWS], times[ROWS];
     float weights[ROWS];
+    struct eddy_context_row requests[ROWS];
     struct eddy_sequence sequences[SEQUENCES];
     const struct eddy_sequence *list[SEQUENCES];
 };
@@ -43,6 +45,14 @@ static void fill_params(struct world *world)
         for (size_t i = 0; i < (size_t)tensor->rows * tensor->cols; i++)
             values[i] = (float)((gain ? 1.0 : 0.0) + 0.4 * eddy_rng_normal(&rng));
     }
+}
+
+static struct eddy_context_row draw_context(struct eddy_rng *rng)
+{
+    struct eddy_context_row row = {{0}};
+    row.feature[0] = (uint16_t)eddy_rng_below(rng, 3);                  /* 0: absent */
+    row.feature[3] = (uint16_t)(2 + eddy_rng_below(rng, CONTEXTS - 1)); /* 2 .. 5 */
+    return row;
 }
 
 /* Histories of different lengths, sessions of 1 to 5 events, every input in use. */
@@ -67,22 +77,32 @@ static void fill_histories(struct world *world)
                 eddy_rng_below(&rng, 8) == 0 ? EDDY_ITEM_NONE : eddy_rng_below(&rng, V);
             world->weights[at + i] = i % 3 == 1 ? 0.25f : 1.5f;
             world->times[at + i] = i;
+            if (world->layout.shape.context_features > 0) {
+                world->steps[at + i].context = draw_context(&rng);
+                world->requests[at + i] = draw_context(&rng);
+            }
         }
         world->sequences[s] = (struct eddy_sequence){.steps = world->steps + at,
                                                      .targets = world->targets + at,
                                                      .weights = world->weights + at,
                                                      .times = world->times + at,
+                                                     .requests = world->requests + at,
                                                      .count = lengths[s],
                                                      .user = 100 + s};
+        if (world->layout.shape.context_features > 0 && s != 1) {
+            world->sequences[s].start = s;
+            world->sequences[s].start_weight = 0.5f;
+            world->sequences[s].start_request = draw_context(&rng);
+        }
         world->list[s] = &world->sequences[s];
         at += lengths[s];
     }
 }
 
-static struct world *world_new(enum eddy_cell cell, enum eddy_mode mode,
-                               uint32_t hidden, uint32_t layers)
+static struct world *world_of(enum eddy_cell cell, enum eddy_mode mode, uint32_t hidden,
+                              uint32_t layers, uint32_t contexts)
 {
-    struct eddy_shape shape = {V, hidden, layers, T, cell, mode, 0, 0};
+    struct eddy_shape shape = {V, hidden, layers, T, cell, mode, 0, 0, contexts};
     struct world *world = calloc(1, sizeof *world);
     CHECK(world != NULL);
     CHECK_INT(eddy_layout_init(&world->layout, &shape, NULL), 0);
@@ -95,6 +115,12 @@ static struct world *world_new(enum eddy_cell cell, enum eddy_mode mode,
     fill_histories(world);
     eddy_pack_build(&world->pack, mode, world->list, SEQUENCES);
     return world;
+}
+
+static struct world *world_new(enum eddy_cell cell, enum eddy_mode mode,
+                               uint32_t hidden, uint32_t layers)
+{
+    return world_of(cell, mode, hidden, layers, 0);
 }
 
 static void world_free(struct world *world)
@@ -190,6 +216,36 @@ static void check_all(enum eddy_cell cell, enum eddy_mode mode, double dropout)
     }
     CHECK(whole > 1);
     world_free(world);
+}
+
+static void gradients_equal_differences_with_context(void)
+{
+    static const enum eddy_mode modes[] = {EDDY_MODE_FLAT, EDDY_MODE_ALL};
+    for (int i = 0; i < 2; i++) {
+        struct world *world = world_of(EDDY_CELL_MINGRU, modes[i], 8, 2, CONTEXTS);
+        double query = 0;
+        uint32_t tables = 0;
+        CHECK_INT(world->pack.starts, 3);
+        world->net.key = 99;
+        world->net.request_share = 0.6;
+        gradient_of(world);
+        for (uint32_t t = 0; t < world->layout.count; t++) {
+            const struct eddy_tensor *tensor = &world->layout.tensors[t];
+            if (tensor->rows > 0)
+                check_tensor(world, tensor, "context");
+            tables += strncmp(tensor->name, "context_", 8) == 0 && tensor->rows > 0;
+        }
+        CHECK_INT(tables, 2);
+        float *table = eddy_global(&world->layout, world->grads, EDDY_G_CONTEXT_QUERY);
+        for (uint32_t k = 0; k < 8 * CONTEXTS; k++)
+            query += fabs((double)table[k]);
+        CHECK(query > 0.1);
+        world->net.request_share = 0; /* no request tells its context */
+        gradient_of(world);
+        for (uint32_t k = 0; k < 8 * CONTEXTS; k++)
+            CHECK(table[k] == 0);
+        world_free(world);
+    }
 }
 
 static void gradients_equal_differences_for_mingru(void)
@@ -433,6 +489,7 @@ static void histories_of_a_pack_do_not_see_each_other(void)
 int main(void)
 {
     RUN(gradients_equal_differences_for_mingru);
+    RUN(gradients_equal_differences_with_context);
     RUN(gradients_equal_differences_for_gru);
     RUN(gradients_equal_differences_for_plain_gru);
     RUN(gradients_equal_differences_under_dropout);
