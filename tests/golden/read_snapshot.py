@@ -185,6 +185,21 @@ def additions(head, tensors, recent, shown):
     return result
 
 
+SHOWN_MAX = 50
+
+
+def note(shown, chosen, now, impression):
+    """shown: item -> (time, times), the newest last, without what was chosen (shown.h)."""
+    shown.pop(chosen, None)
+    for item in dict.fromkeys(impression):
+        if item == chosen:
+            continue
+        time, times = shown.pop(item, (0, 0))
+        if len(shown) == SHOWN_MAX:
+            del shown[next(iter(shown))]
+        shown[item] = (max(time, now), times + 1)
+
+
 PLAIN = {"network": [True] * 6, "weight": [[0.0] * 4] * 6, "prior": [[]] * 6}
 
 
@@ -203,11 +218,13 @@ class Snapshot:
         make_hrnn.SESSION_GAP_S = self.manifest["session_gap_s"]
 
     def play(self, events):
-        """(state or None, known recent items, all known items) after (item, s, type, value)."""
-        state, previous, recent, seen = None, -1, [], set()
+        """(state or None, known recent items, all known items, what was shown) after (item, s,
+        type, value, impression)."""
+        state, previous, recent, seen, shown = None, -1, [], set(), {}
         types = {name: i for i, name in enumerate(self.manifest["types"])}
-        for item, now, kind, value in events:
+        for item, now, kind, value, impression in events:
             known = self.index.get(item)
+            note(shown, item, now, impression)
             recent.append(known)
             if known is None:
                 continue
@@ -217,7 +234,17 @@ class Snapshot:
             self.network.move(state, known, types.get(kind, 0), gap, begin, first, phi)
             previous = max(previous, now)
         recent = recent[-self.manifest["recent_events"]:]
-        return state, [item for item in recent if item is not None], seen
+        return state, [item for item in recent if item is not None], seen, self.ages(shown)
+
+    def ages(self, shown):
+        """(item, times, lists that were shown later) of what the catalogue knows."""
+        result, age, after = [], 0, None
+        for item, (now, times) in reversed(shown.items()):
+            age += after not in (None, now)
+            after = now
+            if item in self.index:
+                result.append((self.index[item], times, age))
+        return result
 
     def query(self, state, metadata):
         x = state["query"] if state else None
@@ -229,7 +256,7 @@ class Snapshot:
         return make_hrnn.weighted(pairs, tensors["user_features"],
                                   x or tensors["user_start"][0])
 
-    def scores(self, query, recent):
+    def scores(self, query, recent, shown):
         bucket = bucket_of(len(recent))
         own = query is not None and self.head["network"][bucket]
         priors = self.head["prior"][bucket]
@@ -239,14 +266,14 @@ class Snapshot:
                 scores = add(scores, [weight * v for v in self.tensors["prior.%d" % h][1]])
         if query is None and not any(priors):
             return self.tensors["popularity"][1]
-        for item, value in additions(self.head, self.tensors, recent).items():
+        for item, value in additions(self.head, self.tensors, recent, shown).items():
             scores[item] += value
         return scores
 
     def list(self, events, metadata, k, exclude_seen):
         """(item id, score), best first."""
-        state, recent, seen = self.play(events)
-        scores = self.scores(self.query(state, metadata), recent)
+        state, recent, seen, shown = self.play(events)
+        scores = self.scores(self.query(state, metadata), recent, shown)
         allowed = [i for i in range(len(scores)) if not (exclude_seen and i in seen)]
         allowed.sort(key=lambda i: (-scores[i], i))
         return [(self.items[i], scores[i]) for i in allowed[:k]]
@@ -260,7 +287,8 @@ def read_histories(path):
             value = row.get("EVENT_VALUE")
             users.setdefault(row["USER_ID"], []).append(
                 (row["ITEM_ID"], int(row["TIMESTAMP"]), row.get("EVENT_TYPE") or "click",
-                 float(value) if value else None))
+                 float(value) if value else None,
+                 [item for item in (row.get("IMPRESSION") or "").split("|") if item]))
     for events in users.values():
         events.sort(key=lambda event: event[1])
     return users

@@ -58,6 +58,28 @@ def write_shop(folder):
         file.close()
 
 
+def show(folder):
+    """events.csv and asked.csv with a column IMPRESSION: one event in two has the list that it
+    was taken from; two of three next items are from the list before."""
+    draw = random.Random(6)
+    for name in ("events.csv", "asked.csv"):
+        path = os.path.join(folder, name)
+        with open(path, encoding="utf-8") as file:
+            header, *lines = file.read().splitlines()
+        last = {}  # of a user
+        with open(path, "w", encoding="utf-8") as file:
+            print(header + ",IMPRESSION", file=file)
+            for line in lines:
+                user, item, rest = line.split(",", 2)
+                if user in last and draw.random() < 0.67:
+                    item = last[user][int(draw.random() * len(last[user]))]
+                others = ["i%d" % int(draw.random() * 125) for _ in range(2 + len(line) % 8)]
+                shown = others + [item] if draw.random() < 0.5 else []
+                if shown:
+                    last[user] = others
+                print(user, item, rest, "|".join(shown), sep=",", file=file)
+
+
 def read_lists(path):
     lists = {}
     with open(path, encoding="utf-8") as file:
@@ -82,7 +104,7 @@ def compare(user, got, want, scores):
     return problems
 
 
-def check_model(eddy, folder, name, settings):
+def check_model(eddy, folder, name, settings, shown=False):
     path = lambda file: os.path.join(folder, file)
     model, lists = path(name), path(name + ".tsv")
     subprocess.run([eddy, "train", "-q", "-i", path("events.csv"), "-I", path("items.csv"),
@@ -106,7 +128,10 @@ def check_model(eddy, folder, name, settings):
     print("%s: %d of %d places equal; head tensors %s"
           % (name, equal, places, [key for key in used if not key.startswith(("input", "user"))]))
     print("\n".join(problems[:20]))
-    return not problems and equal > 0.9 * places
+    has_shown = any(len(row) > 4 and row[4] != 0 for row in snapshot.head["weight"])
+    if has_shown != shown:
+        print("the head %s at what was shown" % ("looks" if has_shown else "does not look"))
+    return not problems and equal > 0.9 * places and has_shown == shown
 
 
 def main():
@@ -118,6 +143,8 @@ def main():
         good &= check_model(eddy, folder, "network",
                             ["--recipe", "aws-hrnn-metadata", "--set", "mode=init",
                              "--set", "cell=gru"])
+        show(folder)
+        good &= check_model(eddy, folder, "shown", ["--set", "validation_fraction=0.2"], True)
     sys.exit(0 if good else 1)
 
 
