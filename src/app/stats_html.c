@@ -243,10 +243,15 @@ static void put_facts(const struct eddy_stats *stats, struct eddy_buf *out)
     const struct {
         const char *name;
         uint64_t value;
-    } facts[] = {{"events", in->events},         {"users", in->users},
-                 {"items", in->items},           {"event types", in->types},
-                 {"bad rows", in->skipped},      {"exact copies", in->duplicates},
-                 {"robots (guess)", in->robots}, {"anonymous (guess)", in->guests}};
+    } facts[] = {{"events", in->events},
+                 {"users", in->users},
+                 {"items", in->items},
+                 {"event types", in->types},
+                 {"bad rows", in->skipped},
+                 {"exact copies", in->duplicates},
+                 {"robots (guess)", in->robots},
+                 {"anonymous (guess)", in->guests},
+                 {"impressions", in->with_impression}};
     eddy_buf_puts(out, "<div class=facts>");
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
         eddy_buf_printf(out, "<span><b>%s</b>%s</span>",

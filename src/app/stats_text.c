@@ -162,7 +162,8 @@ static void put_types(struct view *view)
 {
     const struct eddy_insight *in = view->in;
     char count[32];
-    if (in->types < 2 && in->type_events[0] > 0 && in->with_value == 0)
+    if (in->types < 2 && in->type_events[0] > 0 && in->with_value == 0 &&
+        in->with_impression == 0)
         return;
     head(view, "Event types and values");
     for (uint32_t t = 0; t < view->stats->interactions->type_count; t++) {
@@ -177,6 +178,11 @@ static void put_types(struct view *view)
                         "  EVENT_VALUE in %.1f %% of the events: %g to %g, mean %.4g\n",
                         100 * (double)in->with_value / (double)in->events,
                         in->value_min, in->value_max, in->value_mean);
+    if (in->with_impression > 0)
+        eddy_buf_printf(view->out,
+                        "  IMPRESSION in %.1f %% of the events: %.1f items on a list\n",
+                        100 * (double)in->with_impression / (double)in->events,
+                        (double)in->shown / (double)in->with_impression);
 }
 
 static void spread_line(struct view *view, const char *label,

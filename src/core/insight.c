@@ -338,6 +338,7 @@ int eddy_insight(const struct eddy_interactions *interactions,
         return eddy_fail(err, EDDY_EFORMAT,
                          "no usable event in the file: there is nothing to describe");
     count_rows(interactions, options->now_ms, ret);
+    eddy_insight_shown(interactions, ret);
     if ((r = compute_spreads(interactions, ret)) < 0 ||
         (r = count_repetition(interactions, ret)) < 0 ||
         (r = count_sittings(interactions, ret)) < 0 ||

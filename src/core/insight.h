@@ -61,6 +61,11 @@ struct eddy_insight {
     uint64_t type_events[256];
     uint64_t with_value;
     double value_min, value_mean, value_max;
+    uint64_t with_impression; /* events with IMPRESSION */
+    uint64_t shown;           /* places on these lists */
+    uint64_t shown_own;       /* of these lists: the event's item is on them */
+    uint64_t shown_asked;     /* events whose user has passed something over lately */
+    uint64_t shown_taken;     /* of these: the item is one that he had passed over */
 
     bool has_times; /* false: positions stand for times */
     int64_t first_ms, last_ms;
@@ -117,6 +122,8 @@ int eddy_insight_drift(const struct eddy_interactions *interactions,
 int eddy_insight_order(const struct eddy_interactions *interactions, uint64_t seed,
                        struct eddy_insight *insight);
 int eddy_insight_robots(const struct eddy_interactions *interactions,
+                        struct eddy_insight *insight);
+void eddy_insight_shown(const struct eddy_interactions *interactions,
                         struct eddy_insight *insight);
 /* Why a user counts as a robot, EDDY_ROBOT_ bits; 0: he does not. rows by time. */
 unsigned eddy_insight_robot(const struct eddy_interaction *rows, uint64_t count);

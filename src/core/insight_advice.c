@@ -382,6 +382,31 @@ static void judge_tables(struct findings *f)
     }
 }
 
+static void judge_shown(struct findings *f)
+{
+    const struct eddy_insight *in = f->in;
+    if (in->with_impression == 0)
+        return;
+    if (percent(in->shown_own, in->with_impression) < 50) { /* guess */
+        find(f, EDDY_FINDING_WARNING, "impressions_without_choice",
+             "Of the events with IMPRESSION only %.0f %% have their item on the list.",
+             percent(in->shown_own, in->with_impression));
+        advise(f,
+               "IMPRESSION is all that was on the screen when the item was chosen, the "
+               "chosen one included. Are the ids written as in ITEM_ID?");
+    }
+    find(
+        f, EDDY_FINDING_NOTE, "impressions",
+        "%.0f %% of the events say what was shown; then %.0f %% of the user's later events "
+        "are on an item that he had passed over.",
+        percent(in->with_impression, in->events),
+        percent(in->shown_taken, in->shown_asked));
+    advise(f,
+           "Nothing has to be set: training weighs what was shown and not chosen, for "
+           "or against, where that helps on validation. Recommend and eval need the "
+           "column, too.");
+}
+
 uint32_t eddy_insight_advise(const struct eddy_insight *insight,
                              const struct eddy_insight_table *log,
                              const struct eddy_insight_table *items,
@@ -397,6 +422,7 @@ uint32_t eddy_insight_advise(const struct eddy_insight *insight,
     judge_rows(&f);
     judge_drift(&f);
     judge_shape(&f);
+    judge_shown(&f);
     judge_tables(&f);
     for (int level = EDDY_FINDING_STOP; level >= EDDY_FINDING_NOTE; level--)
         for (uint32_t i = 0; i < f.count; i++)
