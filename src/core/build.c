@@ -87,8 +87,9 @@ static int fit_without_cold(const struct eddy_build_cold *cold,
                            err);
         eddy_build_cold_priors(cold, tables);
         if (rc == 0 && eddy_build_cold_shift(cold, layout, params, tables, &ret->head,
-                                             warm, count, ret_shift) < 0)
-            rc = eddy_fail(err, EDDY_ENOMEM, "no memory for lists of %u cases", count);
+                                             cases->cases, cases->count, ret_shift) < 0)
+            rc = eddy_fail(err, EDDY_ENOMEM, "no memory for lists of %u cases",
+                           cases->count);
     }
     free(warm);
     free(bias);
@@ -207,11 +208,13 @@ static int make_tables(const struct eddy_build_inputs *inputs,
             rc = fit_head(inputs, options, &plan, &cases, ret, &shift, err);
     }
     eddy_build_cases_fini(&cases);
-    if (rc < 0 || eddy_head_is_plain(&ret->head))
+    if (rc < 0)
         return rc;
-    struct eddy_selection all = eddy_selection_all(selection);
-    trim_plan(&plan, &ret->head);
-    rc = eddy_build_tables(&plan, in, &all, &ret->tables, err);
+    if (!eddy_head_is_plain(&ret->head)) {
+        struct eddy_selection all = eddy_selection_all(selection);
+        trim_plan(&plan, &ret->head);
+        rc = eddy_build_tables(&plan, in, &all, &ret->tables, err);
+    }
     if (rc == 0 && keep_cold(inputs, shift, ret) < 0)
         rc = eddy_fail(err, EDDY_ENOMEM, "no memory for the head");
     if (rc == 0)

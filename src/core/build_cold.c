@@ -6,7 +6,15 @@
  * they are no candidates of the fit; of each prior they get the mean of the others; and
  * their bias gets what makes up for the rest: as much as it takes for them to hold, with
  * the head, the share of places on lists that the network alone gives them, counted on
- * lists for validation events. */
+ * lists for validation events.
+ *
+ * That is too high a place where new items are many and seldom wanted: they push down what
+ * users come for. So lists for validation events are looked at a second time: the bias
+ * comes down until these lists, whose answers are new items as often as users take new ones,
+ * have lost no more than COST of the NDCG@10 that the best bias gives. Where users live on
+ * what is new, the best bias is high and nothing comes down; where they never take it, new
+ * items stand where they cost little, below what a user is known to want and above what he
+ * is not. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +22,10 @@
 #include "core/build_parts.h"
 #include "core/rank.h"
 
-enum { CASES = 400, PLACES = 25, ROUNDS = 24 };
-static const double shift_max = 12;
+enum { CASES = 2000, CASES_MIN = 400, PLACES = 25, RANKED = 10, ROUNDS = 24 };
+static const double scores_max = 4e8; /* of all lists: 400,000 items 1,000 lists */
+static const double shift_max = 12, shift_step = 0.0625;
+#define COST 0.01 /* of NDCG@10; what bringing new items may cost */
 
 int eddy_build_cold_init(struct eddy_build_cold *cold,
                          const struct eddy_interactions *in,
@@ -71,9 +81,11 @@ void eddy_build_cold_priors(const struct eddy_build_cold *cold,
     }
 }
 
-/* The best scores of a list's two sorts of items, falling. */
+/* The best scores of a list's two sorts of items, falling, and its answer's. */
 struct best {
     float warm[PLACES], cold[PLACES];
+    float answer;
+    bool is_cold; /* the answer */
 };
 
 static void insert(float *best, float score)
@@ -87,13 +99,16 @@ static void insert(float *best, float score)
 }
 
 static void collect(const struct eddy_build_cold *cold,
-                    const struct eddy_head_recent *recent, float *scores,
-                    struct best *ret)
+                    const struct eddy_head_case *asked, float *scores, struct best *ret)
 {
+    const struct eddy_head_recent *recent = &asked->recent;
+    ret->answer = scores[asked->answer];
+    ret->is_cold = cold->is[asked->answer];
     for (uint32_t i = 0; i < PLACES; i++)
         ret->warm[i] = ret->cold[i] = -INFINITY;
     for (uint32_t i = 0; i < recent->count; i++)
-        scores[recent->items[i]] = -INFINITY;
+        if (recent->items[i] != asked->answer)
+            scores[recent->items[i]] = -INFINITY;
     for (uint32_t i = 0; i < cold->items; i++)
         insert(cold->is[i] ? ret->cold : ret->warm, scores[i]);
 }
@@ -140,7 +155,7 @@ static int rank_cases(const struct eddy_build_cold *cold,
                                       .query = cases[c].query};
         (void)eddy_ranker_add(ranker, &user); /* an empty one has room */
         (void)eddy_ranker_run_all(ranker, scores);
-        collect(cold, &cases[c].recent, scores, &ret[c]);
+        collect(cold, &cases[c], scores, &ret[c]);
     }
     eddy_ranker_free(ranker);
     eddy_packed_fini(&matrix);
@@ -164,6 +179,54 @@ static double find_shift(const struct best *best, uint32_t count, double wanted)
     return low;
 }
 
+/* Sum of NDCG@10 over the cases, with a shift of the scores of items without events. */
+static double ndcg_of(const struct best *best, uint32_t count, double shift)
+{
+    double sum = 0;
+    for (uint32_t c = 0; c < count; c++) {
+        const struct best *one = &best[c];
+        double answer = (double)one->answer + (one->is_cold ? shift : 0);
+        uint32_t above = 0;
+        for (uint32_t i = 0; i < RANKED; i++) {
+            above += (double)one->warm[i] > answer ? 1 : 0;
+            above += (double)one->cold[i] + shift > answer ? 1 : 0;
+        }
+        sum += above < RANKED ? 1 / log2(above + 2.0) : 0;
+    }
+    return sum;
+}
+
+/* The highest shift, not above `highest`, that costs no more than COST of what the best
+ * one gives. */
+static double lower_shift(const struct best *best, uint32_t count, double highest)
+{
+    int steps = (int)((highest + shift_max) / shift_step);
+    double most = 0;
+    for (int i = 0; i <= steps; i++) {
+        double sum = ndcg_of(best, count, highest - i * shift_step);
+        most = sum > most ? sum : most;
+    }
+    for (int i = 0; i <= steps; i++)
+        if (ndcg_of(best, count, highest - i * shift_step) >= most * (1 - COST))
+            return highest - i * shift_step;
+    return highest;
+}
+
+/* Evenly over the cases, that are in order of users; those that a network answers. */
+static uint32_t ask(const struct eddy_build_cold *cold, const struct eddy_head *head,
+                    const struct eddy_head_case *cases, uint32_t count,
+                    struct eddy_head_case *ret)
+{
+    double most = scores_max / ((double)cold->items + 1);
+    most = most < CASES_MIN ? CASES_MIN : most > CASES ? CASES : most;
+    uint32_t step = (uint32_t)(count / most) + 1, n = 0;
+    for (uint32_t i = 0; i < count; i += step)
+        if (cases[i].query != NULL &&
+            head->network[eddy_head_bucket(cases[i].recent.count)])
+            ret[n++] = cases[i];
+    return n;
+}
+
 int eddy_build_cold_shift(const struct eddy_build_cold *cold,
                           const struct eddy_layout *layout, const float *params,
                           const struct eddy_tables *tables,
@@ -171,23 +234,20 @@ int eddy_build_cold_shift(const struct eddy_build_cold *cold,
                           const struct eddy_head_case *cases, uint32_t count,
                           float *ret)
 {
-    struct eddy_head_case asked[CASES];
+    struct eddy_head_case *asked = calloc(CASES, sizeof *asked);
     struct best *plain = calloc(CASES, sizeof *plain);
     struct best *full = calloc(CASES, sizeof *full);
-    uint32_t n = 0;
-    int r = plain && full ? 0 : EDDY_ENOMEM;
+    int r = asked && plain && full ? 0 : EDDY_ENOMEM;
 
     *ret = 0;
-    for (uint32_t i = 0; i < count && n < CASES; i++)
-        if (cases[i].query != NULL &&
-            head->network[eddy_head_bucket(cases[i].recent.count)])
-            asked[n++] = cases[i];
+    uint32_t n = r == 0 ? ask(cold, head, cases, count, asked) : 0;
     if (r == 0)
         r = rank_cases(cold, layout, params, tables, &eddy_head_plain, asked, n, plain);
     if (r == 0)
         r = rank_cases(cold, layout, params, tables, head, asked, n, full);
-    if (r == 0)
-        *ret = (float)find_shift(full, n, share_of(plain, n, 0));
+    if (r == 0 && n > 0)
+        *ret = (float)lower_shift(full, n, find_shift(full, n, share_of(plain, n, 0)));
+    free(asked);
     free(plain);
     free(full);
     return r;

@@ -55,7 +55,8 @@ uint32_t eddy_build_cold_cases(const struct eddy_build_cold *cold,
 void eddy_build_cold_priors(const struct eddy_build_cold *cold,
                             struct eddy_tables *tables);
 /* What has to be added to their biases so that they keep, with the head, the places that
- * the network alone gives them. tables: with eddy_build_cold_priors. 0 or EDDY_ENOMEM. */
+ * the network alone gives them, or as much less as it takes for the lists of these cases to
+ * be nearly as good as they can be. tables: with eddy_build_cold_priors. 0 or EDDY_ENOMEM. */
 int eddy_build_cold_shift(const struct eddy_build_cold *cold,
                           const struct eddy_layout *layout, const float *params,
                           const struct eddy_tables *tables,

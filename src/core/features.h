@@ -61,7 +61,8 @@ int eddy_vocabularies_decode(struct eddy_span json, struct eddy_vocabularies *re
                              struct eddy_err *err);
 void eddy_vocabularies_free(struct eddy_vocabularies *vocabularies);
 
-/* Rows of a catalogue as sparse vectors; the weights of a column have Euclidean length 1. */
+/* Rows of a catalogue as sparse vectors; the weights of a column have Euclidean length 1,
+ * those of a text 0.3. */
 struct eddy_features {
     uint32_t rows, size; /* size: M */
     uint64_t *begin;     /* (rows + 1) */

@@ -2,12 +2,17 @@
  *
  * The weights of a column in a row have length 1: two genres weigh 0.71 each, a number
  * between two knots weighs them by its distances, and no column speaks louder because it has
- * more to say. */
+ * more to say. Those of a text have length TEXT: its many parts can name every item of a
+ * catalogue, so that what is learned of them fits known items best and new ones least. */
 #include <math.h>
 #include <stdlib.h>
 
 #include "core/features_priv.h"
 #include "core/text.h"
+
+/* On a part of ML-1M, held-out items at 1 % of warm NDCG@10: Recall@25 .031 with 1, .036 with
+ * 0.3, .049 without the titles. */
+static const double text_length = 0.3;
 
 /* Features under construction; those of the present column begin at `column_begin`. */
 struct filling {
@@ -78,15 +83,15 @@ static void put_text(struct filling *filling, struct eddy_span text)
     }
 }
 
-/* Length 1. */
 static void normalise(struct filling *filling)
 {
     float *weight = filling->features->weight;
+    double length = filling->column->kind == EDDY_COLUMN_TEXT ? text_length : 1;
     double squares = 0;
     for (uint64_t i = filling->column_begin; i < filling->count; i++)
         squares += (double)weight[i] * (double)weight[i];
     for (uint64_t i = filling->column_begin; i < filling->count; i++)
-        weight[i] = (float)((double)weight[i] / sqrt(squares));
+        weight[i] = (float)(length * (double)weight[i] / sqrt(squares));
 }
 
 static void put_cell(struct filling *filling, struct eddy_span cell)

@@ -12,7 +12,11 @@
  * Both vectors are brought to length 1 and stand side by side with weights whose squares
  * add up to 1: that of the first, SHARE n / (n + COLD), grows with the number n of the
  * item's parts, so that a new item is found by its metadata and a well-known one mostly by
- * its users. Memory: (parts + 2 items) x dimension floats. */
+ * its users. Memory: (parts + 2 items) x dimension floats.
+ *
+ * Vectors smooth: they find what is alike. What is taken together is found better by
+ * counting it, where there is enough to count (core/similar_near.c). A score is the sum of
+ * the two, ALIKE times the product of vectors. */
 #include "core/similar.h"
 
 #include <cblas.h>
@@ -23,6 +27,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "core/similar_near.h"
 #include "core/table_rows.h"
 #include "core/team.h"
 
@@ -34,6 +39,7 @@ enum { ROUNDS = 5, OVERSAMPLE = 8, TASK_ITEMS = 128 };
 enum { PART = 10 };
 #define SHARE 0.9
 #define COLD  5.0 /* Amazon calls an item with fewer than 5 interactions cold */
+#define ALIKE 0.2f
 
 /* OpenBLAS' LAPACK, column-major. */
 void ssyev_(const char *job, const char *half, const int *n, float *a, const int *lda,
@@ -279,7 +285,9 @@ struct pairs {
     const float *vectors; /* (items, d) */
     uint32_t items, d, width;
     struct eddy_table_rows rows;
-    float **scores; /* per worker: (TASK_ITEMS, items) */
+    const struct eddy_near *near;
+    struct eddy_near_scratch *scratch; /* per worker */
+    float **scores;                    /* per worker: (TASK_ITEMS, items) */
     struct eddy_scored **entries;
     atomic_bool failed;
 };
@@ -292,10 +300,12 @@ static void pairs_task(void *context, uint32_t task, uint32_t worker)
     float *scores = pairs->scores[worker];
     struct eddy_scored *entries = pairs->entries[worker];
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)count, (int)items, (int)d,
-                1, pairs->vectors + (size_t)first * d, (int)d, pairs->vectors, (int)d,
-                0, scores, (int)items);
+                ALIKE, pairs->vectors + (size_t)first * d, (int)d, pairs->vectors,
+                (int)d, 0, scores, (int)items);
     for (uint32_t r = 0; r < count; r++) {
         uint32_t kept = 0;
+        eddy_near_add(pairs->near, &pairs->scratch[worker], first + r,
+                      scores + (size_t)r * items);
         for (uint32_t i = 0; i < items; i++)
             if (scores[(size_t)r * items + i] > 1e-4f && i != first + r)
                 entries[kept++] =
@@ -307,20 +317,26 @@ static void pairs_task(void *context, uint32_t task, uint32_t worker)
 }
 
 static int all_pairs(const float *vectors, uint32_t items, uint32_t d,
+                     const struct eddy_near *near,
                      const struct eddy_similar_options *options, struct eddy_table *ret)
 {
     uint32_t threads = options->threads < 1 ? 1 : options->threads;
-    struct pairs pairs = {
-        .vectors = vectors, .items = items, .d = d, .width = options->width};
+    struct pairs pairs = {.vectors = vectors,
+                          .items = items,
+                          .d = d,
+                          .width = options->width,
+                          .near = near};
     int r = eddy_table_rows_init(&pairs.rows, items);
     pairs.scores = calloc(threads, sizeof *pairs.scores);
     pairs.entries = calloc(threads, sizeof *pairs.entries);
-    if (pairs.scores == NULL || pairs.entries == NULL)
+    pairs.scratch = calloc(threads, sizeof *pairs.scratch);
+    if (pairs.scores == NULL || pairs.entries == NULL || pairs.scratch == NULL)
         r = EDDY_ENOMEM;
     for (uint32_t t = 0; r == 0 && t < threads; t++) {
         pairs.scores[t] = malloc(TASK_ITEMS * ((size_t)items + 1) * sizeof(float));
         pairs.entries[t] = malloc(((size_t)items + 1) * sizeof(struct eddy_scored));
-        if (pairs.scores[t] == NULL || pairs.entries[t] == NULL)
+        if (pairs.scores[t] == NULL || pairs.entries[t] == NULL ||
+            eddy_near_scratch_init(&pairs.scratch[t], items) < 0)
             r = EDDY_ENOMEM;
     }
     if (r == 0)
@@ -330,12 +346,15 @@ static int all_pairs(const float *vectors, uint32_t items, uint32_t d,
         r = EDDY_ENOMEM;
     if (r == 0)
         r = eddy_table_rows_finish(&pairs.rows, ret);
-    for (uint32_t t = 0; pairs.scores && pairs.entries && t < threads; t++) {
+    for (uint32_t t = 0; pairs.scores && pairs.entries && pairs.scratch && t < threads;
+         t++) {
         free(pairs.scores[t]);
         free(pairs.entries[t]);
+        eddy_near_scratch_fini(&pairs.scratch[t]);
     }
     free(pairs.scores);
     free(pairs.entries);
+    free(pairs.scratch);
     eddy_table_rows_fini(&pairs.rows);
     return r;
 }
@@ -365,11 +384,13 @@ int eddy_similar_fit(const struct eddy_interactions *interactions,
 {
     uint32_t items = eddy_catalog_count(interactions->items), d_ids = 0, d_metadata = 0;
     struct sparse who = {0}, what = {0};
+    struct eddy_near near = {0};
     float *counts = NULL, *ids = NULL, *metadata = NULL, *all = NULL;
     int r = EDDY_ENOMEM;
 
     openblas_set_num_threads(1);
-    if (interactions_matrix(interactions, &who, &counts) < 0 ||
+    if (eddy_near_init(&near, interactions) < 0 ||
+        interactions_matrix(interactions, &who, &counts) < 0 ||
         features_matrix(features, items, &what) < 0)
         goto out;
     ids = embed(&who, options->id_dimension, options->seed, &d_ids);
@@ -379,12 +400,13 @@ int eddy_similar_fit(const struct eddy_interactions *interactions,
         goto out;
     all = join(ids, d_ids, metadata, d_metadata, counts, items);
     if (all != NULL)
-        r = all_pairs(all, items, d_ids + d_metadata, options, ret);
+        r = all_pairs(all, items, d_ids + d_metadata, &near, options, ret);
 out:
     free(all);
     free(ids);
     free(metadata);
     free(counts);
+    eddy_near_fini(&near);
     sparse_fini(&who);
     sparse_fini(&what);
     if (r < 0)

@@ -165,6 +165,8 @@ static int run_batch(struct eddy_trainer *trainer, const uint32_t *users,
     for (int s = 0; s < EDDY_TRAIN_SHARDS; s++)
         batch_loss += trainer->shard_loss[s];
     double norm = eddy_adam_step(&trainer->adam, trainer->params);
+    eddy_train_items_shrink(&trainer->items, trainer->adam.learning_rate,
+                            trainer->params);
     if (!isfinite(batch_loss) || !isfinite(norm))
         return eddy_fail(
             err, EDDY_EFATAL,

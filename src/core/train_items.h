@@ -62,6 +62,12 @@ void eddy_train_items_view(const struct eddy_train_items *items,
  * blocks of their own. */
 void eddy_train_items_chain(const struct eddy_train_items *items, float *gradients);
 
+/* After a step of the optimiser with this rate: F and w shrink (AdamW, Loshchilov and Hutter
+ * 2019). A feature whose items agree keeps its size, one that only tells items apart does
+ * not, and would be of no use to new ones. */
+void eddy_train_items_shrink(const struct eddy_train_items *items, double rate,
+                             float *params);
+
 /* Params of training -> params of a snapshot: E and bias instead of e and b. Of the items
  * without an event, three times as many as Chao's estimate (1984, a lower bound:
  * once^2 / (2 twice)) are taken to be unwanted ones: the share of the others is the chance

@@ -63,27 +63,71 @@ static void priors_of_new_items_are_the_mean_of_the_others(void)
     eddy_tables_fini(&tables);
 }
 
-/* A prior that lifts warm items by 3 has to be made up for by 3, one that lowers them by
- * nothing: a head may favour new items. */
-static void a_shift_makes_up_for_what_a_head_takes(void)
+/* The item that a query likes best, of those below `end`. */
+static uint32_t best_of(uint32_t c, uint32_t end)
 {
-    static const float lifts[] = {0, 3, -3};
-    static const double wanted[] = {0, 3, 0};
-    for (int l = 0; l < 3; l++) {
-        struct eddy_tables tables = {.items = V, .priors = 1};
-        struct eddy_head head = eddy_head_plain;
-        float shift = -1;
-        tables.prior[0] = calloc(V, sizeof(float));
-        for (uint32_t i = 0; i < WARM; i++)
-            tables.prior[0][i] = lifts[l];
-        for (uint32_t b = 0; b < EDDY_HEAD_BUCKETS; b++)
-            head.prior[b][0] = 1;
-        CHECK_INT(eddy_build_cold_shift(&cold, &layout, params, &tables, &head, cases,
-                                        CASES, &shift),
-                  0);
-        CHECK_NEAR((double)shift, wanted[l], 0.05);
-        eddy_tables_fini(&tables);
+    const float *e = eddy_global(&layout, params, EDDY_G_ITEM);
+    float best = -1000;
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < end; i++) {
+        float score = 0;
+        for (uint32_t h = 0; h < H; h++)
+            score += queries[c][h] * e[i * H + h];
+        if (score > best && i != recents[c]) {
+            best = score;
+            found = i;
+        }
     }
+    return found;
+}
+
+/* For a head whose prior lifts warm items so much, and users who take the best of the
+ * first `end` items. */
+static double shift_for(float lift, uint32_t end)
+{
+    struct eddy_tables tables = {.items = V, .priors = 1};
+    struct eddy_head head = eddy_head_plain;
+    float shift = -100;
+    tables.prior[0] = calloc(V, sizeof(float));
+    for (uint32_t i = 0; i < WARM; i++)
+        tables.prior[0][i] = lift;
+    for (uint32_t b = 0; b < EDDY_HEAD_BUCKETS; b++)
+        head.prior[b][0] = 1;
+    for (uint32_t c = 0; c < CASES; c++)
+        cases[c].answer = best_of(c, end);
+    CHECK_INT(eddy_build_cold_shift(&cold, &layout, params, &tables, &head, cases,
+                                    CASES, &shift),
+              0);
+    eddy_tables_fini(&tables);
+    return (double)shift;
+}
+
+/* Where users take new items as often as the network says, a prior that lifts warm items by
+ * 3 has to be made up for by 3, and one that lowers them must not favour new ones. */
+static void a_shift_makes_up_for_what_a_head_does(void)
+{
+    CHECK_NEAR(shift_for(0, V), 0, 0.05);
+    CHECK_NEAR(shift_for(3, V), 3, 0.05);
+    CHECK_NEAR(shift_for(-3, V), -3, 0.2);
+}
+
+/* Where they never do, new items come down, by as much with every head: to below the best
+ * warm item, not out of the lists. */
+static void new_items_that_nobody_takes_come_down(void)
+{
+    double shift = shift_for(0, WARM);
+    CHECK(shift < -0.2 && shift > -3);
+    CHECK_NEAR(shift_for(3, WARM), shift + 3, 0.13);
+}
+
+static void without_cases_nothing_is_shifted(void)
+{
+    struct eddy_tables tables = {.items = V};
+    float shift = 1;
+    CHECK_INT(eddy_build_cold_shift(&cold, &layout, params, &tables, &eddy_head_plain,
+                                    cases, 0, &shift),
+              0);
+    CHECK_NEAR((double)shift, 0, 0);
 }
 
 int main(void)
@@ -91,7 +135,9 @@ int main(void)
     make_world();
     RUN(cases_with_a_new_answer_are_left_out);
     RUN(priors_of_new_items_are_the_mean_of_the_others);
-    RUN(a_shift_makes_up_for_what_a_head_takes);
+    RUN(a_shift_makes_up_for_what_a_head_does);
+    RUN(new_items_that_nobody_takes_come_down);
+    RUN(without_cases_nothing_is_shifted);
     free(params);
     return check_done();
 }
