@@ -10,6 +10,7 @@
 #include "app/option_rows.h"
 #include "app/progress.h"
 #include "app/recipe.h"
+#include "app/recommend_batch.h"
 #include "app/recommend_lists.h"
 #include "app/recommend_ranking.h"
 #include "core/metadata.h"
@@ -17,7 +18,7 @@
 #include "io/files.h"
 
 struct arguments {
-    const char *model, *interactions, *users, *for_items, *input_lists, *output;
+    const char *model, *interactions, *users, *for_items, *input_lists, *batch, *output;
     int64_t k, threads, refresh_ms, from_ms, half_life_ms;
     bool every_event, stream, exclude_seen, skip_bad, quiet;
 };
@@ -35,6 +36,10 @@ static const struct eddy_arg rows[] = {
      .help =
          "CSV with USER_ID, ITEM_IDS (joined by |): these items in the order of the user's "
          "liking, scores adding up to 1, items unknown to the model last without a score."},
+    {"batch", 0, EDDY_ARG_TEXT, offsetof(struct arguments, batch), "FILE",
+     .help =
+         "JSON Lines as for Amazon's batch inference jobs, see above: LISTS is JSON "
+         "Lines, too, an answer or an error for each line."},
     {"output", 'o', EDDY_ARG_TEXT, offsetof(struct arguments, output), "LISTS",
      .help = "TSV: query, rank, item, score; - is standard output.", .required = true},
     {"k", 'k', EDDY_ARG_INT, offsetof(struct arguments, k), "N",
@@ -65,7 +70,12 @@ static const struct eddy_args command_line = {
         "items (aws-sims, aws-similar-items) look at the newest item alone.\n"
         "\n"
         "LISTS has a line per item: query, rank, item, score, with tabs between. Tab, line\n"
-        "feed, carriage return and backslash inside an id are written \\t \\n \\r \\\\.",
+        "feed, carriage return and backslash inside an id are written \\t \\n \\r \\\\.\n"
+        "\n"
+        "--batch takes {\"userId\":\"4638\"}, {\"itemId\":\"105\"} (related items) and\n"
+        "{\"userId\":\"891\",\"itemList\":[\"27\",\"886\"]} (ranking) and answers each with\n"
+        "{\"input\":...,\"output\":{\"recommendedItems\":[...],\"scores\":[...]},\"error\":null}.\n"
+        "Scores are shares of the whole catalogue (ranking: of the list).",
     .rows = rows,
     .row_count = sizeof rows / sizeof *rows,
     .examples =
@@ -73,7 +83,8 @@ static const struct eddy_args command_line = {
         "  eddy recommend -m model -i log.csv --every-event --stream --refresh 2h \\\n"
         "      --from 2021-07-01 -o lists.tsv\n"
         "  eddy recommend -m similar --for-items items.csv -o lists.tsv\n"
-        "  eddy recommend -m model -i histories.csv --input-lists shelf.csv -o -\n",
+        "  eddy recommend -m model -i histories.csv --input-lists shelf.csv -o -\n"
+        "  eddy recommend -m model -i histories.csv --batch users.jsonl -o users.jsonl.out\n",
 };
 
 /* Users whose lists are made before they are written; fewer when each has many lists. */
@@ -267,18 +278,48 @@ static int stream(struct job *job, struct eddy_err *err)
 
 static int rank(struct job *job, struct eddy_err *err)
 {
-    struct eddy_ranking ranking = {
-        .snapshot = job->snapshot,
-        .interactions = job->interactions,
-        .input_lists = job->arguments->input_lists,
-        .threads = (uint32_t)job->arguments->threads,
-        .users = job->users,
-    };
-    int r = eddy_ranking_run(&ranking, &job->line, &job->lists, err);
+    struct eddy_ranking *ranking = eddy_ranking_new(job->snapshot, job->interactions);
+    int r = ranking ? eddy_ranking_read(ranking, job->arguments->input_lists, err)
+                    : eddy_fail(err, EDDY_ENOMEM, "no memory for lists");
+    if (r == 0)
+        r = eddy_ranking_run(ranking, (uint32_t)job->arguments->threads, job->users,
+                             err);
+    if (r == 0) {
+        eddy_ranking_put(ranking, &job->line);
+        job->lists = eddy_ranking_count(ranking);
+    }
+    eddy_ranking_free(ranking);
     for (size_t i = 0; r == 0 && i < job->line.size; i++)
         job->lines += job->line.data[i] == '\n';
     if (r == 0)
         write_text(job, &job->line);
+    return r;
+}
+
+static int batch(struct job *job, struct eddy_err *err)
+{
+    const struct arguments *arguments = job->arguments;
+    struct eddy_batch batch = {
+        .snapshot = job->snapshot,
+        .recipe = eddy_recipe_find(job->snapshot->manifest.recipe),
+        .interactions = job->interactions,
+        .has_histories = arguments->interactions || arguments->users,
+        .users = job->users,
+        .path = arguments->batch,
+        .k = (uint32_t)arguments->k,
+        .threads = (uint32_t)arguments->threads,
+        .exclude_seen = arguments->exclude_seen,
+    };
+    struct eddy_batch_counts counts;
+    int r = eddy_batch_run(&batch, job->out, &counts, err);
+    job->lists = counts.lines - counts.errors;
+    job->lines = counts.lines;
+    if (r == 0 && counts.errors > 0)
+        (void)fprintf(stderr,
+                      "eddy recommend: %llu of %llu lines of %s have an error, which "
+                      "stands in their answers\n",
+                      (unsigned long long)counts.errors,
+                      (unsigned long long)counts.lines, arguments->batch);
     return r;
 }
 
@@ -296,9 +337,10 @@ static int write_lists(struct job *job, struct eddy_err *err)
     if (job->out == NULL)
         return eddy_fail(err, EDDY_EIO, "%s: %s", beside, strerror(errno));
     eddy_buf_init(&job->line, 0);
-    r = job->arguments->input_lists ? rank(job, err)
-        : job->arguments->stream    ? stream(job, err)
-                                    : play(job, err);
+    r = job->arguments->batch         ? batch(job, err)
+        : job->arguments->input_lists ? rank(job, err)
+        : job->arguments->stream      ? stream(job, err)
+                                      : play(job, err);
     eddy_buf_fini(&job->line);
     if ((to_stdout ? fflush(job->out) : fclose(job->out)) != 0)
         job->failed = true;
@@ -407,9 +449,16 @@ int eddy_cmd_recommend(int argc, char **argv)
     if (!arguments.stream &&
         (arguments.refresh_ms != 0 || arguments.from_ms != INT64_MIN))
         return eddy_args_fail("recommend", "--refresh and --from need --stream");
-    if ((arguments.interactions == NULL) == (arguments.for_items == NULL))
+    if (arguments.batch && (arguments.for_items || arguments.input_lists ||
+                            arguments.stream || arguments.every_event))
         return eddy_args_fail("recommend",
-                              "give either --histories (-i) FILE or --for-items FILE");
+                              "--batch says itself what is asked: without --for-items, "
+                              "--input-lists, --stream and --every-event");
+    if (!arguments.batch &&
+        (arguments.interactions == NULL) == (arguments.for_items == NULL))
+        return eddy_args_fail("recommend",
+                              "give either --histories (-i) FILE or --for-items FILE "
+                              "or --batch FILE");
     if ((arguments.for_items || arguments.input_lists) &&
         (arguments.stream || arguments.every_event))
         return eddy_args_fail("recommend", "--for-items and --input-lists ask once; "

@@ -197,35 +197,55 @@ static int open_interactions(struct eddy_inputs *inputs,
     return r;
 }
 
-/* The list as interactions: "ITEM","ITEM",1 a row. */
-static int open_list(struct eddy_inputs *inputs,
-                     const struct eddy_input_options *options, struct eddy_err *err)
+int eddy_inputs_of_items(const struct eddy_catalog *list, const char *name,
+                         const struct eddy_catalog *known,
+                         struct eddy_interactions *ret, struct eddy_err *err)
 {
-    struct eddy_interactions_options interactions = {.items = options->known};
-    struct eddy_catalog *list = NULL;
-    struct eddy_file file;
+    struct eddy_interactions_options interactions = {.items = known, .no_hash = true};
     struct eddy_buf csv;
-    int r = eddy_file_open(options->item_list, &file, err);
-    if (r < 0)
-        return r;
-    r = eddy_items_parse(file.bytes, options->item_list, options->skip_bad, &list, err);
-    eddy_file_close(&file);
     eddy_buf_init(&csv, 0);
     eddy_buf_puts(&csv, "USER_ID,ITEM_ID,TIMESTAMP\n");
-    for (uint32_t i = 0; r == 0 && i < eddy_catalog_count(list); i++) {
+    for (uint32_t i = 0; i < eddy_catalog_count(list); i++) {
         eddy_csv_put(&csv, eddy_catalog_id(list, i));
         eddy_buf_putc(&csv, ',');
         eddy_csv_put(&csv, eddy_catalog_id(list, i));
         eddy_buf_puts(&csv, ",1\n");
     }
-    if (r == 0 && csv.failed)
-        r = eddy_fail(err, EDDY_ENOMEM, "%s: no memory for the items",
-                      options->item_list);
-    if (r == 0)
-        r = eddy_interactions_parse(eddy_buf_span(&csv), options->item_list,
-                                    &interactions, &inputs->interactions, err);
+    int r = csv.failed
+                ? eddy_fail(err, EDDY_ENOMEM, "%s: no memory for the items", name)
+                : eddy_interactions_parse(eddy_buf_span(&csv), name, &interactions, ret,
+                                          err);
     eddy_buf_fini(&csv);
+    return r;
+}
+
+/* The list as interactions. */
+static int open_list(struct eddy_inputs *inputs,
+                     const struct eddy_input_options *options, struct eddy_err *err)
+{
+    struct eddy_catalog *list = NULL;
+    struct eddy_file file;
+    int r = eddy_file_open(options->item_list, &file, err);
+    if (r < 0)
+        return r;
+    r = eddy_items_parse(file.bytes, options->item_list, options->skip_bad, &list, err);
+    eddy_file_close(&file);
+    if (r == 0)
+        r = eddy_inputs_of_items(list, options->item_list, options->known,
+                                 &inputs->interactions, err);
     eddy_catalog_free(list);
+    return r;
+}
+
+/* No file of interactions: nobody has done anything. */
+static int open_nothing(struct eddy_inputs *inputs,
+                        const struct eddy_input_options *options, struct eddy_err *err)
+{
+    struct eddy_catalog *nothing = eddy_catalog_new();
+    int r = nothing ? eddy_inputs_of_items(nothing, "", options->known,
+                                           &inputs->interactions, err)
+                    : eddy_fail(err, EDDY_ENOMEM, "no memory for users");
+    eddy_catalog_free(nothing);
     return r;
 }
 
@@ -245,7 +265,8 @@ int eddy_inputs_open(struct eddy_inputs *inputs,
     if (r == 0)
         r = open_users(inputs, options, &schemas, err);
     if (r == 0)
-        r = open_interactions(inputs, options, &schemas, err);
+        r = options->interactions ? open_interactions(inputs, options, &schemas, err)
+                                  : open_nothing(inputs, options, err);
     if (r == 0)
         r = read_kinds(inputs, options, &schemas, err);
     inputs->wrong_cells = schemas.wrong_cells;

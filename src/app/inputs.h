@@ -7,7 +7,7 @@
 #include "core/snapshot.h"
 
 struct eddy_input_options {
-    const char *interactions; /* path or "-" */
+    const char *interactions; /* path or "-"; NULL: none, users without events */
     const char
         *item_list; /* instead of it: CSV with ITEM_ID, each a user of that id who
                               has had it alone */
@@ -36,6 +36,12 @@ struct eddy_inputs {
 int eddy_inputs_open(struct eddy_inputs *inputs,
                      const struct eddy_input_options *options, struct eddy_err *err);
 void eddy_inputs_close(struct eddy_inputs *inputs);
+
+/* Each item of the list as a user of that id who has had it alone. name: for messages.
+ * EDDY_ENOMEM. */
+int eddy_inputs_of_items(const struct eddy_catalog *list, const char *name,
+                         const struct eddy_catalog *known,
+                         struct eddy_interactions *ret, struct eddy_err *err);
 
 /* What is worth knowing of the files before they are trained on, on stderr: rows that are
  * there twice, rows out of order, wrong cells, empty columns. options: those they were
