@@ -223,12 +223,16 @@ static int split_impressions(struct eddy_source *source, struct eddy_event *even
         eddy_arena_zero(source->arena, EDDY_IMPRESSION_MAX, sizeof *parts);
     if (!parts)
         return eddy_fail(err, EDDY_ENOMEM, "out of memory");
+    if (text.size > 0 && text.data[text.size - 1] == '|')
+        return bad_field(source, COLUMN_IMPRESSION, "has an empty item id", err);
     while (text.size > 0) {
         const char *bar = memchr(text.data, '|', text.size);
         size_t size = bar ? (size_t)(bar - text.data) : text.size;
         if (event->impression_count == EDDY_IMPRESSION_MAX)
             return bad_field(source, COLUMN_IMPRESSION, "names more than 25 items",
                              err);
+        if (size == 0)
+            return bad_field(source, COLUMN_IMPRESSION, "has an empty item id", err);
         parts[event->impression_count++] = (struct eddy_span){text.data, size};
         size += bar ? 1 : 0;
         text.data += size;

@@ -16,7 +16,7 @@
         .offset = offsetof(options_, interactions), .value = "FILE",                   \
         .required = (required_),                                                       \
         .help = "CSV with USER_ID, ITEM_ID, TIMESTAMP and, if you like, EVENT_TYPE, "  \
-                "EVENT_VALUE."                                                         \
+                "EVENT_VALUE, IMPRESSION (item|item|...: what was shown)."             \
     }
 
 /* const char *items, *users: files to learn from */

@@ -75,6 +75,28 @@ static void a_header_without_a_needed_column_is_refused(void)
     CHECK_INT(err.code, EDDY_EFORMAT);
 }
 
+static void impressions_with_empty_ids_are_bad_events(void)
+{
+    static const char text[] = "USER_ID,ITEM_ID,TIMESTAMP,IMPRESSION\n"
+                               "u,a,1600000000,a||b\n"
+                               "u,a,1600000000,a|b|\n"
+                               "u,a,1600000000,a|b\n";
+    struct eddy_err err = {0};
+    struct eddy_event event;
+    struct eddy_source *source =
+        open_text(text, sizeof text - 1, EDDY_SOURCE_AUTO, &err);
+    if (!CHECK(source))
+        return;
+    for (int line = 2; line <= 3; line++) {
+        CHECK_INT(eddy_source_next(source, &event, &err), EDDY_EBADEVENT);
+        CHECK(strstr(err.text, line == 2 ? ":2: column IMPRESSION: \"a||b\""
+                                         : ":3: column IMPRESSION: \"a|b|\"") != NULL);
+    }
+    CHECK_INT(eddy_source_next(source, &event, &err), 1);
+    CHECK_INT(event.impression_count, 2);
+    eddy_source_close(source);
+}
+
 static void json_lines_are_read_and_bad_ones_passed(void)
 {
     static const char text[] =
@@ -196,6 +218,7 @@ int main(void)
     (void)close(fd);
     RUN(csv_rows_become_events_and_bad_ones_have_a_place);
     RUN(a_header_without_a_needed_column_is_refused);
+    RUN(impressions_with_empty_ids_are_bad_events);
     RUN(json_lines_are_read_and_bad_ones_passed);
     RUN(canonical_records_are_read_and_a_cut_one_ends_it);
     RUN(a_mark_leads_back_and_a_shift_moves_times);
