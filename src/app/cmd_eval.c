@@ -10,6 +10,7 @@
 #include "app/eval_rivals.h"
 #include "app/inputs.h"
 #include "app/option_rows.h"
+#include "app/tools.h"
 #include "core/build.h"
 #include "core/text.h"
 #include "io/files.h"
@@ -171,34 +172,77 @@ static int read_rewards(struct job *job, struct eddy_err *err)
     return 0;
 }
 
-/* Both hold out what lies after a time. */
-static bool is_timed(const char *protocol)
+/* Time of the first event asked about. */
+static int64_t first_asked(const struct job *job)
 {
-    return strcmp(protocol, eddy_protocol_name(EDDY_PROTOCOL_SUCCESSIVE)) == 0 ||
-           strcmp(protocol, eddy_protocol_name(EDDY_PROTOCOL_PREQUENTIAL)) == 0;
+    const struct eddy_interactions *in = &job->inputs.interactions;
+    int64_t first = INT64_MAX;
+    for (uint64_t i = 0; i < in->count; i++)
+        if (job->marks[i] == EDDY_MARK_ANSWER && in->rows[i].ts_ms < first)
+            first = in->rows[i].ts_ms;
+    return first;
 }
 
-/* A model that was trained on this very file and kept other events, or none, back. */
-static void warn_of_leaks(struct job *job)
+/* Successive and prequential ask from a time on: what counts is whether the model has
+ * learned from events as new as that, from this file or another, whatever it kept back. */
+static void find_leak_in_time(struct job *job, const json_t *data)
+{
+    const json_t *newest = json_object_get(data, "newest_ms");
+    int64_t first = first_asked(job), newest_ms = json_integer_value(newest);
+    char learned[32], asked[32];
+    if (json_is_integer(newest) && newest_ms >= first)
+        (void)snprintf(job->eval.warning, sizeof job->eval.warning,
+                       "the model has learned from events up to %s, the first question "
+                       "is of %s, so it has seen answers; train with --hold-out %s "
+                       "--from, or ask --from later",
+                       eddy_tool_time(newest_ms / 1000, learned),
+                       eddy_tool_time(first / 1000, asked),
+                       eddy_protocol_name(job->split.protocol));
+}
+
+/* The others: a model that was trained on this very file and kept other events back, or
+ * none. Training draws users and items as the default seed does. */
+static void find_leak_in_file(struct job *job, const json_t *data)
 {
     struct eddy_eval *eval = &job->eval;
-    const struct eddy_manifest *manifest = &job->snapshot->manifest;
-    json_t *data =
-        manifest->data_json ? json_loads(manifest->data_json, 0, NULL) : NULL;
     const char *sha256 = json_string_value(json_object_get(data, "sha256"));
     const char *held = json_string_value(json_object_get(data, "hold_out"));
     const char *name = eddy_protocol_name(job->split.protocol);
-    bool fits =
-        held != NULL && (strcmp(held, name) == 0 || (is_timed(held) && is_timed(name)));
-    if (sha256 != NULL && strcmp(sha256, eval->sha256) == 0 && !fits)
+    bool same = held != NULL && strcmp(held, name) == 0;
+    bool drawn = job->split.protocol == EDDY_PROTOCOL_SOLUTION ||
+                 job->split.protocol == EDDY_PROTOCOL_COLD_ITEMS;
+    if (sha256 == NULL || strcmp(sha256, eval->sha256) != 0)
+        return;
+    if (job->split.protocol == EDDY_PROTOCOL_SESSIONS)
+        (void)snprintf(eval->warning, sizeof eval->warning,
+                       "the model was trained on this file, so it has seen answers; "
+                       "sessions asks about a file of its own");
+    else if (!same)
         (void)snprintf(eval->warning, sizeof eval->warning,
                        "the model was trained on this file with %s%s, so it has seen "
                        "answers; train with --hold-out %s",
                        held ? "--hold-out " : "nothing held out", held ? held : "",
                        name);
+    else if (drawn && job->split.seed != eddy_split_defaults(job->split.protocol).seed)
+        (void)snprintf(
+            eval->warning, sizeof eval->warning,
+            "training holds out what --split-seed 42 draws, so the model has "
+            "seen answers; leave --split-seed out");
+}
+
+static void warn_of_leaks(struct job *job)
+{
+    const struct eddy_manifest *manifest = &job->snapshot->manifest;
+    json_t *data =
+        manifest->data_json ? json_loads(manifest->data_json, 0, NULL) : NULL;
+    if (job->split.protocol == EDDY_PROTOCOL_SUCCESSIVE ||
+        job->split.protocol == EDDY_PROTOCOL_PREQUENTIAL)
+        find_leak_in_time(job, data);
+    else
+        find_leak_in_file(job, data);
     json_decref(data);
-    if (eval->warning[0] != 0)
-        (void)fprintf(stderr, "eddy eval: warning: %s\n", eval->warning);
+    if (job->eval.warning[0] != 0)
+        (void)fprintf(stderr, "eddy eval: warning: %s\n", job->eval.warning);
 }
 
 static int open_all(struct job *job, struct eddy_err *err)

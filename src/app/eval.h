@@ -37,7 +37,7 @@ struct eddy_eval {
     uint64_t seed;
     const struct eddy_exam *exam;
     uint32_t training_items; /* that coverage is a share of */
-    char warning[200];       /* "" or why the figures may flatter */
+    char warning[320];       /* "" or why the figures may flatter */
     char missing[200];       /* baselines that could not be fitted, and why; "" */
     struct eddy_eval_contender contenders[EDDY_EVAL_CONTENDERS]; /* [0]: the model */
     uint32_t contender_count;

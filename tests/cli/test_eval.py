@@ -56,7 +56,8 @@ class Eval(SharedFolder):
         key = (hold_out, seed)
         if key not in self.models:
             folder = self.path(f"model{len(self.models)}")
-            held = ["--hold-out", hold_out] if hold_out else []
+            words = [hold_out] if isinstance(hold_out, str) else hold_out
+            held = ["--hold-out", *words] if hold_out else []
             code, _, err = eddy("train", "-i", self.log, "-o", folder, "--quiet",
                                 "--set", "hidden_dimension=32", "--set", "epochs=3",
                                 "--seed", seed, *held)
@@ -211,6 +212,48 @@ class Eval(SharedFolder):
         self.assertEqual(code, 0)
         self.assertIn("has seen answers; train with --hold-out loo", err)
         self.assertIn("has seen answers", json.loads(out)["warning"])
+
+    def test_a_leak_in_time_is_noticed_whatever_was_held_out(self):
+        times = sorted(row[0] for row in self.rows)
+        begin, early, late = (times[len(times) * n // 10] for n in (9, 8, 9))
+
+        def warning(hold_out, protocol, *more):
+            code, out, err = eddy("eval", "-m", self.model(hold_out), "-i", self.log,
+                                  "--protocol", protocol, "--resamples", 0, "--quiet",
+                                  "--json", *more)
+            self.assertEqual(code, 0, err)
+            self.assertEqual("warning: " in err, json.loads(out).get("warning") is not None)
+            return err
+
+        held = ("successive", "--from", begin)
+        for protocol in ("successive", "prequential"):
+            for since, leaks in ((begin, False), (late + 86400, False), (early, True)):
+                err = warning(held, protocol, "--from", since)
+                self.assertEqual("has seen answers" in err, leaks, err)
+                if leaks:
+                    self.assertIn("has learned from events up to 20", err)
+            # A model that kept something else back has still seen newer events.
+            self.assertIn("has seen answers", warning("loo", protocol, "--from", begin))
+        # Prequential asks about the whole file, unless told from when on.
+        self.assertIn("has seen answers", warning(held, "prequential"))
+        # An older file of the same log: other bytes, the same events.
+        older = self.write("older.csv", self.rows[:-50])
+        code, _, err = eddy("eval", "-m", self.model(None), "-i", older, "--protocol",
+                            "successive", "--quiet")
+        self.assertEqual(code, 0, err)
+        self.assertIn("has seen answers", err)
+
+    def test_other_leaks_are_noticed(self):
+        for held, protocol, more, words in (
+                ("cold-items", "cold-items", (), None),
+                ("cold-items", "cold-items", ("--split-seed", 7), "leave --split-seed out"),
+                ("loo", "aws-workshop", (), "train with --hold-out aws-workshop"),
+                (None, "sessions", (), "asks about a file of its own")):
+            code, _, err = eddy("eval", "-m", self.model(held), "-i", self.log, "--protocol",
+                                protocol, "--quiet", *more)
+            self.assertEqual(code, 0, err)
+            self.assertIn(words or "", err)
+            self.assertEqual("warning" in err, words is not None, err)
 
     def test_threads_do_not_change_a_figure(self):
         model = self.model("successive")
