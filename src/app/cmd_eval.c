@@ -20,7 +20,7 @@ struct arguments {
     struct eddy_arg_list against;
     int64_t protocol, threads, from_ms, resamples, seed, split_seed, refresh_ms,
         half_life_ms;
-    bool baselines, keep_seen, exclude_seen, skip_bad, quiet, json;
+    bool request_context, baselines, keep_seen, exclude_seen, skip_bad, quiet, json;
 };
 
 static const struct eddy_arg rows[] = {
@@ -38,6 +38,11 @@ static const struct eddy_arg rows[] = {
      .help = "Rank items that the user has had, too."},
     {"exclude-seen", 0, EDDY_ARG_FLAG, offsetof(struct arguments, exclude_seen), NULL,
      .help = "Do not rank items that the user has had."},
+    {"request-context", 0, EDDY_ARG_FLAG, offsetof(struct arguments, request_context),
+     NULL,
+     .help =
+         "Each request tells the context columns of its answer's event: meaningful where "
+         "they are known before it (device, hour), not where they follow from it."},
     {"baselines", 0, EDDY_ARG_FLAG, offsetof(struct arguments, baselines), NULL,
      .help = "Fit popularity, recent popularity, Markov, rules, neighbours and closed "
              "form on what is not asked, and ask them the same."},
@@ -127,6 +132,7 @@ static struct eddy_exam_options exam_options(const struct job *job)
         .item_rewards = job->item_rewards,
         .threads = (uint32_t)arguments->threads,
         .users = job->inputs.users,
+        .request_context = arguments->request_context,
         .refresh_ms = arguments->refresh_ms,
         .half_life_s = (double)arguments->half_life_ms / 1000,
         .measure = headline.measure,
@@ -352,6 +358,9 @@ static const char *contradiction(const struct arguments *arguments)
         return "--from TIME goes with --protocol successive or prequential";
     if (arguments->keep_seen && arguments->exclude_seen)
         return "--keep-seen and --exclude-seen together";
+    if (arguments->request_context && arguments->protocol == EDDY_PROTOCOL_PREQUENTIAL)
+        return "--request-context does not go with --protocol prequential, whose lists "
+               "are made before the request";
     if (arguments->refresh_ms != 0 && arguments->protocol != EDDY_PROTOCOL_PREQUENTIAL)
         return "--refresh goes with --protocol prequential";
     if (arguments->train != NULL && !arguments->baselines)

@@ -19,6 +19,7 @@
 
 struct arguments {
     const char *model, *interactions, *users, *for_items, *input_lists, *batch, *output;
+    struct eddy_arg_list context;
     int64_t k, threads, refresh_ms, from_ms, half_life_ms;
     bool every_event, stream, exclude_seen, skip_bad, quiet;
 };
@@ -53,6 +54,11 @@ static const struct eddy_arg rows[] = {
     EDDY_REFRESH_ROWS(struct arguments, "--stream"),
     {"from", 0, EDDY_ARG_TIME, offsetof(struct arguments, from_ms), "TIME",
      .help = "With --stream: lists only for events at or after TIME."},
+    {"context", 0, EDDY_ARG_LIST, offsetof(struct arguments, context), "NAME=VALUE",
+     .help =
+         "What is so at the moment of the request, by a context column that the model has "
+         "learned from, e.g. DEVICE=TV; may be repeated. Without it lists follow from the "
+         "events and their context alone."},
     {"exclude-seen", 0, EDDY_ARG_FLAG, offsetof(struct arguments, exclude_seen), NULL,
      .help = "Leave out items that the user has had."},
     EDDY_THREADS_ROW(struct arguments),
@@ -82,6 +88,7 @@ static const struct eddy_args command_line = {
         "  eddy recommend -m model -i histories.csv -k 10 --exclude-seen -o lists.tsv\n"
         "  eddy recommend -m model -i log.csv --every-event --stream --refresh 2h \\\n"
         "      --from 2021-07-01 -o lists.tsv\n"
+        "  eddy recommend -m model -i histories.csv --context DEVICE=TV -o lists.tsv\n"
         "  eddy recommend -m similar --for-items items.csv -o lists.tsv\n"
         "  eddy recommend -m model -i histories.csv --input-lists shelf.csv -o -\n"
         "  eddy recommend -m model -i histories.csv --batch users.jsonl -o users.jsonl.out\n",
@@ -99,6 +106,7 @@ struct job {
     uint64_t lists, lines;
     bool failed;                           /* memory or disk */
     const struct eddy_user_queries *users; /* of --users, NULL: none */
+    struct eddy_context_row request;       /* of --context */
     /* play */
     uint32_t group_first;
     struct eddy_buf *texts; /* (GROUP_USERS) */
@@ -146,6 +154,14 @@ static void play_list(void *context, uint32_t user, uint64_t row,
     job->text_lists[2 * at + 1] += count;
 }
 
+static struct eddy_context_row play_request(void *context, uint32_t user, uint64_t row)
+{
+    const struct job *job = context;
+    (void)user;
+    (void)row;
+    return job->request;
+}
+
 static int play_group(struct job *job, struct eddy_play *play, uint32_t count,
                       struct eddy_err *err)
 {
@@ -173,6 +189,7 @@ static int play(struct job *job, struct eddy_err *err)
         .exclude_seen = job->arguments->exclude_seen,
         .users = job->users,
         .popularity = job->snapshot->popularity,
+        .request = play_request,
         .wants = play_wants,
         .list = play_list,
         .context = job,
@@ -248,6 +265,7 @@ static int stream(struct job *job, struct eddy_err *err)
         .refresh_ms = job->arguments->refresh_ms,
         .half_life_s = (double)job->arguments->half_life_ms / 1000,
         .users = job->users,
+        .request = &job->request,
     };
     struct eddy_scored *list = calloc((size_t)job->arguments->k, sizeof *list);
     struct eddy_stream *stream = NULL;
@@ -282,6 +300,8 @@ static int rank(struct job *job, struct eddy_err *err)
     int r = ranking ? eddy_ranking_read(ranking, job->arguments->input_lists, err)
                     : eddy_fail(err, EDDY_ENOMEM, "no memory for lists");
     if (r == 0)
+        eddy_ranking_set_request(ranking, &job->request);
+    if (r == 0)
         r = eddy_ranking_run(ranking, (uint32_t)job->arguments->threads, job->users,
                              err);
     if (r == 0) {
@@ -309,6 +329,7 @@ static int batch(struct job *job, struct eddy_err *err)
         .k = (uint32_t)arguments->k,
         .threads = (uint32_t)arguments->threads,
         .exclude_seen = arguments->exclude_seen,
+        .request = job->request,
     };
     struct eddy_batch_counts counts;
     int r = eddy_batch_run(&batch, job->out, &counts, err);
@@ -386,6 +407,37 @@ static int open_users(struct job *job, struct eddy_inputs *inputs,
     return r;
 }
 
+/* --context NAME=VALUE... as features of the model. */
+static int read_context(const struct arguments *arguments,
+                        const struct eddy_snapshot *snapshot,
+                        struct eddy_context_row *ret, struct eddy_err *err)
+{
+    struct eddy_context values[EDDY_CONTEXT_MAX];
+    uint32_t count = 0;
+    for (size_t i = 0; i < arguments->context.count; i++) {
+        const char *text = arguments->context.values[i];
+        const char *equals = strchr(text, '=');
+        if (equals == NULL || equals == text || equals[1] == '\0')
+            return eddy_fail(err, EDDY_EUSAGE,
+                             "--context %s: write NAME=VALUE, e.g. --context DEVICE=TV",
+                             text);
+        struct eddy_span name = {text, (size_t)(equals - text)};
+        uint32_t column = eddy_context_column(name);
+        if (!eddy_context_index_has(snapshot->context, column))
+            return eddy_fail(err, EDDY_EUSAGE,
+                             "--context %s: %s has not learned from a column %.*s; see "
+                             "\"features\" in its manifest.json",
+                             text, arguments->model, (int)name.size, name.data);
+        for (uint32_t k = 0; k < count; k++)
+            if (values[k].column == column)
+                return eddy_fail(err, EDDY_EUSAGE,
+                                 "--context %s: the column's second value", text);
+        values[count++] = eddy_context_of(column, eddy_span_of(equals + 1));
+    }
+    *ret = eddy_context_index_row(snapshot->context, values, count);
+    return 0;
+}
+
 static int recommend(const struct arguments *arguments, struct eddy_err *err)
 {
     struct eddy_snapshot *snapshot = NULL;
@@ -394,7 +446,9 @@ static int recommend(const struct arguments *arguments, struct eddy_err *err)
     int r = eddy_snapshot_open(arguments->model, eddy_kernels_get(), &snapshot, err);
     if (r < 0)
         return r;
-    if ((r = check_recipe(arguments, snapshot, err)) < 0) {
+    struct eddy_context_row request = {{0}};
+    if ((r = check_recipe(arguments, snapshot, err)) < 0 ||
+        (r = read_context(arguments, snapshot, &request, err)) < 0) {
         eddy_snapshot_release(snapshot);
         return r;
     }
@@ -409,7 +463,10 @@ static int recommend(const struct arguments *arguments, struct eddy_err *err)
         return r;
     }
     const struct eddy_interactions *in = &inputs.interactions;
-    struct job job = {.arguments = arguments, .snapshot = snapshot, .interactions = in};
+    struct job job = {.arguments = arguments,
+                      .snapshot = snapshot,
+                      .interactions = in,
+                      .request = request};
     eddy_progress_init(&job.progress, "recommending", "events", in->count,
                        arguments->quiet);
     r = open_users(&job, &inputs, &queries, err);

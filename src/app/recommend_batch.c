@@ -252,6 +252,14 @@ static void take_item(void *context, uint32_t item, uint64_t row, const float *s
         job->failed = true;
 }
 
+static struct eddy_context_row request_of(void *context, uint32_t user, uint64_t row)
+{
+    const struct job *job = context;
+    (void)user;
+    (void)row;
+    return job->batch->request;
+}
+
 static int play(struct job *job, struct eddy_err *err)
 {
     const struct eddy_batch *batch = job->batch;
@@ -265,6 +273,7 @@ static int play(struct job *job, struct eddy_err *err)
         .exclude_seen = batch->exclude_seen,
         .users = batch->users,
         .popularity = batch->snapshot->popularity,
+        .request = request_of,
         .wants = wants_user,
         .scores = take_user,
         .context = job,
@@ -410,6 +419,8 @@ static int prepare(struct job *job, struct eddy_err *err)
     const struct eddy_batch *batch = job->batch;
     size_t users = eddy_catalog_count(batch->interactions->users);
     job->ranking = eddy_ranking_new(batch->snapshot, batch->interactions);
+    if (job->ranking != NULL)
+        eddy_ranking_set_request(job->ranking, &batch->request);
     job->items = eddy_catalog_new();
     job->asked = calloc(users + 1, sizeof *job->asked);
     job->of_user = calloc(users + 1, sizeof *job->of_user);

@@ -20,6 +20,7 @@ struct eddy_batch {
     const char *path;                      /* of the requests */
     uint32_t k, threads;
     bool exclude_seen;
+    struct eddy_context_row request; /* context of all requests */
 };
 struct eddy_batch_counts {
     uint64_t lines, errors;

@@ -24,6 +24,7 @@ struct eddy_ranking {
     struct eddy_ranked *given;
     size_t given_count, given_capacity;
     uint32_t *first_list; /* per user of the histories */
+    struct eddy_context_row request;
 };
 
 static bool grow(void **array, size_t count, size_t *capacity, size_t size)
@@ -173,6 +174,20 @@ static void take_scores(void *context, uint32_t user, uint64_t row, const float 
         rank_list(ranking, &ranking->lists[l], scores);
 }
 
+static struct eddy_context_row request_of(void *context, uint32_t user, uint64_t row)
+{
+    const struct eddy_ranking *ranking = context;
+    (void)user;
+    (void)row;
+    return ranking->request;
+}
+
+void eddy_ranking_set_request(struct eddy_ranking *ranking,
+                              const struct eddy_context_row *request)
+{
+    ranking->request = *request;
+}
+
 int eddy_ranking_run(struct eddy_ranking *ranking, uint32_t threads,
                      const struct eddy_user_queries *users, struct eddy_err *err)
 {
@@ -183,6 +198,7 @@ int eddy_ranking_run(struct eddy_ranking *ranking, uint32_t threads,
         .k = 1,
         .threads = threads,
         .users = users,
+        .request = request_of,
         .popularity = ranking->snapshot->popularity,
         .wants = wants_end,
         .scores = take_scores,

@@ -28,6 +28,9 @@ bool eddy_ranking_add_list(struct eddy_ranking *ranking, struct eddy_span user);
 bool eddy_ranking_add_item(struct eddy_ranking *ranking, struct eddy_span id);
 uint32_t eddy_ranking_count(const struct eddy_ranking *ranking); /* lists */
 
+/* The context of the requests; without this call nothing is known of it. */
+void eddy_ranking_set_request(struct eddy_ranking *ranking,
+                              const struct eddy_context_row *request);
 /* Order all lists: items known to the model by falling score, then the others in their
  * order. Users without a known event are scored by popularity. users: what -U says of them;
  * NULL: nothing. EDDY_ENOMEM. */

@@ -199,6 +199,7 @@ struct sitting {
     _Atomic uint8_t *listed; /* (items of the snapshot) */
     struct eddy_user_queries queries;
     const struct eddy_user_queries *users; /* &queries, or NULL: no metadata of users */
+    const struct eddy_context_index *context;
     uint32_t items;
 };
 
@@ -271,6 +272,22 @@ static void take_list(void *context, uint32_t user, uint64_t row,
     }
 }
 
+/* The context that the answer's event had: what was so when it was asked for. */
+static struct eddy_context_row request_of(void *context, uint32_t user, uint64_t row)
+{
+    const struct sitting *sitting = context;
+    const struct eddy_exam *exam = sitting->exam;
+    uint64_t at = place_of(exam, user, row);
+    uint32_t question = NO_QUESTION;
+    for (int age = 0; age < EDDY_AGES && question == NO_QUESTION; age++)
+        question = aged_question(exam, user, at, age);
+    if (question == NO_QUESTION)
+        return (struct eddy_context_row){{0}};
+    return eddy_context_index_interaction(
+        sitting->context, exam->interactions,
+        &exam->interactions->rows[exam->questions[question].row]);
+}
+
 static int sit_histories(struct sitting *sitting, const struct eddy_snapshot *snapshot,
                          eddy_exam_progress_fn progress, void *context,
                          struct eddy_err *err)
@@ -287,6 +304,7 @@ static int sit_histories(struct sitting *sitting, const struct eddy_snapshot *sn
         .popularity = snapshot->popularity,
         .wants = wants,
         .list = take_list,
+        .request = exam->options.request_context ? request_of : NULL,
         .context = sitting,
     };
     uint32_t group = asks_once(exam) ? GROUP_USERS : GROUP_USERS_BY_ROW;
@@ -363,8 +381,10 @@ int eddy_exam_sit(const struct eddy_exam *exam, const struct eddy_snapshot *snap
                   eddy_exam_progress_fn progress, void *context,
                   struct eddy_exam_result *ret, struct eddy_err *err)
 {
-    struct sitting sitting = {
-        .exam = exam, .result = ret, .items = eddy_catalog_count(snapshot->catalog)};
+    struct sitting sitting = {.exam = exam,
+                              .result = ret,
+                              .context = snapshot->context,
+                              .items = eddy_catalog_count(snapshot->catalog)};
     int r = 0;
     *ret = (struct eddy_exam_result){.items = sitting.items};
     if (exam->options.users != NULL)

@@ -19,6 +19,9 @@ struct eddy_exam_options {
         *item_rewards; /* (items of interactions) instead; borrowed, NULL: none */
     uint32_t threads;
     const struct eddy_catalog *users; /* metadata of users; borrowed, NULL: none */
+    /* Requests tell the context of the event that is the answer (of the first of several);
+     * not in prequential. false: they tell nothing. */
+    bool request_context;
     int64_t refresh_ms; /* prequential: of event time between refreshes of the tables */
     double half_life_s; /* prequential: of the popularity table */
     enum eddy_measure measure; /* the one value per question that curves are made of */

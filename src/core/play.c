@@ -301,10 +301,7 @@ static struct eddy_rank_user user_of(const struct run *run, const struct slot *s
                          : 0;
     struct eddy_context_row request = {{0}};
     if (play->request != NULL)
-        request = *play->request;
-    else if (play->request_of_answer && slot->row < slot->end)
-        request = eddy_context_index_interaction(play->snapshot->context, in,
-                                                 &in->rows[slot->row]);
+        request = play->request(play->context, slot->user, query_row(slot));
     return (struct eddy_rank_user){
         .recent = {room->recent, count, room->shown, shown},
         .query = eddy_play_user_query(&slot->state, play->snapshot, play->users,

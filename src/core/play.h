@@ -21,10 +21,9 @@ struct eddy_play {
     /* What users' metadata adds to their queries, rows as interactions->users (borrowed);
      * who has some gets a list of his own before his first step. NULL: none. */
     const struct eddy_user_queries *users;
-    /* Context of the requests: this of all of them (borrowed), or that of the event which
-     * is the answer; NULL and false: nothing is known of it. */
-    const struct eddy_context_row *request;
-    bool request_of_answer;
+    /* Context of a request, for a query that is wanted; NULL: nothing is known of it, and
+     * the events before have to do. Thread: any. */
+    struct eddy_context_row (*request)(void *context, uint32_t user, uint64_t row);
     /* What users without a step get: scores per known item (borrowed). */
     const float *popularity;
     /* Is the event at `row` (index in interactions) a query, to be answered from the user's
@@ -55,8 +54,8 @@ struct eddy_stream_options {
     bool exclude_seen;
     int64_t refresh_ms; /* of event time between refreshes of the tables; 0: never */
     double half_life_s; /* of the popularity table */
-    const struct eddy_user_queries *users; /* as in eddy_play */
-    const struct eddy_context_row *request;
+    const struct eddy_user_queries *users;  /* as in eddy_play */
+    const struct eddy_context_row *request; /* context of all requests; NULL: unknown */
 };
 int eddy_stream_new(const struct eddy_stream_options *options, struct eddy_stream **ret,
                     struct eddy_err *err);
