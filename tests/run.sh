@@ -5,8 +5,8 @@
 #
 # Three builds: release (what ships; all tiers), asan and tsan (the tiers that run C code in
 # the test's own process). One ctest run over the three, so that its closing line counts
-# everything. --long adds the long programme of the end-to-end tests, and the tier mpi (a
-# fourth build, with Debian's Open MPI). For example
+# everything. --long adds the long programme of the end-to-end tests, the tier quality, and the
+# tier mpi (a fourth build, with Debian's Open MPI). For example
 #
 #   bash tests/run.sh -L unit            one tier
 #   bash tests/run.sh -R e2e.exact       one test (and EDDY_SEED=7 for other fault times)

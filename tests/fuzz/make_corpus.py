@@ -128,17 +128,52 @@ MANIFEST = {
 }
 
 
+BUCKETS, HALF_LIVES = 6, [3600.0, 86400.0, 0.0]
+
+
+def head(features=5, **but):
+    """A head as manifest.json has it; by default one that uses every table."""
+    return {"network": [True] * BUCKETS, "weight": [[0.5] * features] * BUCKETS,
+            "prior": [[0.25, -0.5, 0.0]] * BUCKETS, "scale": [1.0] * features,
+            "decay": [3.0] * features, "half_life_s": HALF_LIVES, "recent": 4,
+            "neighbours": {"candidates": 100, "neighbours": 20, "position_decay": 3.0,
+                           "age_decay_days": 20.0, "distance_decay": 2.0, "idf": True},
+            **but}
+
+
+STREAM = {"head": head(), "refresh_s": 300, "width": 20, "window": 3, "distance_decay": 2.0,
+          "rules_half_life_s": 86400.0, "shrink": 1.0, "reverse": 0.25}
+
+FEATURES = {
+    "items": {"columns": [
+        {"name": "GENRE", "kind": "categorical", "values": ["war", "love"]},
+        {"name": "YEAR", "kind": "numeric", "knots": [1950, 1980.5, 1999]},
+        {"name": "TITLE", "kind": "text", "buckets": [0, 12, 4095]},
+        {"name": "CREATION_TIMESTAMP", "kind": "ignored"}]},
+    "users": {"columns": [{"name": "SIZE", "kind": "categorical", "values": ["\ube68"]}]},
+    "context": {"columns": [
+        {"name": "device", "kind": "categorical", "values": ["phone", "TV"]},
+        {"name": "hour", "kind": "numeric", "knots": [0, 6, 12.25, 18]}]},
+}
+
+
 def with_version(manifest):
     """The version as core/snapshot.h defines it."""
     import hashlib
     shape = {k: manifest[k] for k in ("hyper_parameters", "recent_events", "recipe",
-                                      "session_gap_s", "shape", "types")}
+                                      "session_gap_s", "shape", "types", "features", "head",
+                                      "stream") if k in manifest}
     text = json.dumps(shape, sort_keys=True, separators=(",", ":"))
     files = manifest["files"]
     whole = "\n".join([files["catalog.csv"]["sha256"], files["model.safetensors"]["sha256"],
                        text])
     return {**manifest, "version": hashlib.sha256(whole.encode()).hexdigest()[:16]}
 
+
+RICH = {**MANIFEST, "recipe": "aws-user-personalization", "features": FEATURES,
+        "head": head(), "stream": STREAM,
+        "shape": {**MANIFEST["shape"], "item_features": 10, "user_features": 2,
+                  "context_features": 7}}
 
 SNAPSHOTS = [
     tensors({"t": tensor([4, 16], 0, 256), "__metadata__": {"a": "b"}}, b"\x00" * 256),
@@ -150,6 +185,73 @@ SNAPSHOTS = [
     b"\x02" + json.dumps(with_version(MANIFEST)).encode(),
     b"\x02" + json.dumps(MANIFEST).encode(), b"\x03" + json.dumps(MANIFEST).encode(),
     b"\x02{\"format\":2}", b"\x02{}", b"\x02[",
+    b"\x02" + json.dumps(with_version(RICH)).encode(), b"\x03" + json.dumps(RICH).encode(),
+    b"\x02" + json.dumps(with_version({**MANIFEST, "head": head(4)})).encode(),
+]
+
+
+def numbers(form, *values):
+    return struct.pack("<%d%s" % (len(values), form), *values)
+
+
+# Four items; rows of 2, 1, 0 and 2 entries; sessions of 3 and 2 events.
+TABLE = {"begin": ("U64", numbers("Q", 0, 2, 3, 3, 5)),
+         "index": ("U32", numbers("I", 1, 3, 0, 0, 2)),
+         "weight": ("F32", numbers("f", 2, 1, 0.5, 3, 3))}
+SESSIONS = {"begin": ("U64", numbers("Q", 0, 3, 5)),
+            "entries": ("U32", numbers("I", 0, 1, 3, 2, 1)),
+            "age": ("F32", numbers("f", 1.5, 0))}
+WIDTH = {"U64": 8, "U32": 4, "F32": 4}
+
+
+def tables(json_head, but=None, items=4):
+    """One input of fuzz_tables.c: head and tensors, some of them others than usual."""
+    all_of = {**{"related." + k: v for k, v in TABLE.items()},
+              **{"rules." + k: v for k, v in TABLE.items()},
+              **{"sessions." + k: v for k, v in SESSIONS.items()},
+              **{"prior.%d" % h: ("F32", numbers("f", -1, -2, -3, -4)) for h in range(2)},
+              **(but or {})}
+    header, data = {}, b""
+    for name, (dtype, values) in all_of.items():
+        header[name] = tensor([len(values) // WIDTH[dtype]], len(data),
+                              len(data) + len(values), dtype)
+        data += values
+    text = json_head if isinstance(json_head, bytes) else json.dumps(json_head).encode()
+    return (b"\x00" + bytes([items - 1]) + struct.pack("<H", len(text)) + text +
+            tensors(header, data)[1:])
+
+
+PLAIN = head(4, weight=[[0.0] * 4] * BUCKETS, prior=[[0.0] * 3] * BUCKETS)
+TABLES = [
+    tables(head()), tables(head(4)), tables(PLAIN), tables(head(), items=5),
+    tables(head(), {"related.index": ("U32", numbers("I", 1, 4, 0, 0, 2))}),
+    tables(head(), {"related.index": ("U32", numbers("I", 3, 1, 0, 2, 0))}),
+    tables(head(), {"related.begin": ("U64", numbers("Q", 0, 2, 1, 3, 5))}),
+    tables(head(), {"rules.begin": ("U64", numbers("Q", 0, 2, 3, 3, 6))}),
+    tables(head(), {"rules.begin": ("U64", numbers("Q", 0, 2**63, 3, 3, 5))}),
+    tables(head(), {"rules.weight": ("F32", numbers("f", 2, 1, float("nan"), 3, 3))}),
+    tables(head(), {"rules.weight": ("F32", numbers("f", 2, 1, 0, 3, 3))}),
+    tables(head(), {"sessions.begin": ("U64", numbers("Q", 0, 5, 5))}),
+    tables(head(), {"sessions.entries": ("U32", numbers("I", 0, 1, 3, 2, 9))}),
+    tables(head(), {"sessions.age": ("F32", numbers("f", -1, float("inf")))}),
+    tables(head(), {"sessions.begin": ("U64", numbers("Q", 0)),
+                    "sessions.entries": ("U32", b""), "sessions.age": ("F32", b"")}),
+    tables(head(), {"prior.1": ("F32", numbers("f", 1, 2, 3))}),
+    tables(head(half_life_s=HALF_LIVES * 3)), tables(head(recent=21)),
+    tables(head(scale=[0.0] * 5)), tables(head(network=[1] * BUCKETS)),
+    tables(head(weight=[[-0.5] * 5] * BUCKETS)), tables(b"{}"), tables(b"["), b"\x00\x01",
+    b"\x01" + json.dumps(STREAM).encode(), b"\x01{}",
+    b"\x01" + json.dumps({**STREAM, "width": 0}).encode(),
+    b"\x01" + json.dumps({**STREAM, "head": PLAIN, "reverse": 1.5}).encode(),
+    b"\x01" + json.dumps({**STREAM, "refresh_s": 2**40}).encode(),
+    b"\x02" + json.dumps(FEATURES).encode(), b"\x02{}", b"\x02{\"items\":{}}",
+    b"\x02" + json.dumps({"context": FEATURES["items"]}).encode(),
+    b"\x02" + json.dumps({"items": {"columns": [{"name": "YEAR", "kind": "numeric",
+                                                "knots": [2, 1]}]}}).encode(),
+    b"\x02" + json.dumps({"items": {"columns": [{"name": "TITLE", "kind": "text",
+                                                "buckets": [4096]}]}}).encode(),
+    b"\x02" + json.dumps({"users": {"columns": [{"name": "GENRE", "kind": "categorical",
+                                                "values": ["a", "a"]}] * 40}}).encode(),
 ]
 
 
@@ -167,6 +269,7 @@ def main():
     write("state", STATES)
     write("csv", CSVS)
     write("snapshot", SNAPSHOTS)
+    write("tables", TABLES)
     return 0
 
 
