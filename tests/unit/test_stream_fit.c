@@ -37,6 +37,44 @@ static struct eddy_interactions rows_of(uint32_t count, bool fresh, double step_
     return in;
 }
 
+/* News with lists: every row shows SHOWN other items of its hour; the user's next click is
+ * one of those in seven of ten cases, or (never) none that he was shown. */
+enum { SHOWN = 4 };
+static struct eddy_interactions shown_rows_of(uint32_t count, bool taken)
+{
+    struct eddy_interactions in = {0};
+    uint32_t last[10][SHOWN] = {{0}};
+    struct eddy_rng rng;
+    struct eddy_buf csv;
+    eddy_rng_seed(&rng, 4);
+    eddy_buf_init(&csv, 0);
+    eddy_buf_puts(&csv, "USER_ID,ITEM_ID,TIMESTAMP,IMPRESSION\n");
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t era = i * 6 / 3600, slot = i % 10;
+        uint32_t pick = eddy_rng_below(&rng, 30);
+        bool again = false;
+        for (uint32_t s = 0; s < SHOWN && i % 30 >= 10; s++)
+            again = again || last[slot][s] == pick;
+        if (taken && i % 30 >= 10 && eddy_rng_below(&rng, 10) < 7)
+            pick = last[slot][eddy_rng_below(&rng, SHOWN)];
+        else if (again && !taken)
+            pick = (pick + 7) % 30;
+        eddy_buf_printf(&csv, "u%u,i%u,%u,i%u", i / 30 * 10 + slot, era * 30 + pick,
+                        1600000000 + i * 6, era * 30 + pick);
+        for (uint32_t s = 0; s < SHOWN; s++) {
+            last[slot][s] = (pick + 1 + eddy_rng_below(&rng, 29)) % 30;
+            eddy_buf_printf(&csv, "|i%u", era * 30 + last[slot][s]);
+        }
+        eddy_buf_puts(&csv, "\n");
+    }
+    CHECK_INT(eddy_interactions_parse(eddy_buf_span(&csv), "csv",
+                                      &(struct eddy_interactions_options){0}, &in,
+                                      NULL),
+              0);
+    eddy_buf_fini(&csv);
+    return in;
+}
+
 static struct eddy_stream_fit_result fit_of(uint32_t count, bool fresh, double step_s,
                                             int64_t begin_s)
 {
@@ -60,6 +98,21 @@ static void news_get_a_head_for_streams(void)
     struct eddy_stream_fit_result again = fit_of(40000, true, 6, 1600000000);
     CHECK(memcmp(&result.head.head.weight, &again.head.head.weight,
                  sizeof result.head.head.weight) == 0);
+}
+
+static void streams_weigh_what_was_shown_for_or_against(void)
+{
+    for (int taken = 0; taken < 2; taken++) {
+        struct eddy_interactions in = shown_rows_of(20000, taken);
+        struct eddy_stream_fit_result result;
+        CHECK_INT(eddy_stream_fit(&in, &options, &result, NULL), 0);
+        CHECK_INT(result.head.refresh_s, 300);
+        float weight = result.head.head.weight[1][EDDY_HEAD_SHOWN];
+        CHECK(taken ? weight > 0 : weight < 0);
+        eddy_interactions_fini(&in);
+    }
+    struct eddy_stream_fit_result without = fit_of(20000, true, 6, 1600000000);
+    CHECK(!eddy_head_uses(&without.head.head, EDDY_HEAD_SHOWN));
 }
 
 static void where_nothing_changes_there_is_none(void)
@@ -99,6 +152,7 @@ static void memory_may_run_out(void)
 int main(void)
 {
     RUN(news_get_a_head_for_streams);
+    RUN(streams_weigh_what_was_shown_for_or_against);
     RUN(where_nothing_changes_there_is_none);
     RUN(positions_short_logs_and_few_rows_are_skipped);
     RUN(memory_may_run_out);
