@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/msgpack.h"
 #include "core/csv.h"
+#include "core/interactions.h"
 #include "core/text.h"
 #include "io/files.h"
 #include "io/json_simd.h"
@@ -54,6 +55,11 @@ struct eddy_source {
     int64_t shift_ms;
     struct eddy_csv csv;
     uint32_t columns[COLUMN_COUNT]; /* field number, UINT32_MAX: not in the file */
+    uint32_t context_count; /* further columns, as core/interactions.h has them */
+    struct {
+        uint32_t field;
+        char *name; /* owned */
+    } context[EDDY_CONTEXT_MAX];
     struct eddy_json *json;
     struct eddy_arena *arena;
 };
@@ -154,6 +160,22 @@ static int next_row(struct eddy_source *source, struct eddy_err *err)
     return r;
 }
 
+static int read_context_header(struct eddy_source *source, struct eddy_err *err)
+{
+    for (uint32_t f = 0;
+         f < source->csv.count && source->context_count < EDDY_CONTEXT_MAX; f++) {
+        struct eddy_span name = source->csv.fields[f];
+        if (!eddy_interactions_is_context(name))
+            continue;
+        char *copy = strndup(name.data, name.size);
+        if (!copy)
+            return eddy_fail(err, EDDY_ENOMEM, "out of memory");
+        source->context[source->context_count].field = f;
+        source->context[source->context_count++].name = copy;
+    }
+    return 0;
+}
+
 static int read_header(struct eddy_source *source, struct eddy_err *err)
 {
     const char *example =
@@ -174,7 +196,7 @@ static int read_header(struct eddy_source *source, struct eddy_err *err)
                 "the columns: %s",
                 source->name, column_names[c], example);
     }
-    return 0;
+    return read_context_header(source, err);
 }
 
 static int bad_field(const struct eddy_source *source, int column, const char *why,
@@ -274,6 +296,14 @@ static int next_csv(struct eddy_source *source, struct eddy_event *ret,
         event.value = (float)value;
     }
     r = split_impressions(source, &event, err);
+    for (uint32_t c = 0; r == 0 && c < source->context_count; c++) {
+        uint32_t field = source->context[c].field;
+        if (field < source->csv.count && source->csv.fields[field].size > 0 &&
+            eddy_context_fits(source->csv.fields[field]))
+            r = eddy_event_add_context(&event, eddy_span_of(source->context[c].name),
+                                       source->csv.fields[field], 0, source->arena,
+                                       err);
+    }
     if (r < 0)
         return r;
     *ret = event;
@@ -411,6 +441,8 @@ void eddy_source_close(struct eddy_source *source)
     eddy_arena_free(source->arena);
     if (source->fd < 0)
         eddy_file_close(&source->file);
+    for (uint32_t c = 0; c < source->context_count; c++)
+        free(source->context[c].name);
     free(source->heap);
     free(source);
 }

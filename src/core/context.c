@@ -35,3 +35,11 @@ bool eddy_context_row_is_empty(const struct eddy_context_row *row)
         any |= row->feature[c];
     return any == 0;
 }
+
+bool eddy_context_fits(struct eddy_span text)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < text.size; i++)
+        count += ((unsigned char)text.data[i] & 0xc0) != 0x80 ? 1 : 0;
+    return count <= EDDY_CONTEXT_TEXT_MAX;
+}

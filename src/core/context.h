@@ -27,6 +27,8 @@ struct eddy_context {
 /* Hash of a column's name without case and '_': DEVICE_TYPE of a file is deviceType of an
  * event. */
 uint32_t eddy_context_column(struct eddy_span name);
+/* Whether a value has at most EDDY_CONTEXT_TEXT_MAX characters (of UTF-8). */
+bool eddy_context_fits(struct eddy_span text);
 /* The value `text` of a column. */
 struct eddy_context eddy_context_of(uint32_t column, struct eddy_span text);
 

@@ -224,15 +224,6 @@ static int check_texts(const struct eddy_event *event, struct eddy_err *err)
     return 0;
 }
 
-static size_t count_characters(struct eddy_span text)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < text.size; i++) {
-        count += ((unsigned char)text.data[i] & 0xc0) != 0x80;
-    }
-    return count;
-}
-
 /* Names, texts, no column twice; and the values by their hashes. */
 static int check_context(struct eddy_event *event, struct eddy_err *err)
 {
@@ -246,7 +237,7 @@ static int check_context(struct eddy_event *event, struct eddy_err *err)
         if (code < 0) {
             return code;
         }
-        if (count_characters(at->text) > EDDY_CONTEXT_TEXT_MAX) {
+        if (!eddy_context_fits(at->text)) {
             return eddy_fail(err, EDDY_ETOOBIG,
                              "context: a text longer than the %d characters allowed",
                              EDDY_CONTEXT_TEXT_MAX);

@@ -205,7 +205,7 @@ static int read_row(struct reader *reader, struct eddy_interaction *row)
     }
     int code = read_value(reader, row);
     if (code == 0) {
-        code = eddy_extra_check(&reader->extra, &reader->csv, data, reader->err);
+        code = eddy_extra_check(&reader->extra, &reader->csv, reader->err);
     }
     if (code == 0) {
         code = read_time(reader, &row->ts_ms);

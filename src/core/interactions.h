@@ -26,7 +26,7 @@ struct eddy_context_column {
     struct eddy_catalog *values; /* the first EDDY_CONTEXT_TEXTS different texts */
 };
 struct eddy_context_cell {
-    uint32_t text; /* as in struct eddy_context; 0: empty */
+    uint32_t text; /* as in struct eddy_context; 0: empty, or longer than is allowed */
     float number;
 };
 enum { EDDY_CONTEXT_TEXTS = 1 << 16 };
@@ -56,6 +56,9 @@ struct eddy_interactions {
     uint64_t *shown_begin, *shown;
 };
 
+/* Whether a column of this name is context; one with a name beyond EDDY_CONTEXT_NAME_MAX
+ * bytes, or without, is not. */
+bool eddy_interactions_is_context(struct eddy_span name);
 /* Context of a row into ret; how many values it has. */
 uint32_t eddy_interactions_context(const struct eddy_interactions *interactions,
                                    const struct eddy_interaction *row,

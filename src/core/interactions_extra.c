@@ -14,8 +14,10 @@
 
 enum { ROWS_FIRST = 1024, CELL_MAX = 1000 /* characters, as Amazon has it */ };
 
-static bool is_other(struct eddy_span name)
+bool eddy_interactions_is_context(struct eddy_span name)
 {
+    if (name.size > EDDY_CONTEXT_NAME_MAX || memchr(name.data, 0, name.size))
+        return false;
     static const char *const names[] = {"USER_ID",
                                         "ITEM_ID",
                                         "TIMESTAMP",
@@ -29,8 +31,8 @@ static bool is_other(struct eddy_span name)
                                         ""};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (eddy_span_eq_nocase(name, eddy_span_of(names[i])))
-            return true;
-    return false;
+            return false;
+    return true;
 }
 
 static int out_of_memory(const struct eddy_csv *csv, struct eddy_err *err)
@@ -48,12 +50,6 @@ static int add_column(struct eddy_interactions *data, const struct eddy_csv *csv
             return eddy_fail(err, EDDY_EFORMAT, "%s:%llu: column %.*s is there twice",
                              csv->name, (unsigned long long)csv->line, (int)name.size,
                              name.data);
-    if (name.size > EDDY_CONTEXT_NAME_MAX || memchr(name.data, 0, name.size))
-        return eddy_fail(err, EDDY_EFORMAT,
-                         "%s:%llu: the name of a context column is longer than %d "
-                         "bytes or holds a NUL byte",
-                         csv->name, (unsigned long long)csv->line,
-                         EDDY_CONTEXT_NAME_MAX);
     struct eddy_context_column *column = &data->context[data->context_count++];
     column->hash = hash;
     column->name = strndup(name.data, name.size);
@@ -69,7 +65,7 @@ int eddy_extra_begin(struct eddy_extra *extra, const struct eddy_csv *csv,
         struct eddy_span name = csv->fields[i];
         if (eddy_span_eq_nocase(name, eddy_span_of("IMPRESSION")))
             extra->impression_at = i;
-        if (is_other(name))
+        if (!eddy_interactions_is_context(name))
             continue;
         if (data->context_count == EDDY_CONTEXT_MAX) {
             data->context_left_out++;
@@ -131,14 +127,8 @@ static int check_shown(const struct eddy_csv *csv, struct eddy_span cell,
 }
 
 int eddy_extra_check(const struct eddy_extra *extra, const struct eddy_csv *csv,
-                     const struct eddy_interactions *data, struct eddy_err *err)
+                     struct eddy_err *err)
 {
-    for (uint32_t c = 0; c < data->context_count; c++)
-        if (csv->fields[extra->at[c]].size > (size_t)EDDY_CONTEXT_TEXT_MAX * 4)
-            return eddy_fail(err, EDDY_EFORMAT,
-                             "%s:%llu: column %s: longer than %d characters", csv->name,
-                             (unsigned long long)csv->line, data->context[c].name,
-                             EDDY_CONTEXT_TEXT_MAX);
     if (extra->impression_at == EDDY_ITEM_NONE)
         return 0;
     return check_shown(csv, csv->fields[extra->impression_at], err);
@@ -218,7 +208,7 @@ static int take_shown(struct eddy_extra *extra, struct eddy_span cell,
 static struct eddy_context_cell take_context(struct eddy_context_column *column,
                                              struct eddy_span text)
 {
-    if (text.size == 0)
+    if (text.size == 0 || !eddy_context_fits(text))
         return (struct eddy_context_cell){0, 0};
     struct eddy_context value = eddy_context_of(column->hash, text);
     if (eddy_catalog_count(column->values) < EDDY_CONTEXT_TEXTS)

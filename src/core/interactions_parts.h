@@ -23,7 +23,7 @@ int eddy_extra_begin(struct eddy_extra *extra, const struct eddy_csv *csv,
                      struct eddy_interactions *data, struct eddy_err *err);
 /* Whether the row's fields are good: else EDDY_EFORMAT, nothing has happened. */
 int eddy_extra_check(const struct eddy_extra *extra, const struct eddy_csv *csv,
-                     const struct eddy_interactions *data, struct eddy_err *err);
+                     struct eddy_err *err);
 /* Take the fields of file row `row`; rows before it that nobody took have nothing. 0,
  * EDDY_ENOMEM or EDDY_EIO. */
 int eddy_extra_take(struct eddy_extra *extra, const struct eddy_csv *csv, uint64_t row,

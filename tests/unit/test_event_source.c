@@ -48,10 +48,13 @@ static void csv_rows_become_events_and_bad_ones_have_a_place(void)
     CHECK(!event.has_value);
     CHECK_INT(event.impression_count, 2);
     CHECK(is(event.impressions[1], "b"));
+    CHECK_INT(event.context_count, 1);
+    CHECK(is(event.context[0].name, "extra") && is(event.context[0].text, "x"));
     CHECK_INT(eddy_source_next(source, &event, &err), EDDY_ETIME);
     CHECK(strstr(err.text, ":4: column TIMESTAMP: \"oops\"") != NULL);
     CHECK_INT(eddy_source_next(source, &event, &err), 1);
     CHECK(event.has_value && is(event.type, "purchase"));
+    CHECK_INT(event.context_count, 0);
     CHECK_INT(event.ts_ms, INT64_C(1600000001000));
     CHECK_INT(eddy_source_next(source, &event, &err), 1);
     CHECK(is(event.item, "two\nlines") && event.type.data == NULL);
