@@ -5,7 +5,7 @@ Written from the formulas in src/core/params.h and step.h, not from the C code: 
 lists, one user at a time, math.exp and math.tanh. Run it in this folder:
 
     python3 make_hrnn.py        writes hrnn_<cell>_<mode>_<hidden>.txt, always the same,
-                                and metadata_<cell>_<mode>_<hidden>.txt
+                                and metadata_, context_<cell>_<mode>_<hidden>.txt
 
 Format, a line each, words separated by blanks, # comments:
     shape items hidden layers types cell mode session_gap_s
@@ -23,6 +23,11 @@ the items themselves, and there is besides:
     user COUNT (INDEX WEIGHT)...            for every user
     start USER, scores ...      before any event
 and scores are of queries with the user's metadata in.
+
+With context (Mc features): `context Mc` behind the shape, and for every event, behind it,
+    context FEATURE...          its features, a column each; -1: none
+    request FEATURE...          of the next request; scores are of queries with them in
+and behind the tensors `start USER`, its request and scores, before any event.
 """
 import math
 import random
@@ -85,7 +90,7 @@ def gru(wi, bi, wh, bh, x, h, gates=None):
     return mix(z, n, h)
 
 
-def tensor_table(V, H, L, T, cell, mode, M=0, Mu=0):
+def tensor_table(V, H, L, T, cell, mode, M=0, Mu=0, Mc=0):
     """(name, rows, cols) of all tensors, in the order of params.h."""
     user = mode != "flat"
     table = [("item_embedding", V, H), ("item_bias", V, 1), ("type_embedding", T, H),
@@ -97,7 +102,11 @@ def tensor_table(V, H, L, T, cell, mode, M=0, Mu=0):
     if M:
         table += [("item_features", M, H), ("item_feature_bias", M, 1), ("item_cold_bias", 1, 1)]
     if Mu:
-        table += [("user_features", Mu, H), ("user_start", 1, H)]
+        table += [("user_features", Mu, H)]
+    if Mu or Mc:
+        table += [("user_start", 1, H)]
+    if Mc:
+        table += [("context_features", Mc, H), ("context_query", Mc, H)]
     for l in range(L):
         rows = []
         if cell == "mingru":
@@ -116,11 +125,11 @@ def tensor_table(V, H, L, T, cell, mode, M=0, Mu=0):
 
 
 class Network:
-    def __init__(self, V, H, L, T, cell, mode, draw, M=0, Mu=0):
+    def __init__(self, V, H, L, T, cell, mode, draw, M=0, Mu=0, Mc=0):
         self.H, self.L, self.V, self.T = H, L, V, T
         self.cell, self.mode = cell, mode
         self.tensors = {}
-        for name, rows, cols in tensor_table(V, H, L, T, cell, mode, M, Mu):
+        for name, rows, cols in tensor_table(V, H, L, T, cell, mode, M, Mu, Mc):
             center = 1.0 if name.endswith(".gain") else 0.0
             self.tensors[name] = [[round(center + 1.2 * draw.random() - 0.6, 3)
                                    for _ in range(cols)] for _ in range(rows)]
@@ -145,7 +154,7 @@ class Network:
             z = add(z, context)
         return mix(sigmoid(z), s, add(matvec(t[p + "wc"], x), self.vector(p + "bc")))
 
-    def move(self, state, item, kind, gap, begin, first, phi):
+    def move(self, state, item, kind, gap, begin, first, phi, context=()):
         t = self.tensors
         if begin and not first and self.mode != "flat":
             state["user"] = gru(t["user.wi"], self.vector("user.bi"), t["user.wh"],
@@ -158,6 +167,7 @@ class Network:
                 t["gap_embedding"][gap], [phi * w for w in self.vector("value_weight")])
         if begin:
             e = add(e, self.vector("begin_of_session"))
+        e = add(e, *(t["context_features"][f] for f in context if f >= 0))
         x = layer_norm(e, self.vector("input_norm.gain"), self.vector("input_norm.bias"))
         for l in range(self.L):
             p = "layers.%d." % l
@@ -268,6 +278,48 @@ def write_metadata_case(cell, mode, V, H, L, T, M, Mu, users, events):
             print("scores", numbers(network.scores(query)), file=out)
 
 
+def draw_context(draw, Mc):
+    """A feature of each of two columns, the first with Mc - 3 values, or none."""
+    return [pick(draw, range(-1, Mc - 3)), pick(draw, [-1] + list(range(Mc - 3, Mc)))]
+
+
+def write_context_case(cell, mode, V, H, L, T, Mc, users, events):
+    draw = random.Random("context %s %s %d" % (cell, mode, H))
+    network = Network(V, H, L, T, cell, mode, draw, Mc=Mc)
+    states = [network.new_state() for _ in range(users)]
+    words = lambda features: " ".join(map(str, features))
+    with open("context_%s_%s_%d.txt" % (cell, mode, H), "w", encoding="ascii") as out:
+        def ask(x):
+            request = draw_context(draw, Mc)
+            query = add(x, *(network.tensors["context_query"][f] for f in request if f >= 0))
+            print("request", words(request), file=out)
+            print("scores", numbers(network.scores(query)), file=out)
+
+        print("# written by make_hrnn.py", file=out)
+        print("shape", V, H, L, T, cell, mode, SESSION_GAP_S, file=out)
+        print("context", Mc, file=out)
+        for name, rows, cols in tensor_table(V, H, L, T, cell, mode, Mc=Mc):
+            print("tensor", name, rows, cols, file=out)
+            for row in network.tensors[name]:
+                print(numbers(row), file=out)
+        for user in range(users):
+            print("start", user, file=out)
+            ask(network.vector("user_start"))
+        for user, item, kind, previous, now, value in draw_events(draw, V, T, users, events):
+            gap, begin, first, phi = step_of(previous, now, value)
+            context, state = draw_context(draw, Mc), states[user]
+            network.move(state, item, kind, gap, begin, first, phi, context)
+            print("event", user, item, kind, previous, now,
+                  "-" if value is None else "%g" % value, file=out)
+            print("context", words(context), file=out)
+            print("step", gap, int(begin), int(first), "%.9g" % phi, file=out)
+            hidden = sum(state["layers"], [])
+            if mode != "flat":
+                hidden = hidden + state["user"]
+            print("hidden", numbers(hidden + state["query"]), file=out)
+            ask(state["query"])
+
+
 def write_case(cell, mode, V, H, L, T, users, events):
     draw = random.Random("%s %s %d" % (cell, mode, H))
     network = Network(V, H, L, T, cell, mode, draw)
@@ -300,6 +352,8 @@ def main():
         write_case(cell, "all", V=19, H=17, L=1, T=2, users=2, events=20)
     write_metadata_case("mingru", "flat", V=12, H=6, L=2, T=2, M=5, Mu=4, users=3, events=24)
     write_metadata_case("gru", "init", V=12, H=6, L=1, T=2, M=5, Mu=4, users=3, events=24)
+    write_context_case("mingru", "flat", V=12, H=6, L=2, T=2, Mc=7, users=3, events=24)
+    write_context_case("gru", "all", V=12, H=6, L=1, T=2, Mc=7, users=3, events=24)
 
 
 if __name__ == "__main__":

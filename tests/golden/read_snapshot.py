@@ -2,6 +2,7 @@
 """A snapshot read by plain Python: lists for histories, by the published mathematics alone.
 
     read_snapshot.py MODEL HISTORIES [--users USERS] [--k 10] [--exclude-seen]
+                     [--context NAME=VALUE]...
 
 Prints what `eddy recommend` writes: user, rank, item, score. Standard library only; the
 network's formulas are those of make_hrnn.py beside it (src/core/params.h), the head's are
@@ -51,7 +52,8 @@ def make_network(shape, tensors):
     for name, rows, cols in tensor_table(network.V, network.H, network.L, network.T,
                                          network.cell, network.mode,
                                          shape.get("item_features", 0),
-                                         shape.get("user_features", 0)):
+                                         shape.get("user_features", 0),
+                                         shape.get("context_features", 0)):
         flat = tensors[name][1]
         assert len(flat) == rows * cols, name
         network.tensors[name] = [flat[r * cols:(r + 1) * cols] for r in range(rows)]
@@ -102,6 +104,33 @@ def features_of(vocabulary, row):
             pairs += [(first + index, weight) for index, weight in unit(mine)]
         first += size
     return pairs
+
+
+# ---- context -----------------------------------------------------------------------------
+
+def fold(name):
+    return name.replace("_", "").lower()
+
+
+def context_of(vocabulary, row):
+    """Features of a row's context columns, in their order; row: folded name -> text."""
+    features, first = [], 0
+    for column in (vocabulary or {"columns": []})["columns"]:
+        text = row.get(fold(column["name"])) or ""
+        if column["kind"] == "categorical" and column["values"]:
+            known = {value: i for i, value in enumerate(column["values"])}
+            if text:
+                features.append(first + known.get(text, len(known)))
+            first += len(known) + 1
+        elif column["kind"] == "numeric":
+            try:
+                number = struct.unpack("<f", struct.pack("<f", float(text)))[0]
+                below = [i for i, knot in enumerate(column["knots"]) if knot <= number]
+                features.append(first + max(below, default=0))
+            except ValueError:
+                pass
+            first += len(column["knots"])
+    return features
 
 
 # ---- the head ------------------------------------------------------------------------------
@@ -219,10 +248,11 @@ class Snapshot:
 
     def play(self, events):
         """(state or None, known recent items, all known items, what was shown) after (item, s,
-        type, value, impression)."""
+        type, value, impression, context)."""
         state, previous, recent, seen, shown = None, -1, [], set(), {}
         types = {name: i for i, name in enumerate(self.manifest["types"])}
-        for item, now, kind, value, impression in events:
+        vocabulary = (self.manifest.get("features") or {}).get("context")
+        for item, now, kind, value, impression, context in events:
             known = self.index.get(item)
             note(shown, item, now, impression)
             recent.append(known)
@@ -231,7 +261,8 @@ class Snapshot:
             seen.add(known)
             state = state or self.network.new_state()
             gap, begin, first, phi = step_of(previous, now, value)
-            self.network.move(state, known, types.get(kind, 0), gap, begin, first, phi)
+            self.network.move(state, known, types.get(kind, 0), gap, begin, first, phi,
+                              context_of(vocabulary, context))
             previous = max(previous, now)
         recent = recent[-self.manifest["recent_events"]:]
         return state, [item for item in recent if item is not None], seen, self.ages(shown)
@@ -246,15 +277,19 @@ class Snapshot:
                 result.append((self.index[item], times, age))
         return result
 
-    def query(self, state, metadata):
+    def query(self, state, metadata, request):
         x = state["query"] if state else None
-        users = (self.manifest.get("features") or {}).get("users")
+        features, tensors = self.manifest.get("features") or {}, self.network.tensors
+        users = features.get("users")
         pairs = features_of(users, metadata) if users and metadata else []
-        if not pairs:
-            return x
-        tensors = self.network.tensors
-        return make_hrnn.weighted(pairs, tensors["user_features"],
-                                  x or tensors["user_start"][0])
+        asked = context_of(features.get("context"), request)
+        if pairs:
+            x = make_hrnn.weighted(pairs, tensors["user_features"],
+                                   x or tensors["user_start"][0])
+        if asked:
+            x = add(x or tensors["user_start"][0],
+                    *(tensors["context_query"][f] for f in asked))
+        return x
 
     def scores(self, query, recent, shown):
         bucket = bucket_of(len(recent))
@@ -270,10 +305,11 @@ class Snapshot:
             scores[item] += value
         return scores
 
-    def list(self, events, metadata, k, exclude_seen):
-        """(item id, score), best first."""
+    def list(self, events, metadata, k, exclude_seen, request=None):
+        """(item id, score), best first; request: its context, name -> text."""
         state, recent, seen, shown = self.play(events)
-        scores = self.scores(self.query(state, metadata), recent, shown)
+        request = {fold(name): text for name, text in (request or {}).items()}
+        scores = self.scores(self.query(state, metadata, request), recent, shown)
         allowed = [i for i in range(len(scores)) if not (exclude_seen and i in seen)]
         allowed.sort(key=lambda i: (-scores[i], i))
         return [(self.items[i], scores[i]) for i in allowed[:k]]
@@ -288,7 +324,8 @@ def read_histories(path):
             users.setdefault(row["USER_ID"], []).append(
                 (row["ITEM_ID"], int(row["TIMESTAMP"]), row.get("EVENT_TYPE") or "click",
                  float(value) if value else None,
-                 [item for item in (row.get("IMPRESSION") or "").split("|") if item]))
+                 [item for item in (row.get("IMPRESSION") or "").split("|") if item],
+                 {fold(name): text for name, text in row.items()}))
     for events in users.values():
         events.sort(key=lambda event: event[1])
     return users
@@ -308,12 +345,14 @@ def main():
     parser.add_argument("--users")
     parser.add_argument("--k", type=int, default=10)
     parser.add_argument("--exclude-seen", action="store_true")
+    parser.add_argument("--context", action="append", default=[], metavar="NAME=VALUE")
     options = parser.parse_args()
     snapshot = Snapshot(options.model)
     histories, users = read_histories(options.histories), read_users(options.users)
     for user in list(histories) + [user for user in users if user not in histories]:
         found = snapshot.list(histories.get(user, []), users.get(user), options.k,
-                              options.exclude_seen)
+                              options.exclude_seen,
+                              dict(text.split("=", 1) for text in options.context))
         for rank, (item, score) in enumerate(found, 1):
             print("%s\t%d\t%s\t%.6f" % (user, rank, item, score))
 

@@ -4,8 +4,8 @@
     test_read_snapshot.py EDDY
 
 A made-up shop: users of five sizes take things of their size, mostly the neighbour of what
-they took last. Models: the whole recipe with tables and head, and a network with a user
-level and metadata. Scores have to agree within TOLERANCE; items nearer to each other than
+they took last, on devices at hours. Models: the whole recipe with tables and head, and a
+network with a user level and metadata, asked also with the context of a request. Scores have to agree within TOLERANCE; items nearer to each other than
 that may change places.
 """
 import os
@@ -34,7 +34,7 @@ def write_shop(folder):
     users = open(os.path.join(folder, "users.csv"), "w", encoding="utf-8")
     print("USER_ID,SIZE,AGE,CITY", file=users)
     for file in (events, asked):
-        print("USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE,EVENT_VALUE", file=file)
+        print("USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE,EVENT_VALUE,DEVICE_TYPE,HOUR", file=file)
     now = 1600000000
     for u in range(300):
         size = int(draw.random() * 5)
@@ -43,8 +43,9 @@ def write_shop(folder):
         item = int(draw.random() * 22) * 5 + size  # the last ten items are never taken
         for _ in range(4 + int(draw.random() * 12)):
             now += int(draw.random() * 4000)
-            row = "u%d,i%d,%d,%s,%s" % (u, item, now, pick(["view", "buy", ""]),
-                                        pick(["", "1", "19.5"]))
+            row = "u%d,i%d,%d,%s,%s,%s,%s" % (
+                u, item, now, pick(["view", "buy", ""]), pick(["", "1", "19.5"]),
+                pick(["phone", "TV", "", "watch %d" % now]), pick(["", "%.3f" % (now / 3600 % 24)]))
             print(row, file=events)
             if u < 25:
                 print(row, file=asked)
@@ -52,8 +53,8 @@ def write_shop(folder):
             item = (item + step) % 110
     for n, size in enumerate(SIZES):
         print("new%d,%s,%d,Ulm" % (n, size, 20 + n), file=users)
-    print("u1,unknown-item,%d,view," % (now + 9), file=asked)
-    print("stranger,unknown-item,%d,view," % (now + 9), file=asked)
+    print("u1,unknown-item,%d,view,,TV," % (now + 9), file=asked)
+    print("stranger,unknown-item,%d,view,,TV," % (now + 9), file=asked)
     for file in (events, asked, users):
         file.close()
 
@@ -104,7 +105,7 @@ def compare(user, got, want, scores):
     return problems
 
 
-def check_model(eddy, folder, name, settings, shown=False):
+def check_model(eddy, folder, name, settings, shown=False, request={}):
     path = lambda file: os.path.join(folder, file)
     model, lists = path(name), path(name + ".tsv")
     subprocess.run([eddy, "train", "-q", "-i", path("events.csv"), "-I", path("items.csv"),
@@ -113,14 +114,15 @@ def check_model(eddy, folder, name, settings, shown=False):
                    check=True, stdout=subprocess.DEVNULL)
     subprocess.run([eddy, "recommend", "-q", "-m", model, "-i", path("asked.csv"), "-U",
                     path("users.csv"), "-k", str(K), "--exclude-seen", "--threads", "1",
-                    "-o", lists], check=True)
+                    "-o", lists] + [word for pair in request.items()
+                                    for word in ("--context", "=".join(pair))], check=True)
     snapshot = read_snapshot.Snapshot(model)
     histories = read_snapshot.read_histories(path("asked.csv"))
     users = read_snapshot.read_users(path("users.csv"))
     eddys, problems, places, equal = read_lists(lists), [], 0, 0
     assert len(eddys) == len(set(histories) | set(users))
     for user in list(histories) + ["new%d" % n for n in range(5)]:
-        everything = snapshot.list(histories.get(user, []), users.get(user), 10 ** 6, True)
+        everything = snapshot.list(histories.get(user, []), users.get(user), 10 ** 6, True, request)
         problems += compare(user, eddys[user], everything[:K], dict(everything))
         places += K
         equal += sum(a == b for (a, _), (b, _) in zip(eddys[user], everything))
@@ -142,7 +144,8 @@ def main():
         good = check_model(eddy, folder, "whole", ["--set", "validation_fraction=0.2"])
         good &= check_model(eddy, folder, "network",
                             ["--recipe", "aws-hrnn-metadata", "--set", "mode=init",
-                             "--set", "cell=gru"])
+                             "--set", "cell=gru"],
+                            request={"deviceType": "TV", "hour": "12.5"})
         show(folder)
         good &= check_model(eddy, folder, "shown", ["--set", "validation_fraction=0.2"], True)
     sys.exit(0 if good else 1)

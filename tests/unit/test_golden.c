@@ -1,9 +1,10 @@
-/* The forward pass against tests/golden/hrnn_*.txt: double precision, other code
+/* The forward pass against tests/golden/hrnn_*.txt and its kin: double precision, other code
  * (tests/golden/README.md).
  *
  * Tolerance 1e-5: values are of size 1 to 3, a state goes through some 20 dependent sums
  * of up to 68 products in fp32 (relative error 6e-8 each), and the file keeps 7 digits;
  * the worst difference seen is printed, about 5e-6. A wrong formula is off by 1e-2. */
+#include "core/context_index.h"
 #include "core/hrnn.h"
 #include "core/score.h"
 #include "core/train_items.h"
@@ -66,6 +67,8 @@ static bool read_shape(struct golden *golden)
     if (fscanf(golden->file, " metadata %u %u", &shape->item_features,
                &shape->user_features) != 2)
         shape->item_features = shape->user_features = 0; /* a vector without metadata */
+    if (fscanf(golden->file, " context %u", &shape->context_features) != 1)
+        shape->context_features = 0;
     return CHECK_INT(eddy_layout_init(&layout, shape, NULL), 0);
 }
 
@@ -122,10 +125,29 @@ static void read_metadata(struct golden *golden)
     eddy_train_items_fini(&items);
 }
 
+/* Two features of `word`, -1 for none. */
+static struct eddy_context_row read_context(struct golden *golden, const char *word)
+{
+    struct eddy_context_row row = {{0}};
+    char got[16] = "";
+    int features[2] = {-9, -9};
+    CHECK_INT(fscanf(golden->file, "%15s %d %d", got, &features[0], &features[1]), 3);
+    CHECK_STR(got, word);
+    for (int i = 0; i < 2; i++)
+        row.feature[2 * i] = (uint16_t)(features[i] + 1);
+    return row;
+}
+
 static void compare_scores(struct golden *golden, unsigned user, const float *x)
 {
     float scores[32], query[32];
     memcpy(query, x, golden->shape.hidden * sizeof *query);
+    if (golden->shape.context_features > 0) {
+        struct eddy_context_row request = read_context(golden, "request");
+        eddy_context_add(&request,
+                         eddy_global(&layout, golden->block, EDDY_G_CONTEXT_QUERY),
+                         golden->shape.hidden, query);
+    }
     if (golden->shape.user_features > 0) {
         eddy_features_add(&golden->users, user,
                           eddy_global(&layout, golden->block, EDDY_G_USER_FEATURES),
@@ -140,7 +162,7 @@ static int play_starts(struct golden *golden)
 {
     unsigned user = USERS_MAX;
     int count = 0;
-    while (golden->shape.user_features > 0 &&
+    while (golden->shape.user_features + golden->shape.context_features > 0 &&
            fscanf(golden->file, " start %u", &user) == 1 && CHECK(user < USERS_MAX)) {
         compare_scores(golden, user,
                        eddy_global(&layout, golden->block, EDDY_G_USER_START));
@@ -196,6 +218,8 @@ static bool play_event(struct golden *golden)
     struct eddy_step step =
         eddy_step_make(item, (uint16_t)type, previous_s, now_s, golden->session_gap_s,
                        has_value, has_value ? strtof(value, NULL) : 0.0F);
+    if (golden->shape.context_features > 0)
+        step.context = read_context(golden, "context");
     check_step(golden->file, &step);
     float *state = golden->states[user];
     eddy_hrnn_step(golden->hrnn, golden->scratch, 1, &step, &state);
@@ -221,7 +245,8 @@ static void check_file(const char *name, const char *kernels)
     for (int user = 0; user < USERS_MAX; user++) {
         golden.states[user] = eddy_floats_new(eddy_hrnn_state_floats(&golden.shape));
     }
-    CHECK_INT(play_starts(&golden), golden.shape.user_features > 0 ? 3 : 0);
+    CHECK_INT(play_starts(&golden),
+              golden.shape.user_features + golden.shape.context_features > 0 ? 3 : 0);
     int events = 0;
     while (play_event(&golden)) {
         events++;
@@ -240,11 +265,12 @@ static void check_file(const char *name, const char *kernels)
 
 static void states_and_scores_are_those_of_the_double_precision_reference(void)
 {
-    static const char *const files[] = {
-        "hrnn_mingru_flat_5", "hrnn_mingru_init_5", "hrnn_mingru_all_5",
-        "hrnn_mingru_all_17", "hrnn_gru_flat_5",    "hrnn_gru_init_5",
-        "hrnn_gru_all_5",     "hrnn_gru_all_17",    "metadata_mingru_flat_6",
-        "metadata_gru_init_6"};
+    static const char *const files[] = {"hrnn_mingru_flat_5",     "hrnn_mingru_init_5",
+                                        "hrnn_mingru_all_5",      "hrnn_mingru_all_17",
+                                        "hrnn_gru_flat_5",        "hrnn_gru_init_5",
+                                        "hrnn_gru_all_5",         "hrnn_gru_all_17",
+                                        "metadata_mingru_flat_6", "metadata_gru_init_6",
+                                        "context_mingru_flat_6",  "context_gru_all_6"};
     static const char *const names[] = {"naive", "avx2", "avx512"};
     for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++) {
         for (int n = 0; n < 3; n++) {

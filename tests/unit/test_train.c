@@ -39,6 +39,33 @@ static void the_table_gives_amazons_defaults_and_ranges(void)
     eddy_conf_free(conf);
 }
 
+/* The same log with columns DEVICE and HOUR: context of every event but each fifth. */
+static void add_context(struct eddy_interactions *in)
+{
+    static const char *const devices[] = {"phone", "TV", "console"};
+    in->context_count = 2;
+    in->cells = eddy_spill_new(NULL, 2 * in->count * sizeof *in->cells, NULL, NULL);
+    for (int c = 0; c < 2; c++) {
+        in->context[c].name = strdup(c == 0 ? "DEVICE" : "HOUR");
+        in->context[c].hash = eddy_context_column(eddy_span_of(in->context[c].name));
+        in->context[c].values = eddy_catalog_new();
+    }
+    for (uint64_t i = 0; i < in->count; i++) {
+        char hour[16];
+        struct eddy_span text = eddy_span_of(devices[i / 2 % 3]);
+        uint32_t row = in->rows[i].row;
+        (void)snprintf(hour, sizeof hour, "%g", (double)(i % 96) / 4);
+        for (int c = 0; c < 2; c++) {
+            struct eddy_context value =
+                eddy_context_of(0, c ? eddy_span_of(hour) : text);
+            (void)eddy_catalog_add(in->context[c].values,
+                                   c ? eddy_span_of(hour) : text);
+            in->cells[2 * row + c] =
+                (struct eddy_context_cell){i % 5 ? value.text : 0, value.number};
+        }
+    }
+}
+
 /* The serving step, event by event, against the batch encoding of the training code, for
  * trained weights of every cell and mode. */
 static void check_streaming(enum eddy_cell cell, enum eddy_mode mode)
@@ -52,7 +79,15 @@ static void check_streaming(enum eddy_cell cell, enum eddy_mode mode)
     struct eddy_rng rng;
     double worst = 0, size = 0;
 
+    struct eddy_vocabulary *vocabulary = NULL;
+    struct eddy_context_index *index = NULL;
     options.hidden_dimension = 37; /* no multiple of any vector */
+    add_context(&in);
+    CHECK_INT(eddy_context_learn(&in, NULL, &vocabulary, &err), 0);
+    CHECK_INT(eddy_vocabulary_size(vocabulary), 3 + 1 + 16);
+    CHECK_INT(eddy_context_index_new(vocabulary, &index, &err), 0);
+    options.context_index = index;
+    options.context_features = eddy_vocabulary_size(vocabulary);
     CHECK_INT(eddy_train(&in, &options, NULL, NULL, &result, &err), 0);
     eddy_rng_seed(&rng, 3);
     int64_t time = 1000000000, previous = -1;
@@ -61,6 +96,7 @@ static void check_streaming(enum eddy_cell cell, enum eddy_mode mode)
         steps[i] = eddy_step_make(eddy_rng_below(&rng, ITEMS),
                                   (uint16_t)eddy_rng_below(&rng, in.type_count),
                                   previous, time, 1800, i % 2 == 0, 3.5f);
+        steps[i].context = eddy_context_index_interaction(index, &in, &in.rows[i]);
         previous = time;
     }
     uint32_t hidden = result.layout.shape.hidden;
@@ -85,6 +121,8 @@ static void check_streaming(enum eddy_cell cell, enum eddy_mode mode)
     CHECK(size > N);
     if (!CHECK_NEAR(worst, 0, 1e-4))
         fprintf(stderr, "    cell %d mode %d\n", (int)cell, (int)mode);
+    eddy_context_index_free(index);
+    eddy_vocabulary_free(vocabulary);
     free(state);
     free(batch);
     eddy_hrnn_scratch_free(scratch);
