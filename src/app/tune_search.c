@@ -142,6 +142,10 @@ static int end_stage(struct run *run, struct child *child, int status,
                                "the best job, %u, cannot be trained again; see its log "
                                "in %.120s",
                                job + 1, search->options->folder);
+    char checkpoint
+        [PATH_SIZE]; /* of a training that broke off: nobody goes on with it */
+    eddy_tune_job_path(search, job, ".checkpoint", checkpoint);
+    (void)unlink(checkpoint);
     search->records[job].seconds = seconds;
     eddy_tune_job_read(search, job, stage, status, &search->trials[job],
                        &search->records[job]);

@@ -5,7 +5,6 @@ process, one that dies ends all, and a program built without MPI refuses to be s
     python3 tests/mpi/test_group.py --eddy build/mpi/eddy        (cmake --preset mpi)
 """
 
-import argparse
 import os
 import random
 import re
@@ -13,11 +12,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-import unittest
 
-EDDY = None
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
+
+import support  # noqa: E402: found by the line above
+from support import SharedFolder  # noqa: E402
+
 FLAGS = ["--set", "hidden_dimension=32", "--set", "epochs=3", "--threads", "1"]
 
 
@@ -34,7 +35,7 @@ def made(path, users=400, seed=5):
 
 
 def command(processes, *arguments):
-    start = [EDDY, "train", *arguments]
+    start = support.command("train", *arguments)
     if processes == 1:
         return start
     return ["mpirun", "-n", str(processes), "--oversubscribe", "--bind-to", "none",
@@ -45,19 +46,15 @@ def losses(text):
     return re.findall(r"epoch +(\d+)  loss ([0-9.]+)", text)
 
 
-class Group(unittest.TestCase):
+class Group(SharedFolder):
     @classmethod
     def setUpClass(cls):
-        cls.folder = tempfile.mkdtemp(prefix="eddy mpi ")
-        cls.csv = os.path.join(cls.folder, "events.csv")
+        super().setUpClass()
+        cls.csv = cls.path("events.csv")
         made(cls.csv)
 
-    @classmethod
-    def tearDownClass(cls):
-        shutil.rmtree(cls.folder)
-
     def model(self, name):
-        return os.path.join(self.folder, name)
+        return self.path(name)
 
     def train(self, processes, *more):
         name = "model %d %d" % (processes, len(more))
@@ -145,7 +142,7 @@ class Group(unittest.TestCase):
 
     def test_a_failure_of_all_is_said_and_ends_all(self):
         done = subprocess.run(
-            command(2, "-i", os.path.join(self.folder, "none.csv"), "-o",
+            command(2, "-i", self.path("none.csv"), "-o",
                     self.model("none")), capture_output=True, text=True, timeout=60)
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("none.csv: No such file", done.stderr)
@@ -159,11 +156,7 @@ class Group(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--eddy", required=True)
-    options, rest = parser.parse_known_args()
-    EDDY = os.path.abspath(options.eddy)
     if shutil.which("mpirun") is None:
         print("mpirun is not installed")
         sys.exit(77)
-    unittest.main(argv=[sys.argv[0], *rest], verbosity=2)
+    support.main()
