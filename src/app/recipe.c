@@ -76,7 +76,8 @@ static const struct eddy_hyper affinity[] = {
 
 const struct eddy_recipe eddy_recipes[] = {
     {.name = "aws-user-personalization", .kind = EDDY_RECIPE_PERSONALIZE, .network = true,
-     .item_metadata = true, .user_metadata = true, .tables = true, HYPERS(user_personalization),
+     .item_metadata = true, .user_metadata = true, .tables = true, .impressions = true,
+     HYPERS(user_personalization),
      .about = "Lists for users that follow every event; items and users with their metadata. "
               "The one to begin with."},
     {.name = "aws-hrnn", .kind = EDDY_RECIPE_PERSONALIZE, .network = true, HYPERS(hrnn),

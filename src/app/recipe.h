@@ -29,8 +29,9 @@ struct eddy_recipe {
     enum eddy_recipe_kind kind;
     enum eddy_counting counting;                /* of a recipe without a network */
     bool network, item_metadata, user_metadata; /* what it trains on */
-    bool tables;    /* closed form, rules, neighbours, priors */
-    bool cold_only; /* lists hold cold items alone */
+    bool tables;      /* closed form, rules, neighbours, priors */
+    bool impressions; /* what was shown and not chosen */
+    bool cold_only;   /* lists hold cold items alone */
     const struct eddy_hyper *hypers;
     uint32_t hyper_count;
     const char *about;

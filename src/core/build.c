@@ -237,11 +237,16 @@ static int make_stream_head(const struct eddy_build_inputs *inputs,
     return rc;
 }
 
-int eddy_build(const struct eddy_build_inputs *inputs,
+int eddy_build(const struct eddy_build_inputs *given,
                const struct eddy_build_options *options,
                eddy_train_progress_fn progress, void *context,
                struct eddy_build_result *ret, struct eddy_err *err)
 {
+    struct eddy_interactions interactions = *given->interactions; /* borrowed */
+    struct eddy_build_inputs use = *given, *inputs = &use;
+    if (!options->impressions)
+        interactions.shown_begin = interactions.shown = NULL;
+    use.interactions = &interactions;
     struct eddy_build_result result = {.head = eddy_head_plain};
     const struct eddy_exchange *group = options->train.exchange;
     /* of a group that trains together the first member makes what is saved */

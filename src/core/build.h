@@ -23,8 +23,9 @@ struct eddy_build_inputs {
 };
 struct eddy_build_options {
     struct eddy_train_options train;
-    bool network; /* false: tables alone (hidden 0 in the shape) */
-    bool tables;  /* false: the network alone (head plain) */
+    bool network;     /* false: tables alone (hidden 0 in the shape) */
+    bool tables;      /* false: the network alone (head plain) */
+    bool impressions; /* false: what was shown is not looked at */
     bool item_metadata, user_metadata;
     bool context_metadata; /* context columns, unless train.context is false */
 };

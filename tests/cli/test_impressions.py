@@ -67,9 +67,12 @@ class Impressions(SharedFolder):
 
     def weights(self, name):
         """Of what was shown, per bucket; [] when the model does not look at it."""
-        with open(os.path.join(self.model(name), "manifest.json"), encoding="utf-8") as file:
-            head = json.load(file).get("head") or {"weight": []}
+        head = self.head(self.model(name)) or {"weight": []}
         return [row[4] for row in head["weight"] if len(row) > 4]
+
+    def head(self, model):
+        with open(os.path.join(model, "manifest.json"), encoding="utf-8") as file:
+            return json.load(file).get("head")
 
     def measure(self, name):
         out = succeed("eval", "-m", self.model(name), "-i", self.path(name + ".csv"),
@@ -125,6 +128,21 @@ class Impressions(SharedFolder):
             with open(os.path.join(self.model("empty"), name), "rb") as a, \
                  open(os.path.join(self.model("never-plain"), name), "rb") as b:
                 self.assertEqual(a.read(), b.read())
+
+    def test_other_recipes_do_not_look_at_impressions(self):
+        for recipe in ("aws-personalized-ranking", "aws-hrnn", "aws-sims"):
+            models = []
+            for name in ("never", "never-plain"):
+                models.append(self.path(f"{recipe}-{name}"))
+                network = SMALL if recipe != "aws-sims" else ["--quiet"]
+                succeed("train", "-i", self.path(name + ".csv"), "-o", models[-1], "--recipe",
+                        recipe, "--seed", "1", *network)
+            files = [open(os.path.join(model, "model.safetensors"), "rb") for model in models]
+            heads = [self.head(model) for model in models]
+            for file in files:
+                self.addCleanup(file.close)
+            self.assertEqual(files[0].read(), files[1].read(), recipe)
+            self.assertEqual(heads[0], heads[1], recipe)
 
     def test_stats_say_what_came_of_it(self):
         figures = json.loads(succeed("stats", "-i", self.path("never.csv"), "--json"))
