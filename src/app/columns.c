@@ -62,8 +62,12 @@ static int fail_column(const char *text, const struct eddy_columns_file *files,
                             name.data);
         }
     }
-    int r = eddy_fail(err, EDDY_EUSAGE, "--column %s: there is no such column%s", text,
-                      there.size > 0 ? there.data : ": give -I ITEMS or -U USERS");
+    bool alone = true; /* interactions only: other columns come from other files */
+    for (size_t f = 0; f + 1 < count; f++)
+        alone = alone && files[f].catalog == NULL;
+    int r = eddy_fail(err, EDDY_EUSAGE, "--column %s: there is no such column%s%s",
+                      text, there.size > 0 ? there.data : "",
+                      alone ? "; give -I ITEMS or -U USERS" : "");
     eddy_buf_fini(&there);
     return r;
 }

@@ -187,7 +187,7 @@ class Columns(support.Folder):
         code, _, err = support.eddy("train", "-i", self.log, "-o", self.path("m"),
                                     "--column", "SIZE=text")
         self.assertEqual(code, 64)
-        self.assertIn("give -I ITEMS or -U USERS", err)
+        self.assertIn("log.csv has none; give -I ITEMS or -U USERS", err)
 
 
 if __name__ == "__main__":

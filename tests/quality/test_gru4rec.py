@@ -40,7 +40,8 @@ class Gru4Rec(SharedFolder):
         settings = [word for setting in SHAPE for word in ("--set", setting)]
         summary = json.loads(succeed(
             "train", "-i", os.path.join(prepared, "train.csv"), "-o", model, "--recipe",
-            "aws-hrnn", "--checkpoint", -1, "--quiet", "--json", *settings, timeout=560))
+            "aws-hrnn", "--threads", 1, "--checkpoint", -1, "--quiet", "--json", *settings,
+            timeout=1000))
         figures = json.loads(succeed(
             "eval", "-m", model, "-i", os.path.join(prepared, "test.csv"), "--protocol",
             "sessions", "--resamples", 0, "--quiet", "--json", timeout=280))
