@@ -401,10 +401,11 @@ static void judge_shown(struct findings *f)
         "are on an item that he had passed over.",
         percent(in->with_impression, in->events),
         percent(in->shown_taken, in->shown_asked));
-    advise(f,
-           "Nothing has to be set: aws-user-personalization weighs what was shown and not "
-           "chosen, for or against, where that helps on validation. Recommend and eval "
-           "need the column, too.");
+    advise(
+        f,
+        "Nothing has to be set: aws-user-personalization weighs what was shown and not "
+        "chosen, for or against, where that helps on validation. Recommend and eval "
+        "need the column, too.");
 }
 
 uint32_t eddy_insight_advise(const struct eddy_insight *insight,
