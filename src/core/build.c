@@ -85,6 +85,7 @@ static int fit_without_cold(const struct eddy_build_cold *cold,
                            layout->shape.hidden, warm, count,
                            (uint32_t)options->train.threads, options->train.seed, ret,
                            err);
+        eddy_build_cold_network(&ret->head);
         eddy_build_cold_priors(cold, tables);
         if (rc == 0 && eddy_build_cold_shift(cold, layout, params, tables, &ret->head,
                                              cases->cases, cases->count, ret_shift) < 0)

@@ -6,7 +6,8 @@
  * they are no candidates of the fit; of each prior they get the mean of the others; and
  * their bias gets what makes up for the rest: as much as it takes for them to hold, with
  * the head, the share of places on lists that the network alone gives them, counted on
- * lists for validation events.
+ * lists for validation events. A head that does without the network would know nothing of
+ * them at all: the network comes back, too faint to decide anything else.
  *
  * That is too high a place where new items are many and seldom wanted: they push down what
  * users come for. So lists for validation events are looked at a second time: the bias
@@ -14,7 +15,8 @@
  * have lost no more than COST of the NDCG@10 that the best bias gives. Where users live on
  * what is new, the best bias is high and nothing comes down; where they never take it, new
  * items stand where they cost little, below what a user is known to want and above what he
- * is not. */
+ * is not. But they lose no more than half of their places: in a log of yesterday nobody
+ * takes what is new today, and an item that is never shown is never taken. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,10 +24,20 @@
 #include "core/build_parts.h"
 #include "core/rank.h"
 
-enum { CASES = 2000, CASES_MIN = 400, PLACES = 25, RANKED = 10, ROUNDS = 24 };
+enum {
+    CASES = 2000,
+    CASES_MIN = 400,
+    LIST = 25,
+    PLACES = 100,
+    RANKED = 10,
+    ROUNDS = 30
+};
 static const double scores_max = 4e8; /* of all lists: 400,000 items 1,000 lists */
-static const double shift_max = 12, shift_step = 0.0625;
-#define COST 0.01 /* of NDCG@10; what bringing new items may cost */
+static const double shift_max = 500, shift_step = 0.0625;
+static const float louder = 50; /* tables than a network that is of no use to them */
+#define SHARE_MIN 0.01
+#define KEPT      0.5  /* of their places, whatever they cost */
+#define COST      0.02 /* of NDCG@10; what bringing new items may cost */
 
 int eddy_build_cold_init(struct eddy_build_cold *cold,
                          const struct eddy_interactions *in,
@@ -81,6 +93,19 @@ void eddy_build_cold_priors(const struct eddy_build_cold *cold,
     }
 }
 
+void eddy_build_cold_network(struct eddy_head *head)
+{
+    for (uint32_t b = 0; b < EDDY_HEAD_BUCKETS; b++) {
+        if (head->network[b])
+            continue;
+        head->network[b] = true;
+        for (uint32_t f = 0; f < EDDY_HEAD_FEATURES; f++)
+            head->weight[b][f] *= louder;
+        for (uint32_t h = 0; h < EDDY_HALF_LIVES_MAX; h++)
+            head->prior[b][h] *= louder;
+    }
+}
+
 /* The best scores of a list's two sorts of items, falling, and its answer's. */
 struct best {
     float warm[PLACES], cold[PLACES];
@@ -114,12 +139,13 @@ static void collect(const struct eddy_build_cold *cold,
 }
 
 /* Mean share of places that items without events hold, with a shift of their scores. */
-static double share_of(const struct best *best, uint32_t count, double shift)
+static double share_of(const struct best *best, uint32_t count, uint32_t places,
+                       double shift)
 {
     uint64_t held = 0;
     for (uint32_t c = 0; c < count; c++) {
         uint32_t cold = 0, warm = 0;
-        while (cold + warm < PLACES) {
+        while (cold + warm < places) {
             double score = (double)best[c].cold[cold] + shift;
             if (score > (double)best[c].warm[warm])
                 cold++;
@@ -128,7 +154,7 @@ static double share_of(const struct best *best, uint32_t count, double shift)
         }
         held += cold;
     }
-    return count > 0 ? (double)held / PLACES / count : 0;
+    return count > 0 ? (double)held / places / count : 0;
 }
 
 /* Best scores of the cases under a head. */
@@ -163,15 +189,25 @@ static int rank_cases(const struct eddy_build_cold *cold,
     return r;
 }
 
-/* The shift at which the share is the wanted one; 0 when it is anyway. */
-static double find_shift(const struct best *best, uint32_t count, double wanted)
+/* Mean share of how many places is looked at: of a list, or, where the network alone gives
+ * new items nothing of it, of more; of a small catalogue never all, of which everybody's
+ * share is the same. */
+static uint32_t places_of(const struct eddy_build_cold *cold, const struct best *plain,
+                          uint32_t count)
 {
-    double low = 0, high = shift_max;
-    if (share_of(best, count, 0) >= wanted)
-        return 0;
+    uint32_t most = cold->items / 4 + 1, places = LIST < most ? LIST : most;
+    if (share_of(plain, count, places, 0) >= SHARE_MIN)
+        return places;
+    return PLACES < most ? PLACES : most;
+}
+
+/* The shift between low and high at which the share is the wanted one. */
+static double find_shift(const struct best *best, uint32_t count, uint32_t places,
+                         double wanted, double low, double high)
+{
     for (int round = 0; round < ROUNDS; round++) {
         double middle = (low + high) / 2;
-        if (share_of(best, count, middle) < wanted)
+        if (share_of(best, count, places, middle) < wanted)
             low = middle;
         else
             high = middle;
@@ -196,20 +232,41 @@ static double ndcg_of(const struct best *best, uint32_t count, double shift)
     return sum;
 }
 
-/* The highest shift, not above `highest`, that costs no more than COST of what the best
- * one gives. */
-static double lower_shift(const struct best *best, uint32_t count, double highest)
+/* The next lower shift to be tried: by a step near the first, then by a fiftieth. */
+static double further_down(double down)
 {
-    int steps = (int)((highest + shift_max) / shift_step);
-    double most = 0;
-    for (int i = 0; i <= steps; i++) {
-        double sum = ndcg_of(best, count, highest - i * shift_step);
+    return down < 50 * shift_step ? down + shift_step : down * 1.02;
+}
+
+/* The highest shift, not above `highest`, that costs no more than COST of what the best one
+ * gives; `lowest` where none above it does. */
+static double lower_shift(const struct best *best, uint32_t count, double lowest,
+                          double highest)
+{
+    double most = 0, down;
+    for (down = 0; down <= 2 * shift_max; down = further_down(down)) {
+        double sum = ndcg_of(best, count, highest - down);
         most = sum > most ? sum : most;
     }
-    for (int i = 0; i <= steps; i++)
-        if (ndcg_of(best, count, highest - i * shift_step) >= most * (1 - COST))
-            return highest - i * shift_step;
-    return highest;
+    for (down = 0; highest - down > lowest; down = further_down(down))
+        if (ndcg_of(best, count, highest - down) >= most * (1 - COST))
+            return highest - down;
+    return lowest;
+}
+
+/* plain, full: the same lists by the network alone and with the head. */
+static double choose_shift(const struct eddy_build_cold *cold, const struct best *plain,
+                           const struct best *full, uint32_t count)
+{
+    uint32_t places = places_of(cold, plain, count);
+    double wanted = share_of(plain, count, places, 0), now, highest = 0;
+    if (share_of(full, count, places, 0) < wanted)
+        highest = find_shift(full, count, places, wanted, 0, shift_max);
+    now = share_of(full, count, places, highest);
+    return lower_shift(full, count,
+                       find_shift(full, count, places, now * KEPT,
+                                  highest - 2 * shift_max, highest),
+                       highest);
 }
 
 /* Evenly over the cases, that are in order of users; those that a network answers. */
@@ -246,7 +303,7 @@ int eddy_build_cold_shift(const struct eddy_build_cold *cold,
     if (r == 0)
         r = rank_cases(cold, layout, params, tables, head, asked, n, full);
     if (r == 0 && n > 0)
-        *ret = (float)lower_shift(full, n, find_shift(full, n, share_of(plain, n, 0)));
+        *ret = (float)choose_shift(cold, plain, full, n);
     free(asked);
     free(plain);
     free(full);

@@ -54,6 +54,8 @@ uint32_t eddy_build_cold_cases(const struct eddy_build_cold *cold,
 /* Gives them the mean of each prior. */
 void eddy_build_cold_priors(const struct eddy_build_cold *cold,
                             struct eddy_tables *tables);
+/* Makes a head that leaves the network out somewhere hear it there, faintly. */
+void eddy_build_cold_network(struct eddy_head *head);
 /* What has to be added to their biases so that they keep, with the head, the places that
  * the network alone gives them, or as much less as it takes for the lists of these cases to
  * be nearly as good as they can be. tables: with eddy_build_cold_priors. 0 or EDDY_ENOMEM. */
