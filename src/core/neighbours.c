@@ -278,8 +278,9 @@ static uint32_t read_window(const struct eddy_sessions *store, double age_decay,
             uint32_t at = word * 64 + bit, session = low + at;
             bits ^= UINT64_C(1) << bit;
             if (found < wanted) {
-                float similarity = scratch->sums[at] / store->root[session] *
-                                   fade(store->age[session], age_decay);
+                float similarity = scratch->sums[at] / store->root[session];
+                if (age_decay > 0)
+                    similarity *= fade(store->age[session], age_decay);
                 scratch->order[found] = similarity;
                 scratch->candidates[found++] =
                     (struct candidate){session, scratch->places[at], similarity};
@@ -420,6 +421,8 @@ static uint32_t vote(const struct eddy_sessions *store,
     const struct candidate *candidates = scratch->candidates;
     uint32_t touched = 0;
     for (uint32_t c = 0; c < voters; c++) {
+        if (c + 2 * AHEAD < voters)
+            __builtin_prefetch(store->begin + candidates[c + 2 * AHEAD].session);
         if (c + AHEAD < voters) {
             struct stretch next = stretch_of(store, &candidates[c + AHEAD], reach);
             __builtin_prefetch(store->entries + next.from);
