@@ -111,6 +111,7 @@ static void run_task(void *context, uint32_t at, uint32_t worker_at)
     worker->net.params = validation->params;
     worker->net.dropout = 0;
     worker->net.users = validation->users;
+    worker->net.request_share = 0; /* as lists that are made ahead of requests */
     eddy_net_forward(&worker->net, &worker->pack);
     for (uint32_t r = 0; r < worker->pack.rows; r++) {
         if (worker->pack.targets[r] == EDDY_ITEM_NONE)

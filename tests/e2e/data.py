@@ -82,10 +82,13 @@ def generated(count, users=None, items=500, seed=1, begin_ms=1_700_000_000_000):
     return rows
 
 
-def write_csv(path, rows):
-    """Amazon's columns. TIMESTAMP with 13 digits is milliseconds."""
+def write_csv(path, rows, context=False):
+    """Amazon's columns. TIMESTAMP with 13 digits is milliseconds. context: with columns DEVICE
+    and HOUR, empty now and then."""
     with open(path, "w") as file:
-        file.write("USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE\n")
+        file.write("USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE" + ",DEVICE,HOUR" * context + "\n")
         for user, item, at, kind in rows:
-            file.write(f"{user},{item},{at},{kind}\n")
+            device = ("phone", "tv", "", "desktop")[(at // 1000 + len(user)) % 4]
+            more = f",{device},{at / 3600000 % 24:.2f}" if context else ""
+            file.write(f"{user},{item},{at},{kind}{more}\n")
     return path

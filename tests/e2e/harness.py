@@ -630,9 +630,9 @@ def _msgpack(data):
     raise Failed(f"msgpack tag {tag:#x} is not expected here")
 
 
-def train(scratch, name, rows, *settings, seed=1):
+def train(scratch, name, rows, *settings, seed=1, context=False):
     """A small model from rows; its folder."""
-    path = data.write_csv(scratch.path(f"{name}.csv"), rows)
+    path = data.write_csv(scratch.path(f"{name}.csv"), rows, context)
     folder = scratch.path(name)
     arguments = []
     for setting in settings:

@@ -135,14 +135,14 @@ def exact(scratch, arguments):
     name, rows = data.real(count) or ("generated events", data.generated(count, items=4000))
     say(f"{len(rows)} {name}, {len({row[0] for row in rows})} users, "
         f"{len({row[1] for row in rows})} items; seed {arguments.seed}")
-    events = data.write_csv(scratch.path("events.csv"), rows)
+    events = data.write_csv(scratch.path("events.csv"), rows, context=True)
 
     kafka = Kafka(scratch).start()
     redis, redis_clean = Redis(scratch, "redis").start(), Redis(scratch, "clean").start()
     first = train(scratch, "first", rows[:40000], "hidden_dimension=32", "layers=1",
-                  "epochs=1")
+                  "epochs=1", context=True)
     second = train(scratch, "second", rows[20000:70000], "hidden_dimension=32", "layers=1",
-                   "epochs=1", "cell=gru", "mode=init", seed=2)
+                   "epochs=1", "cell=gru", "mode=init", seed=2, context=True)
     version = json.load(open(f"{first}/manifest.json"))["version"]
     say("servers are up, two models are trained")
 

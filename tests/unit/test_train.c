@@ -138,6 +138,41 @@ static void streaming_equals_training(void)
             check_streaming((enum eddy_cell)cell, (enum eddy_mode)mode);
 }
 
+/* A column that holds the item itself gives every answer away to whoever sees the context of
+ * its request. Validation must not. */
+static void validation_sees_no_context_of_requests(void)
+{
+    struct eddy_interactions in = interactions_new(USERS, EVENTS);
+    struct eddy_train_options options = options_of(EDDY_CELL_MINGRU, EDDY_MODE_FLAT);
+    struct eddy_train_result result;
+    struct eddy_vocabulary *vocabulary = NULL;
+    struct eddy_context_index *index = NULL;
+    double ndcg[2];
+    add_context(&in);
+    for (uint64_t i = 0; i < in.count; i++) {
+        struct eddy_span id = eddy_catalog_id(in.items, in.rows[i].item);
+        (void)eddy_catalog_add(in.context[0].values, id);
+        in.cells[2 * in.rows[i].row].text = eddy_context_of(0, id).text;
+    }
+    CHECK_INT(eddy_context_learn(&in, "HOUR=ignored", &vocabulary, NULL), 0);
+    CHECK_INT(eddy_context_index_new(vocabulary, &index, NULL), 0);
+    options.context_index = index;
+    options.context_features = eddy_vocabulary_size(vocabulary);
+    for (int i = 0; i < 2; i++) {
+        options.request_share = i == 0 ? 0 : 0.9;
+        options.epochs = 12;
+        CHECK_INT(eddy_train(&in, &options, NULL, NULL, &result, NULL), 0);
+        CHECK(result.validation_events > 0);
+        ndcg[i] = result.best_ndcg;
+        eddy_train_result_fini(&result);
+    }
+    if (!CHECK(ndcg[1] < 1.15 * ndcg[0]))
+        fprintf(stderr, "    validation NDCG %g without, %g with\n", ndcg[0], ndcg[1]);
+    eddy_context_index_free(index);
+    eddy_vocabulary_free(vocabulary);
+    eddy_interactions_fini(&in);
+}
+
 static void the_model_does_not_depend_on_the_threads(void)
 {
     struct eddy_interactions in = interactions_new(USERS, EVENTS);
@@ -548,6 +583,7 @@ int main(void)
 {
     RUN(the_table_gives_amazons_defaults_and_ranges);
     RUN(streaming_equals_training);
+    RUN(validation_sees_no_context_of_requests);
     RUN(the_model_does_not_depend_on_the_threads);
     RUN(training_learns_the_walks);
     RUN(training_learns_from_sampled_items);
