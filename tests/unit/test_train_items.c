@@ -310,6 +310,32 @@ static void finish_and_resume_undo_each_other(void)
     world_free(world);
 }
 
+static void what_metadata_says_shrinks_by_the_rate_and_nothing_else_does(void)
+{
+    struct world *world = world_new(true, 0.4);
+    size_t bytes = world->layout.size * sizeof(float);
+    float *before = malloc(bytes);
+    memcpy(before, world->params, bytes);
+    eddy_train_items_shrink(&world->items, 0.05, world->params);
+    float *table = eddy_global(&world->layout, world->params, EDDY_G_ITEM_FEATURES);
+    float *bias = eddy_global(&world->layout, world->params, EDDY_G_ITEM_FEATURE_BIAS);
+    size_t count = world->layout.shape.item_features;
+    for (size_t i = 0; i < world->layout.size; i++) {
+        const float *at = world->params + i;
+        bool shrinks = (at >= table && at < table + count * H) ||
+                       (at >= bias && at < bias + count);
+        if (!CHECK_NEAR((double)*at, (shrinks ? 0.9 : 1) * (double)before[i], 1e-6))
+            break;
+    }
+    world_free(world);
+    world = world_new(false, 0);
+    memcpy(before, world->params, world->layout.size * sizeof(float));
+    eddy_train_items_shrink(&world->items, 0.05, world->params);
+    CHECK(memcmp(before, world->params, world->layout.size * sizeof(float)) == 0);
+    free(before);
+    world_free(world);
+}
+
 /* Without metadata the view stays that of the parameters; an item without events ends
  * with a zero vector and a score below nearly all others. */
 static void without_metadata_an_unknown_item_ends_low(void)
@@ -359,6 +385,7 @@ int main(void)
     RUN(an_item_without_events_is_no_negative);
     RUN(unwanted_items_are_not_taken_for_new_ones);
     RUN(finish_and_resume_undo_each_other);
+    RUN(what_metadata_says_shrinks_by_the_rate_and_nothing_else_does);
     RUN(without_metadata_an_unknown_item_ends_low);
     RUN(an_item_becomes_known_in_the_last_phase);
     return check_done();
