@@ -90,7 +90,7 @@ class Usage(unittest.TestCase):
             (("inspect", "offset", "3"), "write: eddy inspect offset"),
             (("inspect", "event", "3"), "PARTITION:OFFSET"),
             (("dlq", "empty"), "eddy dlq list"),
-            (("bench", "everything"), "there is: path"),
+            (("bench", "everything"), "there are: path, train"),
             (("deploy", "-c", "x"), "--model (-m) MODEL is missing"),
             (("run", "--set", "nonsense"), "write NAME=VALUE"),
             (("check", "extra"), 'unexpected argument "extra"'),
