@@ -6,10 +6,10 @@
 
 #include "core/related.h"
 
-/* Stored: the newest sessions, oldest first. Derived at opening: the inverted index. */
 struct eddy_posting {
     uint32_t session, place; /* place: the item's newest event within the session */
 };
+/* Stored: the newest sessions, oldest first. Derived at opening: the inverted index. */
 struct eddy_sessions {
     uint32_t items, count;
     uint64_t *begin;               /* (count + 1) */

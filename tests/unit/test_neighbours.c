@@ -280,6 +280,8 @@ static void what_a_file_says_is_checked(void)
         CHECK_INT(eddy_sessions_init(&store, views, SESSIONS, ITEMS, 10000), 0);
         free(store.postings);
         free(store.posting_begin);
+        free(store.root);
+        store.root = NULL;
         store.postings = NULL;
         store.posting_begin = NULL;
         if (fault == 1)
