@@ -16,7 +16,8 @@
         .offset = offsetof(options_, interactions), .value = "FILE",                   \
         .required = (required_),                                                       \
         .help = "CSV with USER_ID, ITEM_ID, TIMESTAMP and, if you like, EVENT_TYPE, "  \
-                "EVENT_VALUE, IMPRESSION (item|item|...: what was shown)."             \
+                "EVENT_VALUE, IMPRESSION (item|item|...: what was shown). Up to five " \
+                "further columns are the context of the events, e.g. DEVICE."          \
     }
 
 /* const char *items, *users: files to learn from */
