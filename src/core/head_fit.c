@@ -146,10 +146,10 @@ static double quality_of(struct eddy_fit_quality quality)
 }
 
 /* By how much of the quality a column has to be missed to stay. Votes of neighbours cost a
- * list more than all the rest. */
+ * list more than the other features. */
 static double price_of(uint32_t column)
 {
-    return column == EDDY_DESIGN_FEATURE + EDDY_HEAD_NEIGHBOURS ? 0.005 : 0.0005;
+    return column == EDDY_DESIGN_FEATURE + EDDY_HEAD_NEIGHBOURS ? 0.001 : 0.0005;
 }
 
 /* Leave out, one after the other, the column that is missed least, while none is missed. */

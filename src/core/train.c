@@ -197,13 +197,18 @@ static double sparsity_of(const struct eddy_trainer *trainer)
     return share < 0 ? 0 : share > 1 ? 1 : share;
 }
 
-/* Much is dropped where little is known. */
+/* Much is dropped where little is known: few events per item, and few in all. Measured on
+ * validation slices of session logs with half a million events and more: what the sparsity
+ * alone asks for takes twice the epochs to the same NDCG, or does not reach it. */
 static double dropout_of(const struct eddy_trainer *trainer)
 {
     static const double least = 0.2, most = 0.5;
+    static const double few = 200e3, many = 2e6, floor_share = 0.3;
     if (trainer->options->dropout >= 0)
         return trainer->options->dropout;
-    return least + (most - least) * sparsity_of(trainer);
+    double share = log(many / (double)trainer->selection.events) / log(many / few);
+    share = share < floor_share ? floor_share : share > 1 ? 1 : share;
+    return least + (most - least) * sparsity_of(trainer) * share;
 }
 
 /* An epoch of few batches moves the weights little: the rate makes up for some of it, but
