@@ -167,7 +167,7 @@ static int read_context_header(struct eddy_source *source, struct eddy_err *err)
         struct eddy_span name = source->csv.fields[f];
         if (!eddy_interactions_is_context(name))
             continue;
-        char *copy = strndup(name.data, name.size);
+        char *copy = eddy_span_dup(name);
         if (!copy)
             return eddy_fail(err, EDDY_ENOMEM, "out of memory");
         source->context[source->context_count].field = f;

@@ -214,7 +214,7 @@ static int learn_values(struct census *census, struct eddy_column *column)
         return EDDY_ENOMEM;
     for (uint32_t i = 0; i < count; i++) {
         struct eddy_span text = census->values[i].text;
-        column->values[i] = strndup(text.data, text.size);
+        column->values[i] = eddy_span_dup(text);
         if (column->values[i] == NULL)
             return EDDY_ENOMEM;
         column->value_count++;
@@ -368,7 +368,7 @@ static int learn_column(const struct eddy_catalog *catalog, uint32_t at,
     int forced = kinds ? eddy_features_forced_kind(kinds, name) : -1;
     struct census census;
     int r;
-    column->name = strndup(name.data, name.size);
+    column->name = eddy_span_dup(name);
     if (column->name == NULL || census_take(&census, catalog, at) < 0)
         return EDDY_ENOMEM;
     column->kind =

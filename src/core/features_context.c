@@ -136,7 +136,7 @@ static int learn_values(const struct census *census, const struct eddy_catalog *
         return EDDY_ENOMEM;
     for (uint32_t v = 0; v < count; v++) {
         struct eddy_span text = eddy_catalog_id(texts, census->values[v].text);
-        column->values[v] = strndup(text.data, text.size);
+        column->values[v] = eddy_span_dup(text);
         if (column->values[v] == NULL)
             return EDDY_ENOMEM;
         column->value_count++;

@@ -52,7 +52,7 @@ static int add_column(struct eddy_interactions *data, const struct eddy_csv *csv
                              name.data);
     struct eddy_context_column *column = &data->context[data->context_count++];
     column->hash = hash;
-    column->name = strndup(name.data, name.size);
+    column->name = eddy_span_dup(name);
     column->values = eddy_catalog_new();
     return column->name && column->values ? 0 : out_of_memory(csv, err);
 }

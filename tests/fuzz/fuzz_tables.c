@@ -70,7 +70,7 @@ static void read_head(const uint8_t *bytes, size_t size)
     size_t text = bytes[1] | (size_t)bytes[2] << 8;
     if (text > size - 3)
         return;
-    char *json = strndup((const char *)bytes + 3, text);
+    char *json = eddy_span_dup((struct eddy_span){(const char *)bytes + 3, text});
     struct eddy_span rest = {(const char *)bytes + 3 + text, size - 3 - text};
     if (eddy_head_decode(json, &tables, &head, NULL) == 0 &&
         eddy_safetensors_open(rest, &file, NULL) == 0) {
@@ -94,7 +94,8 @@ static void read_head(const uint8_t *bytes, size_t size)
 static void read_stream(const uint8_t *bytes, size_t size)
 {
     struct eddy_stream_head stream, copy;
-    char *json = strndup((const char *)bytes, size), *written = NULL;
+    char *json = eddy_span_dup((struct eddy_span){(const char *)bytes, size});
+    char *written = NULL;
     if (eddy_stream_head_decode(json, &stream, NULL) == 0) {
         /* Tables of one item stand for those that the snapshot would have. */
         struct eddy_tables tables = {
