@@ -9,7 +9,7 @@
 
 eddy_packages_build="cmake ninja-build gcc g++ pkg-config
   librdkafka-dev libuv1-dev libmsgpack-dev libhiredis-dev libopenblas-pthread-dev
-  libmicrohttpd-dev libyaml-dev libjansson-dev libsimdjson-dev"
+  libmicrohttpd-dev libyaml-dev libjansson-dev libsimdjson-dev nettle-dev"
 
 # eddy demo starts a redis-server of its own.
 eddy_packages_run="redis-server"

@@ -174,14 +174,6 @@ int eddy_recipe_options_set(struct eddy_recipe_options *options,
     return r;
 }
 
-/* The n-th of "a|b|c". */
-static struct eddy_span choice_of(const char *choices, int64_t n)
-{
-    for (; n > 0 && strchr(choices, '|') != NULL; n--)
-        choices = strchr(choices, '|') + 1;
-    return (struct eddy_span){choices, strcspn(choices, "|")};
-}
-
 static void put_option(const struct eddy_option *option, const void *target,
                        struct eddy_buf *out)
 {
@@ -190,17 +182,10 @@ static void put_option(const struct eddy_option *option, const void *target,
         eddy_buf_putc(out, ',');
     eddy_buf_put_json_string(out, eddy_span_of(option->name));
     eddy_buf_putc(out, ':');
-    switch (option->type) {
-    case EDDY_OPTION_BOOL:
-        eddy_buf_puts(out, *(const bool *)field ? "true" : "false");
-        break;
-    case EDDY_OPTION_FLOAT: eddy_buf_printf(out, "%.9g", *(const double *)field); break;
-    case EDDY_OPTION_CHOICE:
-        eddy_buf_put_json_string(out,
-                                 choice_of(option->choices, *(const int64_t *)field));
-        break;
-    default: eddy_buf_put_i64(out, *(const int64_t *)field); break;
-    }
+    const char *quote = option->type == EDDY_OPTION_CHOICE ? "\"" : "";
+    eddy_buf_puts(out, quote);
+    eddy_conf_format(option, field, out);
+    eddy_buf_puts(out, quote);
 }
 
 void eddy_recipe_options_encode(const struct eddy_recipe_options *options,

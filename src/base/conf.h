@@ -84,6 +84,11 @@ bool eddy_conf_has_section(const struct eddy_conf *conf, const char *name);
 int eddy_conf_set_environment(struct eddy_conf *conf, char *const *environment,
                               struct eddy_err *err);
 
+/* A field as it would stand in the file; a float with the digits that give it back. PASS
+ * writes nothing. */
+void eddy_conf_format(const struct eddy_option *option, const void *field,
+                      struct eddy_buf *out);
+
 /* EDDY_ECONFIG if a REQUIRED option has no value. */
 int eddy_conf_check(struct eddy_conf *conf, struct eddy_err *err);
 

@@ -31,9 +31,6 @@ struct eddy_conf {
 int eddy_conf_parse(const struct eddy_option *option, const char *text, void *field,
                     struct eddy_buf *ret_reason);
 
-/* The field as it would stand in the file. PASS writes nothing. */
-void eddy_conf_format(const struct eddy_option *option, const void *field,
-                      struct eddy_buf *out);
 /* "1 to 64", "10ms to 1h", "\"a\", \"b\" or \"c\"", "true or false", or "" when any value
  * of the type will do. */
 void eddy_conf_format_range(const struct eddy_option *option, struct eddy_buf *out);

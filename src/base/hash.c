@@ -113,6 +113,21 @@ uint64_t eddy_mix64(uint64_t a, uint64_t b)
     return z ^ (z >> 31);
 }
 
+void eddy_sha256_init(struct eddy_sha256 *sha)
+{
+    sha256_init(&sha->nettle);
+}
+
+void eddy_sha256_update(struct eddy_sha256 *sha, const void *bytes, size_t size)
+{
+    sha256_update(&sha->nettle, size, bytes);
+}
+
+void eddy_sha256_final(struct eddy_sha256 *sha, unsigned char ret_digest[32])
+{
+    sha256_digest(&sha->nettle, SHA256_DIGEST_SIZE, ret_digest);
+}
+
 void eddy_hex(const unsigned char *bytes, size_t count, char *ret_text)
 {
     static const char digits[] = "0123456789abcdef";

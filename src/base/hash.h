@@ -2,6 +2,7 @@
 #ifndef EDDY_BASE_HASH_H
 #define EDDY_BASE_HASH_H
 
+#include <nettle/sha2.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,12 +21,9 @@ uint64_t eddy_hash64(struct eddy_span bytes);
 /* Mix two 64-bit values into one (splitmix64 finaliser of a + golden * b). */
 uint64_t eddy_mix64(uint64_t a, uint64_t b);
 
-/* SHA-256 (FIPS 180-4), streaming. */
+/* SHA-256 (FIPS 180-4), streaming, by Nettle, which takes the CPU's own instructions. */
 struct eddy_sha256 {
-    uint32_t state[8];
-    uint64_t count;
-    unsigned char block[64];
-    bool ni; /* the CPU has instructions for it */
+    struct sha256_ctx nettle;
 };
 void eddy_sha256_init(struct eddy_sha256 *sha);
 void eddy_sha256_update(struct eddy_sha256 *sha, const void *bytes, size_t size);

@@ -13,8 +13,7 @@
 #include "core/text.h"
 
 enum {
-    NUMBERS_DIFFERENT = 32, /* more different numbers than this are numeric */
-    CATEGORY_BYTES = 1000,  /* a longer cell is text (Amazon's limit of categoricals) */
+    CATEGORY_BYTES = 1000, /* a longer cell is text (Amazon's limit of categoricals) */
 };
 
 static const char *const kind_names[] = {"ignored", "categorical", "numeric", "text"};
@@ -176,8 +175,8 @@ static enum eddy_column_kind kind_of(const struct census *census,
                             eddy_span_of("CREATION_TIMESTAMP")))
         return EDDY_COLUMN_IGNORED;
     if (census->number_count == census->filled)
-        return census->different > NUMBERS_DIFFERENT ? EDDY_COLUMN_NUMERIC
-                                                     : EDDY_COLUMN_CATEGORICAL;
+        return census->different > EDDY_NUMBERS_DIFFERENT ? EDDY_COLUMN_NUMERIC
+                                                          : EDDY_COLUMN_CATEGORICAL;
     if (census->longest > CATEGORY_BYTES)
         return EDDY_COLUMN_TEXT;
     for (uint32_t row = 0; row < rows; row++) {
@@ -201,6 +200,27 @@ static int compare_values(const void *a, const void *b)
     return r ? r : (x->text.size > y->text.size) - (x->text.size < y->text.size);
 }
 
+int eddy_column_take_values(struct eddy_column *column, uint32_t count)
+{
+    column->values = calloc((size_t)count + 1, sizeof *column->values);
+    return column->values ? 0 : EDDY_ENOMEM;
+}
+
+int eddy_column_add_value(struct eddy_column *column, struct eddy_span value)
+{
+    char *copy = eddy_span_dup(value);
+    if (copy == NULL)
+        return EDDY_ENOMEM;
+    column->values[column->value_count++] = copy;
+    return 0;
+}
+
+void eddy_column_add_knot(struct eddy_column *column, double knot)
+{
+    if (column->knot_count == 0 || knot > column->knots[column->knot_count - 1])
+        column->knots[column->knot_count++] = knot;
+}
+
 /* The values of two rows and more, most frequent first. */
 static int learn_values(struct census *census, struct eddy_column *column)
 {
@@ -209,17 +229,10 @@ static int learn_values(struct census *census, struct eddy_column *column)
     while (count < census->count && count < EDDY_VALUES_MAX &&
            census->values[count].rows >= 2)
         count++;
-    column->values = calloc((size_t)count + 1, sizeof *column->values);
-    if (column->values == NULL)
-        return EDDY_ENOMEM;
-    for (uint32_t i = 0; i < count; i++) {
-        struct eddy_span text = census->values[i].text;
-        column->values[i] = eddy_span_dup(text);
-        if (column->values[i] == NULL)
-            return EDDY_ENOMEM;
-        column->value_count++;
-    }
-    return 0;
+    int r = eddy_column_take_values(column, count);
+    for (uint32_t i = 0; r == 0 && i < count; i++)
+        r = eddy_column_add_value(column, census->values[i].text);
+    return r;
 }
 
 /* Quantiles, each once. */
@@ -228,9 +241,7 @@ static void learn_knots(const struct census *census, struct eddy_column *column)
     uint32_t n = census->number_count;
     for (uint32_t k = 0; n > 0 && k < EDDY_NUMERIC_KNOTS; k++) {
         uint64_t at = (uint64_t)k * (n - 1) / (EDDY_NUMERIC_KNOTS - 1);
-        double knot = census->numbers[at];
-        if (column->knot_count == 0 || knot > column->knots[column->knot_count - 1])
-            column->knots[column->knot_count++] = knot;
+        eddy_column_add_knot(column, census->numbers[at]);
     }
     if (n == 0)
         column->kind = EDDY_COLUMN_IGNORED;

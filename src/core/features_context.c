@@ -12,9 +12,8 @@
 #include "core/text.h"
 
 enum {
-    SUPPORT = 5,            /* rows that a value needs */
-    NUMBERS_DIFFERENT = 32, /* more different numbers than this are numeric */
-    SAMPLE = 1 << 20        /* rows that quantiles are taken from, at most */
+    SUPPORT = 5,     /* rows that a value needs */
+    SAMPLE = 1 << 20 /* rows that quantiles are taken from, at most */
 };
 
 /* ---- learning ------------------------------------------------------------------------ */
@@ -118,7 +117,7 @@ static enum eddy_column_kind kind_of(const struct census *census, uint64_t rows)
         (census->filled == rows && census->values[0].rows == rows))
         return EDDY_COLUMN_IGNORED;
     if (census->numbers == census->filled &&
-        different_numbers(census) > NUMBERS_DIFFERENT)
+        different_numbers(census) > EDDY_NUMBERS_DIFFERENT)
         return EDDY_COLUMN_NUMERIC;
     return 2 * census->kept < census->filled ? EDDY_COLUMN_IGNORED
                                              : EDDY_COLUMN_CATEGORICAL;
@@ -131,27 +130,19 @@ static int learn_values(const struct census *census, const struct eddy_catalog *
     while (count < census->count && count < EDDY_CONTEXT_VALUES_MAX &&
            census->values[count].rows >= SUPPORT)
         count++;
-    column->values = calloc((size_t)count + 1, sizeof *column->values);
-    if (column->values == NULL)
-        return EDDY_ENOMEM;
-    for (uint32_t v = 0; v < count; v++) {
-        struct eddy_span text = eddy_catalog_id(texts, census->values[v].text);
-        column->values[v] = eddy_span_dup(text);
-        if (column->values[v] == NULL)
-            return EDDY_ENOMEM;
-        column->value_count++;
-    }
-    return 0;
+    int r = eddy_column_take_values(column, count);
+    for (uint32_t v = 0; r == 0 && v < count; v++)
+        r = eddy_column_add_value(column,
+                                  eddy_catalog_id(texts, census->values[v].text));
+    return r;
 }
 
 static void learn_knots(const struct census *census, struct eddy_column *column)
 {
     uint32_t n = census->sample_count;
-    for (uint32_t k = 0; n > 0 && k < EDDY_NUMERIC_KNOTS; k++) {
-        double knot = (double)census->sample[(uint64_t)k * n / EDDY_NUMERIC_KNOTS];
-        if (column->knot_count == 0 || knot > column->knots[column->knot_count - 1])
-            column->knots[column->knot_count++] = knot;
-    }
+    for (uint32_t k = 0; n > 0 && k < EDDY_NUMERIC_KNOTS; k++)
+        eddy_column_add_knot(
+            column, (double)census->sample[(uint64_t)k * n / EDDY_NUMERIC_KNOTS]);
     if (n == 0)
         column->kind = EDDY_COLUMN_IGNORED;
 }

@@ -81,19 +81,12 @@ static int read_values(struct eddy_column *column, const json_t *values)
     size_t count = json_array_size(values);
     if (count > EDDY_VALUES_MAX)
         return EDDY_EFORMAT;
-    column->values = calloc(count + 1, sizeof *column->values);
-    if (column->values == NULL)
-        return EDDY_ENOMEM;
-    for (size_t i = 0; i < count; i++) {
+    int r = eddy_column_take_values(column, (uint32_t)count);
+    for (size_t i = 0; r == 0 && i < count; i++) {
         const char *text = json_string_value(json_array_get(values, i));
-        if (text == NULL)
-            return EDDY_EFORMAT;
-        column->values[i] = strdup(text);
-        if (column->values[i] == NULL)
-            return EDDY_ENOMEM;
-        column->value_count++;
+        r = text ? eddy_column_add_value(column, eddy_span_of(text)) : EDDY_EFORMAT;
     }
-    return 0;
+    return r;
 }
 
 static int read_knots(struct eddy_column *column, const json_t *knots)

@@ -6,6 +6,8 @@
 #include "base/hash.h"
 #include "core/features.h"
 
+enum { EDDY_NUMBERS_DIFFERENT = 32 }; /* more different numbers than this are numeric */
+
 struct eddy_column {
     char *name; /* owned */
     enum eddy_column_kind kind;
@@ -29,6 +31,13 @@ struct eddy_vocabulary {
     uint32_t count;
     uint32_t size; /* M */
 };
+
+/* Room for `count` values, then one after the other (copied). 0 or EDDY_ENOMEM; what is there
+ * is the vocabulary's to free. */
+int eddy_column_take_values(struct eddy_column *column, uint32_t count);
+int eddy_column_add_value(struct eddy_column *column, struct eddy_span value);
+/* Quantiles in rising order; one that equals the last is left out. */
+void eddy_column_add_knot(struct eddy_column *column, double knot);
 
 /* After values, knots or buckets are filled in: indices, first, count, and size.
  * 0 or EDDY_ENOMEM. */

@@ -7,7 +7,6 @@
  * start. Once the last phase has begun they are decided. */
 #include "core/train_settings.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/train_parts.h"
@@ -23,42 +22,20 @@ static void put_line(struct eddy_buf *out, const char *name, const char *value)
     eddy_buf_putc(out, '\n');
 }
 
-static void put_choice(struct eddy_buf *out, const char *choices, int64_t n)
-{
-    for (; n > 0 && strchr(choices, '|') != NULL; n--)
-        choices = strchr(choices, '|') + 1;
-    eddy_buf_put(out, choices, strcspn(choices, "|"));
-}
-
-static void put_option(const struct eddy_option *row,
-                       const struct eddy_train_options *options, struct eddy_buf *out)
-{
-    const void *field = (const char *)options + row->offset;
-    eddy_buf_printf(out, "%s=", row->name);
-    switch (row->type) {
-    case EDDY_OPTION_BOOL:
-        eddy_buf_puts(out, *(const bool *)field ? "true" : "false");
-        break;
-    case EDDY_OPTION_FLOAT:
-        eddy_buf_printf(out, "%.17g", *(const double *)field);
-        break;
-    case EDDY_OPTION_CHOICE:
-        put_choice(out, row->choices, *(const int64_t *)field);
-        break;
-    default: eddy_buf_put_i64(out, *(const int64_t *)field); break;
-    }
-    eddy_buf_putc(out, '\n');
-}
-
 void eddy_train_settings_put(const struct eddy_train_options *options, const char *more,
                              struct eddy_buf *out)
 {
     put_line(out, "cpu.loops", eddy_train_vector_get()->name);
     put_line(out, "cpu.blas", eddy_blas_core());
-    for (size_t i = 0; i < eddy_train_option_count; i++)
-        put_option(&eddy_train_option_table[i], options, out);
+    for (size_t i = 0; i < eddy_train_option_count; i++) {
+        const struct eddy_option *row = &eddy_train_option_table[i];
+        eddy_buf_puts(out, row->name);
+        eddy_buf_putc(out, '=');
+        eddy_conf_format(row, (const char *)options + row->offset, out);
+        eddy_buf_putc(out, '\n');
+    }
     for (uint32_t i = 0; i < options->event_weight_count; i++)
-        eddy_buf_printf(out, "event-weight %s=%.17g\n", options->event_weights[i].type,
+        eddy_buf_printf(out, "event-weight %s=%.15g\n", options->event_weights[i].type,
                         options->event_weights[i].weight);
     eddy_buf_puts(out, "seed=");
     eddy_buf_put_u64(out, options->seed);
@@ -105,35 +82,17 @@ static bool is_one_of(struct eddy_span name, const char *const *names, size_t co
     return false;
 }
 
-/* 17 digits are for the machine: 0.3 is shown as 0.3. */
-static struct eddy_span shown(struct eddy_span value, char room[64])
-{
-    char text[64], *end = NULL;
-    if (value.size >= sizeof text || memchr(value.data, '.', value.size) == NULL)
-        return value;
-    memcpy(text, value.data, value.size);
-    text[value.size] = 0;
-    double number = strtod(text, &end);
-    if (*end != 0)
-        return value;
-    (void)snprintf(room, 64, "%.9g", number);
-    return eddy_span_of(room);
-}
-
 static enum eddy_train_settings_verdict judge(struct eddy_span name,
                                               struct eddy_span old,
                                               struct eddy_span now, bool finishing,
                                               const char *file, struct eddy_err *err)
 {
     bool searched = is_one_of(name, search_settings, 2);
-    char rooms[2][64];
     if (eddy_span_eq(old, now) || is_one_of(name, free_settings, 2) ||
         (searched && !finishing))
         return EDDY_TRAIN_SETTINGS_SAME;
     if (name.size > 4 && memcmp(name.data, "cpu.", 4) == 0)
         return EDDY_TRAIN_SETTINGS_CPU;
-    old = shown(old, rooms[0]);
-    now = shown(now, rooms[1]);
     (void)eddy_fail(
         err, EDDY_EUSAGE,
         "%.*s is %.*s here, but %.*s in the run that was interrupted%s: give "

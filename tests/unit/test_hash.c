@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/rng.h"
-#include "base/sha256_blocks.h"
 #include "check.h"
 
 static void murmur2_gives_the_values_of_the_java_client(void)
@@ -96,35 +95,6 @@ static void check_sha(const char *text, size_t repeats, size_t step, const char 
     CHECK_STR(hex, want);
 }
 
-/* Either way to the same state, over many blocks. The plain way is checked by itself too:
- * the vectors below take the other where the CPU has it. */
-static void both_ways_through_sha256_agree(void)
-{
-    static const unsigned char abc[64] = {'a', 'b', 'c', 0x80, [63] = 24};
-    static const uint32_t start[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                                      0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-    static const uint32_t digest[8] = {0xba7816bf, 0x8f01cfea, 0x414140de, 0x5dae2223,
-                                       0xb00361a3, 0x96177a9c, 0xb410ff61, 0xf20015ad};
-    unsigned char blocks[64 * 7];
-    uint32_t plain[8], own[8];
-    struct eddy_rng rng;
-    memcpy(plain, start, sizeof plain);
-    eddy_sha256_blocks_plain(plain, abc, 1);
-    CHECK(memcmp(plain, digest, sizeof digest) == 0);
-    if (!eddy_sha256_has_ni())
-        return;
-    eddy_rng_seed(&rng, 5);
-    for (uint32_t count = 0; count <= 7; count++) {
-        for (size_t i = 0; i < sizeof blocks; i++)
-            blocks[i] = (unsigned char)eddy_rng_below(&rng, 256);
-        memcpy(plain, start, sizeof plain);
-        memcpy(own, start, sizeof own);
-        eddy_sha256_blocks_plain(plain, blocks, count);
-        eddy_sha256_blocks_ni(own, blocks, count);
-        CHECK(memcmp(plain, own, sizeof own) == 0);
-    }
-}
-
 static void sha256_gives_the_fips_180_vectors_however_it_is_fed(void)
 {
     static const char two_blocks[] =
@@ -206,7 +176,6 @@ int main(void)
     RUN(partition_is_the_positive_hash_modulo);
     RUN(hash64_is_xxh64_with_seed_0);
     RUN(mix64_is_the_splitmix64_sequence);
-    RUN(both_ways_through_sha256_agree);
     RUN(sha256_gives_the_fips_180_vectors_however_it_is_fed);
     RUN(map_agrees_with_a_table_under_random_puts_and_removes);
     RUN(map_keeps_its_memory_within_the_expected_size);
