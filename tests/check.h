@@ -126,11 +126,20 @@ __attribute__((unused)) static bool check_mem(const void *got, const void *want,
     check_mem((got), (want), (size_t)(size), __FILE__, __LINE__,                       \
               #got " has the bytes of " #want)
 
+/* What fails in main counts as a case too. */
+__attribute__((unused)) static void check_outside(void)
+{
+    if (atomic_exchange(&check_failures, 0) > 0) {
+        check_cases_failed++;
+        fprintf(stderr, "FAILED outside of a case\n");
+    }
+}
+
 __attribute__((unused)) static void check_run(const char *name, void (*run)(void))
 {
-    atomic_store(&check_failures, 0);
+    check_outside();
     run();
-    if (atomic_load(&check_failures) > 0) {
+    if (atomic_exchange(&check_failures, 0) > 0) {
         check_cases_failed++;
         fprintf(stderr, "FAILED %s\n", name);
     } else {
@@ -142,6 +151,7 @@ __attribute__((unused)) static void check_run(const char *name, void (*run)(void
 /* Print the summary; the exit status of main. A program without a case has failed. */
 __attribute__((unused)) static int check_done(void)
 {
+    check_outside();
     printf("%d passed, %d failed\n", check_cases_passed, check_cases_failed);
     return check_cases_failed > 0 || check_cases_passed == 0 ? 1 : 0;
 }

@@ -3,9 +3,8 @@
 #ifndef EDDY_TESTS_TRAIN_WALKS_H
 #define EDDY_TESTS_TRAIN_WALKS_H
 
-#include "base/buf.h"
-#include "check.h"
 #include "core/train.h"
+#include "log_rows.h"
 
 enum { USERS = 60, ITEMS = 40, EVENTS = 25 };
 
@@ -13,11 +12,8 @@ enum { USERS = 60, ITEMS = 40, EVENTS = 25 };
  * learned from the two items before. */
 static inline struct eddy_interactions interactions_new(uint32_t users, uint32_t events)
 {
-    struct eddy_interactions in;
-    struct eddy_err err = {0};
-    struct eddy_buf csv;
-    eddy_buf_init(&csv, 0);
-    eddy_buf_puts(&csv, "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE,EVENT_VALUE\n");
+    struct eddy_buf csv =
+        csv_begin("USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE,EVENT_VALUE\n");
     for (uint32_t u = 0; u < users; u++) {
         uint32_t item = u * 7 % ITEMS;
         uint32_t time = 1000000000 + u * 1000;
@@ -28,10 +24,7 @@ static inline struct eddy_interactions interactions_new(uint32_t users, uint32_t
             time += e % 5 == 4 ? 7200 : 60;
         }
     }
-    CHECK_INT(eddy_interactions_parse(eddy_buf_span(&csv), "made.csv", NULL, &in, &err),
-              0);
-    eddy_buf_fini(&csv);
-    return in;
+    return rows_of_csv(&csv, NULL);
 }
 
 static inline struct eddy_train_options options_of(enum eddy_cell cell,

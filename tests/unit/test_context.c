@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "check.h"
+#include "log_rows.h"
 
 static struct eddy_span S(const char *text) {
     return eddy_span_of(text);
@@ -14,10 +15,8 @@ static struct eddy_span S(const char *text) {
 static struct eddy_interactions
 log_new(void)
 {
-    struct eddy_interactions data = {0};
-    struct eddy_buf csv;
-    eddy_buf_init(&csv, 0);
-    eddy_buf_puts(&csv, "USER_ID,ITEM_ID,TIMESTAMP,DEVICE,HOUR,ID,SHOP,CODE\n");
+    struct eddy_buf csv =
+        csv_begin("USER_ID,ITEM_ID,TIMESTAMP,DEVICE,HOUR,ID,SHOP,CODE\n");
     for (int i = 0; i < 400; i++)
         eddy_buf_printf(&csv, "u%d,i%d,%d,%s,%.2f,id%d,one,%d\n", i % 20, i % 30,
                         1600000000 + i,
@@ -25,10 +24,7 @@ log_new(void)
                         : i % 3      ? "phone"
                                      : "TV",
                         i / 400.0 * 24, i / 2, i % 4 * 10);
-    CHECK_INT(eddy_interactions_parse(eddy_buf_span(&csv), "log", NULL, &data, NULL),
-              0);
-    eddy_buf_fini(&csv);
-    return data;
+    return rows_of_csv(&csv, NULL);
 }
 
 static uint16_t feature(const struct eddy_context_index *index, const char *name,

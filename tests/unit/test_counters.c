@@ -5,6 +5,7 @@
 
 #include "base/rng.h"
 #include "check.h"
+#include "log_rows.h"
 #include "torture.h"
 
 enum { EVENTS = 600, ITEMS = 23, USERS = 7 };
@@ -172,19 +173,14 @@ static void questions_leave_no_trace(void)
 
 static void rows_of_a_file_equal_the_events_one_by_one(void)
 {
-    struct eddy_interactions in = {0};
-    struct eddy_err err = {0};
+    struct eddy_interactions in =
+        rows_of_text("USER_ID,ITEM_ID,TIMESTAMP\n"
+                     "u,a,1500000000\nv,c,1500000001\nu,b,1500000005\n"
+                     "u,c,1500003000\nu,d,1500003001\nv,a,1500003002\n");
     struct eddy_counters *rows, *singly;
     struct eddy_table a, b;
-    static const char csv[] = "USER_ID,ITEM_ID,TIMESTAMP\n"
-                              "u,a,1500000000\nv,c,1500000001\nu,b,1500000005\n"
-                              "u,c,1500003000\nu,d,1500003001\nv,a,1500003002\n";
     static const uint32_t items[] = {0, 1, 2, 1, 3, 0};
     static const uint32_t before[][2] = {{9}, {9}, {0}, {9}, {1}, {9}};
-    CHECK_INT(eddy_interactions_parse(eddy_span_of(csv), "csv",
-                                      &(struct eddy_interactions_options){0}, &in,
-                                      &err),
-              0);
     CHECK_INT(eddy_counters_new(&wide, &rows, NULL), 0);
     CHECK_INT(eddy_counters_new(&wide, &singly, NULL), 0);
     CHECK_INT(eddy_counters_add_rows(rows, &in, NULL, 0, 1800), 0);

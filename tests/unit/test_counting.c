@@ -6,14 +6,7 @@
 
 #include "check.h"
 #include "core/counting_model.h"
-
-static struct eddy_interactions parse(const char *text)
-{
-    struct eddy_interactions in = {0};
-    struct eddy_err err = {0};
-    CHECK_INT(eddy_interactions_parse(eddy_span_of(text), "t.csv", NULL, &in, &err), 0);
-    return in;
-}
+#include "log_rows.h"
 
 static uint32_t item(const struct eddy_interactions *in, const char *id)
 {
@@ -31,9 +24,9 @@ static float weight(const struct eddy_table *table, uint32_t row, uint32_t of)
 
 static void users_are_counted_once_per_item(void)
 {
-    struct eddy_interactions in = parse("USER_ID,ITEM_ID,TIMESTAMP\n"
-                                        "a,x,1600000000\na,x,1600000001\n"
-                                        "a,y,1600000002\nb,x,1600000000\n");
+    struct eddy_interactions in = rows_of_text("USER_ID,ITEM_ID,TIMESTAMP\n"
+                                               "a,x,1600000000\na,x,1600000001\n"
+                                               "a,y,1600000002\nb,x,1600000000\n");
     float counts[2];
     CHECK_INT(eddy_count_users(&in, counts), 0);
     CHECK_NEAR(counts[item(&in, "x")], 2, 0);
@@ -44,13 +37,14 @@ static void users_are_counted_once_per_item(void)
 static void what_rises_most_trends_and_popularity_breaks_ties(void)
 {
     /* Intervals of 1800 s, the newest row at 1600010000. */
-    struct eddy_interactions in = parse("USER_ID,ITEM_ID,TIMESTAMP\n"
-                                        "a,old,1600000000\nb,old,1600000000\n"
-                                        "c,old,1600000000\na,fall,1600007000\n"
-                                        "b,fall,1600007100\na,fall,1600009000\n"
-                                        "a,steady,1600007000\nb,steady,1600009000\n"
-                                        "a,rise,1600009500\nb,rise,1600009600\n"
-                                        "c,edge,1600008200\nd,new,1600010000\n");
+    struct eddy_interactions in =
+        rows_of_text("USER_ID,ITEM_ID,TIMESTAMP\n"
+                     "a,old,1600000000\nb,old,1600000000\n"
+                     "c,old,1600000000\na,fall,1600007000\n"
+                     "b,fall,1600007100\na,fall,1600009000\n"
+                     "a,steady,1600007000\nb,steady,1600009000\n"
+                     "a,rise,1600009500\nb,rise,1600009600\n"
+                     "c,edge,1600008200\nd,new,1600010000\n");
     float trend[6];
     CHECK_INT(eddy_count_trend(&in, 1800, trend), 0);
     CHECK(trend[item(&in, "rise")] > 2 && trend[item(&in, "rise")] < 2.5f);
@@ -64,11 +58,11 @@ static void what_rises_most_trends_and_popularity_breaks_ties(void)
 static void sims_discount_goes_from_counts_to_shares(void)
 {
     struct eddy_interactions in =
-        parse("USER_ID,ITEM_ID,TIMESTAMP\n"
-              "a,x,1600000000\na,hit,1600000001\na,near,1600000002\n"
-              "b,x,1600000000\nb,hit,1600000001\nb,near,1600000002\n"
-              "c,x,1600000000\nc,hit,1600000001\nd,hit,1600000000\n"
-              "e,hit,1600000000\nf,hit,1600000000\nf,far,1600000001\n");
+        rows_of_text("USER_ID,ITEM_ID,TIMESTAMP\n"
+                     "a,x,1600000000\na,hit,1600000001\na,near,1600000002\n"
+                     "b,x,1600000000\nb,hit,1600000001\nb,near,1600000002\n"
+                     "c,x,1600000000\nc,hit,1600000001\nd,hit,1600000000\n"
+                     "e,hit,1600000000\nf,hit,1600000000\nf,far,1600000001\n");
     uint32_t x = item(&in, "x"), hit = item(&in, "hit"), near = item(&in, "near");
     struct eddy_sims_options options = {.window = 100, .width = 10, .threads = 2};
     struct eddy_table raw, shared, few;
@@ -95,11 +89,11 @@ static void sims_discount_goes_from_counts_to_shares(void)
 
 static void sims_count_within_the_window_and_each_user_once(void)
 {
-    struct eddy_interactions in = parse("USER_ID,ITEM_ID,TIMESTAMP\n"
-                                        "u,a,1600000000\nu,b,1600000001\n"
-                                        "u,c,1600000002\nu,a,1600000003\n"
-                                        "u,b,1600000004\nv,c,1600000000\n"
-                                        "v,d,1600000001\n");
+    struct eddy_interactions in = rows_of_text("USER_ID,ITEM_ID,TIMESTAMP\n"
+                                               "u,a,1600000000\nu,b,1600000001\n"
+                                               "u,c,1600000002\nu,a,1600000003\n"
+                                               "u,b,1600000004\nv,c,1600000000\n"
+                                               "v,d,1600000001\n");
     struct eddy_sims_options options = {.window = 1, .width = 10, .threads = 1};
     struct eddy_table table;
     uint32_t a = item(&in, "a"), b = item(&in, "b"), c = item(&in, "c");
@@ -122,14 +116,12 @@ static void cold_items_are_young_and_rare(void)
                                 "unseen,\ndated,1600000000\n";
     struct eddy_catalog *catalog = NULL;
     CHECK_INT(eddy_items_parse(eddy_span_of(items), "i.csv", false, &catalog, NULL), 0);
-    struct eddy_interactions in = {0};
-    struct eddy_interactions_options how = {.items = catalog};
     static const char rows[] = "USER_ID,ITEM_ID,TIMESTAMP\n"
                                "a,old,1600000000\na,young,1608600000\n"
                                "a,busy,1608600000\nb,busy,1608600001\n"
                                "c,busy,1608640000\nd,dated,1608640000\n"
                                "e,undated,1608000000\nf,fresh,1608640000\n";
-    CHECK_INT(eddy_interactions_parse(eddy_span_of(rows), "t.csv", &how, &in, NULL), 0);
+    struct eddy_interactions in = rows_of_span(eddy_span_of(rows), catalog);
     static const struct {
         uint64_t max;
         double days;
@@ -169,11 +161,8 @@ static void cold_items_are_young_and_rare(void)
 static void a_new_item_has_neighbours_by_metadata(void)
 {
     /* Two genres, users of each; "new" and "odd" have no interaction. */
-    struct eddy_buf rows, items;
-    eddy_buf_init(&rows, 0);
-    eddy_buf_init(&items, 0);
-    eddy_buf_puts(&rows, "USER_ID,ITEM_ID,TIMESTAMP\n");
-    eddy_buf_puts(&items, "ITEM_ID,GENRE\n");
+    struct eddy_buf rows = csv_begin("USER_ID,ITEM_ID,TIMESTAMP\n");
+    struct eddy_buf items = csv_begin("ITEM_ID,GENRE\n");
     for (int i = 0; i < 20; i++)
         eddy_buf_printf(&items, "i%d,%s\n", i, i < 10 ? "war" : "love");
     eddy_buf_puts(&items, "new,love\nodd,\n");
@@ -184,10 +173,7 @@ static void a_new_item_has_neighbours_by_metadata(void)
     struct eddy_catalog *catalog = NULL;
     CHECK_INT(eddy_items_parse(eddy_buf_span(&items), "i.csv", false, &catalog, NULL),
               0);
-    struct eddy_interactions in = {0};
-    struct eddy_interactions_options how = {.items = catalog};
-    CHECK_INT(eddy_interactions_parse(eddy_buf_span(&rows), "t.csv", &how, &in, NULL),
-              0);
+    struct eddy_interactions in = rows_of_csv(&rows, catalog);
     struct eddy_build_inputs inputs = {.interactions = &in, .items = catalog};
     struct eddy_counting_options options = {.kind = EDDY_COUNTING_SIMILAR,
                                             .similar = {.id_dimension = 30,
@@ -215,14 +201,13 @@ static void a_new_item_has_neighbours_by_metadata(void)
     eddy_build_result_fini(&again);
     eddy_interactions_fini(&in);
     eddy_catalog_free(catalog);
-    eddy_buf_fini(&rows);
     eddy_buf_fini(&items);
 }
 
 static void without_a_cold_item_there_is_no_model(void)
 {
-    struct eddy_interactions in = parse("USER_ID,ITEM_ID,TIMESTAMP\n"
-                                        "a,x,1600000000\nb,y,1600000001\n");
+    struct eddy_interactions in = rows_of_text("USER_ID,ITEM_ID,TIMESTAMP\n"
+                                               "a,x,1600000000\nb,y,1600000001\n");
     struct eddy_build_inputs inputs = {.interactions = &in};
     struct eddy_counting_options options = {.kind = EDDY_COUNTING_POPULAR};
     struct eddy_build_result result;

@@ -5,30 +5,24 @@
 
 #include "check.h"
 #include "core/play.h"
+#include "log_rows.h"
 #include "tiny_model.h"
 
 enum { ITEMS = 50, USERS = 60, EVENTS = 2000, K = EDDY_EVALUATE_LIST };
 
 static struct eddy_interactions log_for(const struct eddy_snapshot *snapshot)
 {
-    struct eddy_interactions_options options = {.items = snapshot->catalog};
-    struct eddy_interactions in;
-    struct eddy_err err = {0};
-    struct eddy_buf csv;
+    struct eddy_buf csv =
+        csv_begin("USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE,EVENT_VALUE\n");
     struct eddy_rng rng;
     eddy_rng_seed(&rng, 3);
-    eddy_buf_init(&csv, 0);
-    eddy_buf_puts(&csv, "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE,EVENT_VALUE\n");
     for (uint32_t i = 0; i < EVENTS; i++) {
         uint32_t user = eddy_rng_below(&rng, eddy_rng_below(&rng, USERS) + 1);
         uint32_t item = eddy_rng_below(&rng, ITEMS + 3); /* three are unknown */
         eddy_buf_printf(&csv, "u%u,i%u,%u,click,%u\n", user, item, 1600000000 + i * 60,
                         item % 5);
     }
-    CHECK_INT(eddy_interactions_parse(eddy_buf_span(&csv), "csv", &options, &in, &err),
-              0);
-    eddy_buf_fini(&csv);
-    return in;
+    return rows_of_csv(&csv, snapshot->catalog);
 }
 
 /* One case: snapshot, log, marks, exam and its result. */
@@ -198,9 +192,8 @@ static void a_list_for_all_covers_25_items_of_the_training_events(void)
     CHECK_INT(sitting.exam.training_items, 0); /* a file of questions only */
     leave(&sitting);
     /* Users without a past: the popular list for each of them. */
-    struct eddy_interactions_options known;
     struct eddy_interactions in;
-    struct eddy_buf csv;
+    struct eddy_buf csv = csv_begin("USER_ID,ITEM_ID,TIMESTAMP\n");
     struct eddy_err err = {0};
     struct eddy_exam_options options = {.protocol = EDDY_PROTOCOL_WORKSHOP,
                                         .measure = EDDY_MRR,
@@ -208,14 +201,10 @@ static void a_list_for_all_covers_25_items_of_the_training_events(void)
                                         .threads = 2};
     uint8_t marks[80];
     sitting.snapshot = tiny_open(&tiny_default);
-    known = (struct eddy_interactions_options){.items = sitting.snapshot->catalog};
-    eddy_buf_init(&csv, 0);
-    eddy_buf_puts(&csv, "USER_ID,ITEM_ID,TIMESTAMP\n");
     for (int i = 0; i < 40; i++)
         eddy_buf_printf(&csv, "new%d,i%d,1600000000\nold%d,i%d,1600000000\n", i, i, i,
                         i);
-    CHECK_INT(eddy_interactions_parse(eddy_buf_span(&csv), "csv", &known, &in, &err),
-              0);
+    in = rows_of_csv(&csv, sitting.snapshot->catalog);
     for (uint64_t i = 0; i < in.count; i++)
         marks[i] = in.rows[i].row % 2 ? EDDY_MARK_TRAIN : EDDY_MARK_ANSWER;
     CHECK_INT(eddy_exam_init(&sitting.exam, &in, marks, &options, &err), 0);
@@ -229,7 +218,6 @@ static void a_list_for_all_covers_25_items_of_the_training_events(void)
     eddy_exam_result_fini(&sitting.result);
     eddy_exam_fini(&sitting.exam);
     eddy_interactions_fini(&in);
-    eddy_buf_fini(&csv);
     eddy_snapshot_release(sitting.snapshot);
 }
 

@@ -3,11 +3,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "base/buf.h"
 #include "base/thread.h"
 #include "check.h"
 #include "core/exchange.h"
 #include "core/train.h"
+#include "log_rows.h"
 
 enum { MEMBERS_MAX = 5 };
 
@@ -85,17 +85,12 @@ static void run_group(struct group *group, struct member *members, uint32_t rank
 
 static struct eddy_interactions interactions_new(void)
 {
-    struct eddy_interactions in;
-    struct eddy_buf csv;
-    eddy_buf_init(&csv, 0);
-    eddy_buf_puts(&csv, "USER_ID,ITEM_ID,TIMESTAMP\n");
+    struct eddy_buf csv = csv_begin("USER_ID,ITEM_ID,TIMESTAMP\n");
     for (uint32_t u = 0; u < 70; u++)
         for (uint32_t e = 0; e < 15 + u % 9; e++)
             eddy_buf_printf(&csv, "u%u,i%u,%u\n", u, (u * 7 + e * (1 + u % 3)) % 40,
                             1000000000 + u * 977 + e * 3600);
-    CHECK_INT(eddy_interactions_parse(eddy_buf_span(&csv), "made", NULL, &in, NULL), 0);
-    eddy_buf_fini(&csv);
-    return in;
+    return rows_of_csv(&csv, NULL);
 }
 
 static struct group group_of(const struct eddy_interactions *in)

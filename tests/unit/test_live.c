@@ -7,6 +7,7 @@
 #include "check.h"
 #include "core/play.h"
 #include "core/rank.h"
+#include "log_rows.h"
 #include "tiny_model.h"
 #include "torture.h"
 
@@ -18,13 +19,10 @@ static struct eddy_interactions in;
 /* Rows in time order; items of the higher numbers come late and are unknown to the model. */
 static void make_rows(void)
 {
-    struct eddy_interactions_options options = {.items = snapshot->catalog};
+    struct eddy_buf csv = csv_begin("USER_ID,ITEM_ID,TIMESTAMP\n");
     struct eddy_rng rng;
-    struct eddy_buf csv;
     int64_t now = 1600000000;
     eddy_rng_seed(&rng, 4);
-    eddy_buf_init(&csv, 0);
-    eddy_buf_puts(&csv, "USER_ID,ITEM_ID,TIMESTAMP\n");
     for (uint32_t i = 0; i < ROWS; i++) {
         now += 1 + eddy_rng_below(&rng, i % 100 == 0 ? 3000 : 20);
         uint32_t newest = 10 + i * (ITEMS - 10) / ROWS;
@@ -33,9 +31,7 @@ static void make_rows(void)
         eddy_buf_printf(&csv, "u%u,i%u,%lld\n", eddy_rng_below(&rng, USERS), item,
                         (long long)now);
     }
-    CHECK_INT(eddy_interactions_parse(eddy_buf_span(&csv), "csv", &options, &in, NULL),
-              0);
-    eddy_buf_fini(&csv);
+    in = rows_of_csv(&csv, snapshot->catalog);
 }
 
 struct answers {

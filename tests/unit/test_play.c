@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "check.h"
 #include "core/play.h"
+#include "log_rows.h"
 
 enum { ITEMS = 50, USERS = 150, K = 7 };
 
@@ -71,14 +72,9 @@ static struct eddy_snapshot *snapshot_new(void)
 static struct eddy_interactions interactions_new(const struct eddy_snapshot *snapshot,
                                                  uint32_t count)
 {
-    struct eddy_interactions_options options = {.items = snapshot->catalog};
-    struct eddy_interactions in;
-    struct eddy_err err = {0};
-    struct eddy_buf csv;
+    struct eddy_buf csv = csv_begin("USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE\n");
     struct eddy_rng rng;
     eddy_rng_seed(&rng, 17);
-    eddy_buf_init(&csv, 0);
-    eddy_buf_puts(&csv, "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE\n");
     for (uint32_t i = 0; i < count; i++) {
         /* A few users with long histories, many with short ones. */
         uint32_t user = eddy_rng_below(&rng, eddy_rng_below(&rng, USERS) + 1);
@@ -87,10 +83,7 @@ static struct eddy_interactions interactions_new(const struct eddy_snapshot *sna
         eddy_buf_printf(&csv, "u%u,%c%u,%u,click\n", user, unknown ? 'x' : 'i', item,
                         1600000000 + i * 30);
     }
-    CHECK_INT(eddy_interactions_parse(eddy_buf_span(&csv), "csv", &options, &in, &err),
-              0);
-    eddy_buf_fini(&csv);
-    return in;
+    return rows_of_csv(&csv, snapshot->catalog);
 }
 
 /* All lists of a run, by row of the file (the end of a user: behind the rows). */
@@ -428,16 +421,10 @@ static void no_answer_of_a_stream_depends_on_a_later_row(void)
 static void refreshed_tables_follow_the_stream(void)
 {
     struct eddy_snapshot *snapshot = snapshot_new();
-    struct eddy_interactions_options options = {.items = snapshot->catalog};
-    struct eddy_interactions in;
-    struct eddy_buf csv;
-    eddy_buf_init(&csv, 0);
-    eddy_buf_puts(&csv, "USER_ID,ITEM_ID,TIMESTAMP\n");
+    struct eddy_buf csv = csv_begin("USER_ID,ITEM_ID,TIMESTAMP\n");
     for (uint32_t i = 0; i < 3000; i++)
         eddy_buf_printf(&csv, "u%u,i33,%u\n", i, 1600000000 + i);
-    CHECK_INT(eddy_interactions_parse(eddy_buf_span(&csv), "csv", &options, &in, NULL),
-              0);
-    eddy_buf_fini(&csv);
+    struct eddy_interactions in = rows_of_csv(&csv, snapshot->catalog);
     /* More answers than answers_new() has room for ends: rows only. */
     for (int refresh = 0; refresh < 2; refresh++) {
         struct eddy_stream_options stream_options = {.snapshot = snapshot,

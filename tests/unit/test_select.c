@@ -4,14 +4,7 @@
 #include <stdio.h>
 
 #include "check.h"
-
-static struct eddy_interactions parse(const char *text)
-{
-    struct eddy_interactions in = {0};
-    struct eddy_err err = {0};
-    CHECK_INT(eddy_interactions_parse(eddy_span_of(text), "t.csv", NULL, &in, &err), 0);
-    return in;
-}
+#include "log_rows.h"
 
 static const struct eddy_select_options all = {.max_user_history = 1,
                                                .max_item_count = 1};
@@ -25,7 +18,7 @@ static struct eddy_interactions staircase(void)
         for (int i = 0; i <= u; i++)
             at += (size_t)snprintf(text + at, sizeof text - at, "u%d,i%d,%d\n", u, i,
                                    1600000000 + i);
-    return parse(text);
+    return rows_of_text(text);
 }
 
 static void nothing_asked_drops_nothing(void)
@@ -65,9 +58,9 @@ static void percentiles_drop_short_and_long_histories(void)
 
 static void equal_histories_stay_together(void)
 {
-    struct eddy_interactions in = parse("USER_ID,ITEM_ID,TIMESTAMP\n"
-                                        "a,x,1600000000\nb,x,1600000000\n"
-                                        "c,x,1600000000\nd,x,1600000000\n");
+    struct eddy_interactions in = rows_of_text("USER_ID,ITEM_ID,TIMESTAMP\n"
+                                               "a,x,1600000000\nb,x,1600000000\n"
+                                               "c,x,1600000000\nd,x,1600000000\n");
     struct eddy_select_options options = all;
     struct eddy_select_counts counts;
     options.min_user_history = 0.9;
@@ -96,7 +89,7 @@ static void type_and_value_choose_rows(void)
     const char *text = "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE,EVENT_VALUE\n"
                        "a,x,1600000000,click,1\na,y,1600000001,buy,5\n"
                        "a,z,1600000002,buy,\nb,x,1600000000,buy,2.5\n";
-    struct eddy_interactions in = parse(text);
+    struct eddy_interactions in = rows_of_text(text);
     struct eddy_select_options options = all;
     struct eddy_select_counts counts;
     struct eddy_err err = {0};
@@ -129,16 +122,13 @@ static void percentiles_out_of_order_are_refused(void)
 /* `users` users; the first one has what is missing to `rows`, the others two each. */
 static int check_of(uint32_t rows, uint32_t users, struct eddy_err *err)
 {
-    struct eddy_buf text;
-    eddy_buf_init(&text, 0);
-    eddy_buf_puts(&text, "USER_ID,ITEM_ID,TIMESTAMP\n");
+    struct eddy_buf csv = csv_begin("USER_ID,ITEM_ID,TIMESTAMP\n");
     for (uint32_t i = 0; i < rows; i++)
-        eddy_buf_printf(&text, "u%u,i%u,%u\n", i < 2 * users ? i / 2 : 0, i % 7,
+        eddy_buf_printf(&csv, "u%u,i%u,%u\n", i < 2 * users ? i / 2 : 0, i % 7,
                         1600000000 + i);
-    struct eddy_interactions in = parse(text.data);
+    struct eddy_interactions in = rows_of_csv(&csv, NULL);
     int r = eddy_select_check(&in, err);
     eddy_interactions_fini(&in);
-    eddy_buf_fini(&text);
     return r;
 }
 

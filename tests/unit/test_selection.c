@@ -2,19 +2,17 @@
  * lengths, types, values, ages. */
 #include <math.h>
 
-#include "base/buf.h"
 #include "check.h"
 #include "core/selection.h"
+#include "log_rows.h"
 
 enum { USERS = 50, EVENTS = 12, PARTS = EDDY_PART_VALIDATION + 1 };
 
 /* User u has EVENTS + u % 3 events; `positions`: every history counts from 0. */
 static struct eddy_interactions interactions_new(bool positions)
 {
-    struct eddy_interactions in;
-    struct eddy_buf csv;
-    eddy_buf_init(&csv, 0);
-    eddy_buf_puts(&csv, "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE,EVENT_VALUE\n");
+    struct eddy_buf csv =
+        csv_begin("USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE,EVENT_VALUE\n");
     for (unsigned u = 0; u < USERS; u++)
         for (unsigned e = 0; e < EVENTS + u % 3; e++)
             eddy_buf_printf(&csv, "u%u,i%u,%u,%s,%s\n", u, (u + e) % 20,
@@ -23,10 +21,7 @@ static struct eddy_interactions interactions_new(bool positions)
                             e % 3 == 0   ? ""
                             : e % 3 == 1 ? "2"
                                          : "4");
-    CHECK_INT(eddy_interactions_parse(eddy_buf_span(&csv), "made.csv", NULL, &in, NULL),
-              0);
-    eddy_buf_fini(&csv);
-    return in;
+    return rows_of_csv(&csv, NULL);
 }
 
 static struct eddy_selection selection_of(const struct eddy_interactions *in,
@@ -132,17 +127,11 @@ static void types_weigh(void)
 static void drift_of_popularity_makes_old_events_count_less(void)
 {
     for (int drifts = 0; drifts < 2; drifts++) {
-        struct eddy_interactions in;
-        struct eddy_buf csv;
-        eddy_buf_init(&csv, 0);
-        eddy_buf_puts(&csv, "USER_ID,ITEM_ID,TIMESTAMP\n");
+        struct eddy_buf csv = csv_begin("USER_ID,ITEM_ID,TIMESTAMP\n");
         for (unsigned e = 0; e < 4000; e++)
             eddy_buf_printf(&csv, "u%u,i%u,%u\n", e % 97,
                             (drifts ? e / 100 : 0) + e % 7, 1000000000 + e * 3600);
-        CHECK_INT(eddy_interactions_parse(eddy_buf_span(&csv), "made.csv", NULL, &in,
-                                          NULL),
-                  0);
-        eddy_buf_fini(&csv);
+        struct eddy_interactions in = rows_of_csv(&csv, NULL);
         struct eddy_selection_options options = {
             .validation_fraction = 0.02, .validation_max = 1000, .recency = true};
         struct eddy_selection selection = selection_of(&in, &options);

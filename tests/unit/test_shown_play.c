@@ -7,6 +7,7 @@
 #include "check.h"
 #include "core/play.h"
 #include "core/rank.h"
+#include "log_rows.h"
 #include "tiny_model.h"
 
 enum { ITEMS = 50, USERS = 40, ROWS = 900, LIST = 9, K = 7, T0 = 1600000000 };
@@ -28,14 +29,11 @@ static uint32_t make_impression(struct eddy_rng *rng, uint32_t item, uint32_t *r
 static struct eddy_interactions interactions_new(const struct eddy_snapshot *snapshot,
                                                  bool without)
 {
-    struct eddy_interactions_options options = {.items = snapshot->catalog};
-    struct eddy_interactions in;
-    struct eddy_buf csv;
+    struct eddy_buf csv =
+        csv_begin(without ? "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE\n"
+                          : "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE,IMPRESSION\n");
     struct eddy_rng rng;
     eddy_rng_seed(&rng, 23);
-    eddy_buf_init(&csv, 0);
-    eddy_buf_puts(&csv, without ? "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE\n"
-                                : "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE,IMPRESSION\n");
     for (uint32_t i = 0; i < ROWS; i++) {
         uint32_t item = eddy_rng_below(&rng, ITEMS + 5), shown[LIST];
         eddy_buf_printf(&csv, "u%u,i%u,%u,click",
@@ -46,10 +44,7 @@ static struct eddy_interactions interactions_new(const struct eddy_snapshot *sna
             eddy_buf_printf(&csv, "%ci%u", s ? '|' : ',', shown[s]);
         eddy_buf_puts(&csv, count == 0 && !without ? ",\n" : "\n");
     }
-    CHECK_INT(eddy_interactions_parse(eddy_buf_span(&csv), "csv", &options, &in, NULL),
-              0);
-    eddy_buf_fini(&csv);
-    return in;
+    return rows_of_csv(&csv, snapshot->catalog);
 }
 
 /* The list before each row of the file, and each user's last. */

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "check.h"
+#include "log_rows.h"
 
 /* a, b, c in a row; d after a for one more user; e alone. */
 static const char log_text[] = "USER_ID,ITEM_ID,TIMESTAMP\n"
@@ -21,10 +21,7 @@ struct world {
 
 static void world_init(struct world *world)
 {
-    struct eddy_err err = {0};
-    CHECK_INT(eddy_interactions_parse(eddy_span_of(log_text), "t.csv", NULL, &world->in,
-                                      &err),
-              0);
+    world->in = rows_of_text(log_text);
     CHECK_INT(eddy_near_init(&world->near, &world->in), 0);
     CHECK_INT(eddy_near_scratch_init(&world->scratch, ITEMS), 0);
 }

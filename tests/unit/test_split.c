@@ -3,40 +3,24 @@
 
 #include <stdlib.h>
 
-#include "base/buf.h"
 #include "check.h"
-
-static struct eddy_interactions parse(struct eddy_buf *csv,
-                                      const struct eddy_catalog *items)
-{
-    struct eddy_interactions_options options = {.items = items};
-    struct eddy_interactions in = {0};
-    struct eddy_err err = {0};
-    CHECK_INT(eddy_interactions_parse(eddy_buf_span(csv), "csv", &options, &in, &err),
-              0);
-    eddy_buf_fini(csv);
-    return in;
-}
+#include "log_rows.h"
 
 static struct eddy_interactions log_of(const char *rows)
 {
-    struct eddy_buf csv;
-    eddy_buf_init(&csv, 0);
-    eddy_buf_puts(&csv, "USER_ID,ITEM_ID,TIMESTAMP\n");
+    struct eddy_buf csv = csv_begin("USER_ID,ITEM_ID,TIMESTAMP\n");
     eddy_buf_puts(&csv, rows);
-    return parse(&csv, NULL);
+    return rows_of_csv(&csv, NULL);
 }
 
 /* users x events of items i<k>, one a second, users one after the other. */
 static struct eddy_interactions square(uint32_t users, uint32_t events)
 {
-    struct eddy_buf csv;
-    eddy_buf_init(&csv, 0);
-    eddy_buf_puts(&csv, "USER_ID,ITEM_ID,TIMESTAMP\n");
+    struct eddy_buf csv = csv_begin("USER_ID,ITEM_ID,TIMESTAMP\n");
     for (uint32_t u = 0; u < users; u++)
         for (uint32_t e = 0; e < events; e++)
             eddy_buf_printf(&csv, "u%u,i%u,%u\n", u, e, 1600000000 + u * events + e);
-    return parse(&csv, NULL);
+    return rows_of_csv(&csv, NULL);
 }
 
 /* Marks in (user, time) order as letters: T, H, A, U. */
@@ -165,14 +149,12 @@ static void the_marks_do_not_depend_on_the_indices_of_items(void)
     for (int p = 0; p < EDDY_PROTOCOLS; p++) {
         struct eddy_split_options options = eddy_split_defaults((enum eddy_protocol)p);
         struct eddy_interactions one = square(20, 10), other;
-        struct eddy_buf csv;
+        struct eddy_buf csv = csv_begin("USER_ID,ITEM_ID,TIMESTAMP\n");
         uint8_t *marks, *again;
-        eddy_buf_init(&csv, 0);
-        eddy_buf_puts(&csv, "USER_ID,ITEM_ID,TIMESTAMP\n");
         for (uint64_t i = 0; i < one.count; i++)
             eddy_buf_printf(&csv, "u%u,i%u,%u\n", one.rows[i].user, one.rows[i].item,
                             (unsigned)(one.rows[i].ts_ms / 1000));
-        other = parse(&csv, reversed);
+        other = rows_of_csv(&csv, reversed);
         CHECK_INT(eddy_split(&one, &options, &marks, NULL, NULL), 0);
         CHECK_INT(eddy_split(&other, &options, &again, NULL, NULL), 0);
         CHECK(memcmp(marks, again, one.count) == 0);

@@ -5,6 +5,7 @@
 
 #include "base/rng.h"
 #include "check.h"
+#include "log_rows.h"
 #include "torture.h"
 
 static const struct eddy_stream_fit_options options = {.session_gap_s = 1800,
@@ -15,12 +16,9 @@ static const struct eddy_stream_fit_options options = {.session_gap_s = 1800,
 static struct eddy_interactions rows_of(uint32_t count, bool fresh, double step_s,
                                         int64_t begin_s)
 {
-    struct eddy_interactions in = {0};
+    struct eddy_buf csv = csv_begin("USER_ID,ITEM_ID,TIMESTAMP\n");
     struct eddy_rng rng;
-    struct eddy_buf csv;
     eddy_rng_seed(&rng, 3);
-    eddy_buf_init(&csv, 0);
-    eddy_buf_puts(&csv, "USER_ID,ITEM_ID,TIMESTAMP\n");
     for (uint32_t i = 0; i < count; i++) {
         double now = step_s * i;
         uint32_t era = fresh ? (uint32_t)(now / 3600) : 0;
@@ -29,12 +27,7 @@ static struct eddy_interactions rows_of(uint32_t count, bool fresh, double step_
         eddy_buf_printf(&csv, "u%u,i%u,%lld\n", i / 30 * 10 + i % 10, era * 30 + pick,
                         (long long)(begin_s + (int64_t)now));
     }
-    CHECK_INT(eddy_interactions_parse(eddy_buf_span(&csv), "csv",
-                                      &(struct eddy_interactions_options){0}, &in,
-                                      NULL),
-              0);
-    eddy_buf_fini(&csv);
-    return in;
+    return rows_of_csv(&csv, NULL);
 }
 
 /* News with lists: every row shows SHOWN other items of its hour; the user's next click is
@@ -42,13 +35,10 @@ static struct eddy_interactions rows_of(uint32_t count, bool fresh, double step_
 enum { SHOWN = 4 };
 static struct eddy_interactions shown_rows_of(uint32_t count, bool taken)
 {
-    struct eddy_interactions in = {0};
+    struct eddy_buf csv = csv_begin("USER_ID,ITEM_ID,TIMESTAMP,IMPRESSION\n");
     uint32_t last[10][SHOWN] = {{0}};
     struct eddy_rng rng;
-    struct eddy_buf csv;
     eddy_rng_seed(&rng, 4);
-    eddy_buf_init(&csv, 0);
-    eddy_buf_puts(&csv, "USER_ID,ITEM_ID,TIMESTAMP,IMPRESSION\n");
     for (uint32_t i = 0; i < count; i++) {
         uint32_t era = i * 6 / 3600, slot = i % 10;
         uint32_t pick = eddy_rng_below(&rng, 30);
@@ -67,12 +57,7 @@ static struct eddy_interactions shown_rows_of(uint32_t count, bool taken)
         }
         eddy_buf_puts(&csv, "\n");
     }
-    CHECK_INT(eddy_interactions_parse(eddy_buf_span(&csv), "csv",
-                                      &(struct eddy_interactions_options){0}, &in,
-                                      NULL),
-              0);
-    eddy_buf_fini(&csv);
-    return in;
+    return rows_of_csv(&csv, NULL);
 }
 
 static struct eddy_stream_fit_result fit_of(uint32_t count, bool fresh, double step_s,

@@ -307,10 +307,7 @@ static void the_rate_goes_by_density_and_steps_per_epoch(void)
  * the network says what was right then. */
 static struct eddy_interactions drifting_pairs(void)
 {
-    struct eddy_interactions in;
-    struct eddy_buf csv;
-    eddy_buf_init(&csv, 0);
-    eddy_buf_puts(&csv, "USER_ID,ITEM_ID,TIMESTAMP\n");
+    struct eddy_buf csv = csv_begin("USER_ID,ITEM_ID,TIMESTAMP\n");
     for (uint32_t u = 0; u < 1500; u++) {
         bool late = u >= 1200;
         uint32_t item = late ? 50 + u * 7 % 30 : u * 7 % 80;
@@ -318,10 +315,7 @@ static struct eddy_interactions drifting_pairs(void)
         eddy_buf_printf(&csv, "u%u,i%u,%u\nu%u,i%u,%u\n", u, item,
                         1000000000 + u * 3600, u, next, 1000000060 + u * 3600);
     }
-    CHECK_INT(eddy_interactions_parse(eddy_buf_span(&csv), "made.csv", NULL, &in, NULL),
-              0);
-    eddy_buf_fini(&csv);
-    return in;
+    return rows_of_csv(&csv, NULL);
 }
 
 static void ages_win_where_tastes_drift(void)
@@ -560,13 +554,12 @@ static void histories_are_cut_by_time(void)
 
 static void popularity_is_the_share_of_users(void)
 {
-    static const char csv[] = "USER_ID,ITEM_ID,TIMESTAMP\n"
-                              "a,x,1000000000\na,x,1000000001\na,y,1000000002\n"
-                              "b,x,1000000000\nb,z,1000000001\n";
-    struct eddy_interactions in;
+    struct eddy_interactions in =
+        rows_of_text("USER_ID,ITEM_ID,TIMESTAMP\n"
+                     "a,x,1000000000\na,x,1000000001\na,y,1000000002\n"
+                     "b,x,1000000000\nb,z,1000000001\n");
     struct eddy_train_options options = options_of(EDDY_CELL_MINGRU, EDDY_MODE_FLAT);
     struct eddy_train_result result;
-    CHECK_INT(eddy_interactions_parse(eddy_span_of(csv), "csv", NULL, &in, NULL), 0);
     options.allow_small = true;
     options.validation_fraction = 0;
     options.epochs = 1;

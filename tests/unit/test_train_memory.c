@@ -2,6 +2,7 @@
 #include "check.h"
 #include "core/play.h"
 #include "core/train.h"
+#include "log_rows.h"
 #include "tiny_model.h"
 #include "torture.h"
 
@@ -9,10 +10,7 @@ static struct eddy_interactions in;
 
 static void make_interactions(const struct eddy_catalog *items)
 {
-    struct eddy_interactions_options options = {.items = items};
-    struct eddy_buf csv;
-    eddy_buf_init(&csv, 0);
-    eddy_buf_puts(&csv, "USER_ID,ITEM_ID,TIMESTAMP\n");
+    struct eddy_buf csv = csv_begin("USER_ID,ITEM_ID,TIMESTAMP\n");
     for (uint32_t i = 0; i < 120; i++) {
         struct eddy_span id =
             items ? eddy_catalog_id(items, i % eddy_catalog_count(items))
@@ -20,9 +18,7 @@ static void make_interactions(const struct eddy_catalog *items)
         eddy_buf_printf(&csv, "u%u,%.*s,%u\n", i % 4, (int)id.size, id.data,
                         1600000000 + i);
     }
-    CHECK_INT(eddy_interactions_parse(eddy_buf_span(&csv), "csv", &options, &in, NULL),
-              0);
-    eddy_buf_fini(&csv);
+    in = rows_of_csv(&csv, items);
 }
 
 static int64_t negatives; /* 0: full softmax; else touched rows alone move */
