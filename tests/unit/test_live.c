@@ -4,10 +4,9 @@
 
 #include <stdlib.h>
 
-#include "check.h"
-#include "core/play.h"
 #include "core/rank.h"
 #include "log_rows.h"
+#include "play_answers.h"
 #include "tiny_model.h"
 #include "torture.h"
 
@@ -34,63 +33,8 @@ static void make_rows(void)
     in = rows_of_csv(&csv, snapshot->catalog);
 }
 
-struct answers {
-    struct eddy_scored lists[ROWS][K];
-    uint32_t counts[ROWS];
-};
-
-static bool wants_play(void *context, uint32_t user, uint64_t row)
-{
-    (void)context;
-    (void)user;
-    return row != EDDY_PLAY_END;
-}
-
-static bool wants_row(void *context, uint64_t row)
-{
-    (void)context;
-    (void)row;
-    return true;
-}
-
-static void take(void *context, uint64_t row, const struct eddy_scored *list,
-                 uint32_t count)
-{
-    struct answers *answers = context;
-    uint32_t at = in.rows[row].row;
-    answers->counts[at] = count;
-    memcpy(answers->lists[at], list, count * sizeof *list);
-}
-
-static void take_play(void *context, uint32_t user, uint64_t row,
-                      const struct eddy_scored *list, uint32_t count)
-{
-    (void)user;
-    take(context, row, list, count);
-}
-
-static bool same_list(const struct answers *a, const struct answers *b, uint32_t at)
-{
-    return CHECK_INT(a->counts[at], b->counts[at]) &&
-           CHECK(memcmp(a->lists[at], b->lists[at],
-                        a->counts[at] * sizeof **a->lists) == 0);
-}
-
-static void play_all(struct answers *ret)
-{
-    const struct eddy_play play = {.snapshot = snapshot,
-                                   .interactions = &in,
-                                   .k = K,
-                                   .threads = 2,
-                                   .popularity = snapshot->popularity,
-                                   .wants = wants_play,
-                                   .list = take_play,
-                                   .context = ret};
-    CHECK_INT(eddy_play_users(&play, 0, eddy_catalog_count(in.users), NULL), 0);
-}
-
-static void stream_all(const struct eddy_interactions *rows, uint32_t threads,
-                       int64_t refresh_ms, struct answers *ret)
+static struct answers stream_of(const struct eddy_interactions *rows, uint32_t threads,
+                                int64_t refresh_ms)
 {
     const struct eddy_stream_options options = {.snapshot = snapshot,
                                                 .interactions = rows,
@@ -98,16 +42,13 @@ static void stream_all(const struct eddy_interactions *rows, uint32_t threads,
                                                 .threads = threads,
                                                 .refresh_ms = refresh_ms,
                                                 .half_life_s = 3600};
-    struct eddy_stream *stream = NULL;
-    CHECK_INT(eddy_stream_new(&options, &stream, NULL), 0);
-    while (eddy_stream_next(stream, wants_row, take, ret) > 0)
-        continue;
-    eddy_stream_free(stream);
+    return stream_all(&options);
 }
 
 /* What a worker does with the rows of a user, through his state. */
-static void work_all(struct answers *ret)
+static struct answers work_all(void)
 {
+    struct answers answers = answers_new(&in, K);
     const struct eddy_shape *shape = &snapshot->layout.shape;
     const uint32_t floats = eddy_hrnn_state_floats(shape);
     const uint32_t ring = snapshot->manifest.recent_events;
@@ -118,7 +59,8 @@ static void work_all(struct answers *ret)
     for (uint32_t u = 0; u < eddy_catalog_count(in.users); u++) {
         struct eddy_state *state = eddy_state_init(memory, floats, ring);
         for (uint64_t row = in.user_begin[u]; row < in.user_begin[u + 1]; row++) {
-            uint32_t recent[EDDY_RECENT_MAX], at = in.rows[row].row;
+            uint32_t recent[EDDY_RECENT_MAX], at = in.rows[row].row, count = 0;
+            struct eddy_scored list[K];
             struct eddy_rank_user user = {
                 .recent = {recent, eddy_rank_recent(state, snapshot->catalog, recent)},
                 .query = state->step_count_low > 0
@@ -126,7 +68,8 @@ static void work_all(struct answers *ret)
                              : NULL};
             CHECK(eddy_rank_knows(&model, &user));
             CHECK(eddy_ranker_add(ranker, &user));
-            CHECK_INT(eddy_ranker_run(ranker, K, ret->lists[at], &ret->counts[at]), 1);
+            CHECK_INT(eddy_ranker_run(ranker, K, list, &count), 1);
+            take(&answers, at, list, count);
             struct eddy_event event = {.kind = EDDY_KIND_EVENT,
                                        .user = eddy_catalog_id(in.users, u),
                                        .item =
@@ -143,17 +86,19 @@ static void work_all(struct answers *ret)
     free(memory);
     eddy_hrnn_scratch_free(scratch);
     eddy_ranker_free(ranker);
+    return answers;
 }
 
 static void worker_play_and_stream_agree_bit_for_bit(void)
 {
-    static struct answers worker, play, stream;
-    work_all(&worker);
-    play_all(&play);
-    stream_all(&in, 2, 0, &stream);
-    for (uint32_t i = 0; i < ROWS; i++)
-        if (!same_list(&worker, &play, i) || !same_list(&worker, &stream, i))
-            break;
+    struct answers worker = work_all();
+    struct answers play = play_all(snapshot, &in, K, 2, false);
+    struct answers stream = stream_of(&in, 2, 0);
+    check_same(&worker, &play, ROWS);
+    check_same(&worker, &stream, ROWS);
+    answers_free(&worker);
+    answers_free(&play);
+    answers_free(&stream);
 }
 
 /* ---- live ---------------------------------------------------------------------------- */
@@ -233,14 +178,13 @@ static const float *query_before(uint64_t at, float *hidden)
 
 static void live_tables_equal_tables_counted_anew(void)
 {
-    static struct answers answers;
+    struct answers answers = stream_of(&in, 2, REFRESH_MS);
     uint64_t order[ROWS];
     float *hidden = calloc(4096, sizeof *hidden);
     int64_t next = 0, now = 0;
     uint32_t counted = 0, with_new = 0;
     for (uint64_t i = 0; i < in.count; i++)
         order[in.rows[i].row] = i;
-    stream_all(&in, 2, REFRESH_MS, &answers);
     next = in.rows[order[0]].ts_ms + REFRESH_MS;
     for (uint32_t i = 0; i < ROWS; i++) {
         int64_t ts = in.rows[order[i]].ts_ms;
@@ -250,30 +194,26 @@ static void live_tables_equal_tables_counted_anew(void)
             next += ((ts - next) / REFRESH_MS + 1) * REFRESH_MS;
         }
         for (uint32_t k = 0; k < answers.counts[i]; k++)
-            with_new += answers.lists[i][k].item >= KNOWN;
+            with_new += answers_list(&answers, i)[k].item >= KNOWN;
         if (i % 23 != 0)
             continue;
         struct eddy_scored want[K];
         uint32_t count =
             slow_list(i, counted, now, order, query_before(order[i], hidden), want);
         CHECK_INT(answers.counts[i], count);
-        if (!CHECK(memcmp(answers.lists[i], want, count * sizeof *want) == 0))
+        if (!CHECK_MEM(answers_list(&answers, i), want, count * sizeof *want))
             break;
     }
     CHECK(with_new > 0); /* items that the model has never seen are recommended */
     free(hidden);
+    answers_free(&answers);
 }
 
 static void no_live_answer_depends_on_a_later_row(void)
 {
-    static struct answers whole, one;
-    static struct answers *const both[] = {&whole, &one};
-    (void)both;
-    stream_all(&in, 1, REFRESH_MS, &whole);
-    stream_all(&in, 3, REFRESH_MS, &one);
-    for (uint32_t i = 0; i < ROWS; i++)
-        if (!same_list(&whole, &one, i))
-            return;
+    struct answers whole = stream_of(&in, 1, REFRESH_MS);
+    struct answers three = stream_of(&in, 3, REFRESH_MS);
+    check_same(&whole, &three, answers_count(&in));
     /* Other rows behind row 700: answers up to it stay. */
     struct eddy_interactions changed = in;
     struct eddy_interaction *rows = malloc(in.count * sizeof *rows);
@@ -282,11 +222,13 @@ static void no_live_answer_depends_on_a_later_row(void)
         if (rows[i].row > 700)
             rows[i].item = rows[i].item > 0 ? 0 : 1;
     changed.rows = rows;
-    stream_all(&changed, 1, REFRESH_MS, &one);
-    for (uint32_t i = 0; i <= 700; i++)
-        if (!same_list(&whole, &one, i))
-            break;
-    CHECK(memcmp(whole.lists[ROWS - 1], one.lists[ROWS - 1], sizeof *one.lists) != 0);
+    struct answers other = stream_of(&changed, 1, REFRESH_MS);
+    check_same(&whole, &other, 701);
+    CHECK(memcmp(answers_list(&whole, ROWS - 1), answers_list(&other, ROWS - 1),
+                 K * sizeof *other.lists) != 0);
+    answers_free(&whole);
+    answers_free(&three);
+    answers_free(&other);
     free(rows);
 }
 

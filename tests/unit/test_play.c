@@ -4,9 +4,8 @@
 #include <stdlib.h>
 
 #include "base/rng.h"
-#include "check.h"
-#include "core/play.h"
 #include "log_rows.h"
+#include "play_answers.h"
 
 enum { ITEMS = 50, USERS = 150, K = 7 };
 
@@ -86,86 +85,6 @@ static struct eddy_interactions interactions_new(const struct eddy_snapshot *sna
     return rows_of_csv(&csv, snapshot->catalog);
 }
 
-/* All lists of a run, by row of the file (the end of a user: behind the rows). */
-struct answers {
-    const struct eddy_interactions *in;
-    struct eddy_scored *lists;
-    uint32_t *counts; /* 0: none */
-    bool *asked;
-};
-
-static struct answers answers_new(const struct eddy_interactions *in)
-{
-    size_t n = (size_t)in->count + USERS;
-    return (struct answers){in, calloc(n * K, sizeof(struct eddy_scored)),
-                            calloc(n, sizeof(uint32_t)), calloc(n, sizeof(bool))};
-}
-
-static void answers_free(struct answers *answers)
-{
-    free(answers->lists);
-    free(answers->counts);
-    free(answers->asked);
-}
-
-static void take(struct answers *answers, size_t at, const struct eddy_scored *list,
-                 uint32_t count)
-{
-    CHECK(!answers->asked[at]);
-    answers->asked[at] = true;
-    answers->counts[at] = count;
-    memcpy(answers->lists + at * K, list, count * sizeof *list);
-}
-
-static bool wants_all(void *context, uint32_t user, uint64_t row)
-{
-    (void)context;
-    (void)user;
-    (void)row;
-    return true;
-}
-
-static void take_play(void *context, uint32_t user, uint64_t row,
-                      const struct eddy_scored *list, uint32_t count)
-{
-    struct answers *answers = context;
-    size_t at = row == EDDY_PLAY_END ? (size_t)answers->in->count + user
-                                     : answers->in->rows[row].row;
-    take(answers, at, list, count);
-}
-
-static bool wants_row(void *context, uint64_t row)
-{
-    (void)context;
-    (void)row;
-    return true;
-}
-
-static void take_stream(void *context, uint64_t row, const struct eddy_scored *list,
-                        uint32_t count)
-{
-    struct answers *answers = context;
-    take(answers, answers->in->rows[row].row, list, count);
-}
-
-static struct answers play_all(const struct eddy_snapshot *snapshot,
-                               const struct eddy_interactions *in, uint32_t threads,
-                               bool exclude_seen)
-{
-    struct answers answers = answers_new(in);
-    struct eddy_play play = {.snapshot = snapshot,
-                             .interactions = in,
-                             .k = K,
-                             .threads = threads,
-                             .exclude_seen = exclude_seen,
-                             .popularity = snapshot->popularity,
-                             .wants = wants_all,
-                             .list = take_play,
-                             .context = &answers};
-    CHECK_INT(eddy_play_users(&play, 0, eddy_catalog_count(in->users), NULL), 0);
-    return answers;
-}
-
 /* The plain way: K times the best of all scores. */
 static uint32_t best_of(const float *scores, const bool *out, struct eddy_scored *ret)
 {
@@ -192,8 +111,8 @@ static void check_lists(const struct answers *answers, size_t at,
     if (!CHECK_INT(answers->counts[at], count))
         return;
     for (uint32_t i = 0; i < count; i++) {
-        CHECK_INT(answers->lists[at * K + i].item, want[i].item);
-        CHECK(answers->lists[at * K + i].score == want[i].score);
+        CHECK_INT(answers_list(answers, at)[i].item, want[i].item);
+        CHECK(answers_list(answers, at)[i].score == want[i].score);
     }
 }
 
@@ -238,23 +157,13 @@ static void lists_are_those_of_one_user_at_a_time(void)
     struct eddy_snapshot *snapshot = snapshot_new();
     struct eddy_interactions in = interactions_new(snapshot, 2500);
     for (int exclude = 0; exclude < 2; exclude++) {
-        struct answers answers = play_all(snapshot, &in, 1, exclude == 1);
+        struct answers answers = play_all(snapshot, &in, K, 1, exclude == 1);
         for (uint32_t u = 0; u < eddy_catalog_count(in.users); u++)
             check_user(snapshot, &in, &answers, u, exclude == 1);
         answers_free(&answers);
     }
     eddy_interactions_fini(&in);
     eddy_snapshot_release(snapshot);
-}
-
-static void check_same(const struct answers *a, const struct answers *b, size_t rows)
-{
-    for (size_t at = 0; at < rows; at++) {
-        CHECK_INT(a->asked[at], b->asked[at]);
-        CHECK_INT(a->counts[at], b->counts[at]);
-        CHECK(memcmp(a->lists + at * K, b->lists + at * K,
-                     a->counts[at] * sizeof *a->lists) == 0);
-    }
 }
 
 /* A third of the rows, and the ends of every other user. */
@@ -287,8 +196,8 @@ static void scores_of_all_items_are_those_of_the_lists(void)
     struct eddy_snapshot *snapshot = snapshot_new();
     struct eddy_interactions in = interactions_new(snapshot, 2500);
     for (int exclude = 0; exclude < 2; exclude++) {
-        struct answers want = play_all(snapshot, &in, 1, exclude == 1);
-        struct scored_answers got = {answers_new(&in), snapshot, false};
+        struct answers want = play_all(snapshot, &in, K, 1, exclude == 1);
+        struct scored_answers got = {answers_new(&in, K), snapshot, false};
         struct eddy_play play = {.snapshot = snapshot,
                                  .interactions = &in,
                                  .k = 1,
@@ -300,7 +209,7 @@ static void scores_of_all_items_are_those_of_the_lists(void)
                                  .context = &got};
         CHECK_INT(eddy_play_users(&play, 0, eddy_catalog_count(in.users), NULL), 0);
         CHECK(got.unknown);
-        check_same(&got.answers, &want, (size_t)in.count + USERS);
+        check_same(&got.answers, &want, answers_count(&in));
         answers_free(&want);
         answers_free(&got.answers);
     }
@@ -315,7 +224,8 @@ static void queries_that_nobody_reads_change_no_list(void)
     for (size_t m = 0; m < sizeof modes / sizeof *modes; m++) {
         struct eddy_snapshot *snapshot = snapshot_of(modes[m]);
         struct eddy_interactions in = interactions_new(snapshot, 2500);
-        struct answers all = play_all(snapshot, &in, 1, true), some = answers_new(&in);
+        struct answers all = play_all(snapshot, &in, K, 1, true);
+        struct answers some = answers_new(&in, K);
         struct eddy_play play = {.snapshot = snapshot,
                                  .interactions = &in,
                                  .k = K,
@@ -327,13 +237,13 @@ static void queries_that_nobody_reads_change_no_list(void)
                                  .context = &some};
         uint32_t users = eddy_catalog_count(in.users), lists = 0;
         CHECK_INT(eddy_play_users(&play, 0, users, NULL), 0);
-        for (size_t at = 0; at < (size_t)in.count + users; at++) {
+        for (size_t at = 0; at < answers_count(&in); at++) {
             if (!some.asked[at])
                 continue;
             lists++;
             CHECK_INT(some.counts[at], all.counts[at]);
-            CHECK(memcmp(some.lists + at * K, all.lists + at * K,
-                         all.counts[at] * sizeof *all.lists) == 0);
+            CHECK_MEM(answers_list(&some, at), answers_list(&all, at),
+                      all.counts[at] * sizeof *all.lists);
         }
         CHECK(lists > 800 && lists < 1100);
         answers_free(&all);
@@ -347,38 +257,27 @@ static void threads_do_not_change_a_list(void)
 {
     struct eddy_snapshot *snapshot = snapshot_new();
     struct eddy_interactions in = interactions_new(snapshot, 2500);
-    struct answers one = play_all(snapshot, &in, 1, true);
-    struct answers three = play_all(snapshot, &in, 3, true);
-    check_same(&one, &three, (size_t)in.count + USERS);
+    struct answers one = play_all(snapshot, &in, K, 1, true);
+    struct answers three = play_all(snapshot, &in, K, 3, true);
+    check_same(&one, &three, answers_count(&in));
     answers_free(&one);
     answers_free(&three);
     eddy_interactions_fini(&in);
     eddy_snapshot_release(snapshot);
 }
 
-static struct answers stream_all(const struct eddy_snapshot *snapshot,
-                                 const struct eddy_interactions *in, uint32_t threads,
-                                 int64_t refresh_ms)
+static struct answers stream_of(const struct eddy_snapshot *snapshot,
+                                const struct eddy_interactions *in, uint32_t threads,
+                                int64_t refresh_ms)
 {
-    struct answers answers = answers_new(in);
-    struct eddy_stream_options options = {.snapshot = snapshot,
-                                          .interactions = in,
-                                          .k = K,
-                                          .threads = threads,
-                                          .exclude_seen = true,
-                                          .refresh_ms = refresh_ms,
-                                          .half_life_s = 600};
-    struct eddy_stream *stream = NULL;
-    struct eddy_scored list[K];
-    int rows = 0, more;
-    CHECK_INT(eddy_stream_new(&options, &stream, NULL), 0);
-    while ((more = eddy_stream_next(stream, wants_row, take_stream, &answers)) > 0)
-        rows += more;
-    CHECK_INT(rows, in->count);
-    for (uint32_t u = 0; u < eddy_catalog_count(in->users); u++)
-        take(&answers, (size_t)in->count + u, list, eddy_stream_list(stream, u, list));
-    eddy_stream_free(stream);
-    return answers;
+    const struct eddy_stream_options options = {.snapshot = snapshot,
+                                                .interactions = in,
+                                                .k = K,
+                                                .threads = threads,
+                                                .exclude_seen = true,
+                                                .refresh_ms = refresh_ms,
+                                                .half_life_s = 600};
+    return stream_all(&options);
 }
 
 /* The file is in time order, so playing it in file order gives the same lists. */
@@ -386,11 +285,10 @@ static void a_stream_without_refresh_gives_the_lists_of_a_play(void)
 {
     struct eddy_snapshot *snapshot = snapshot_new();
     struct eddy_interactions in = interactions_new(snapshot, 2500);
-    struct answers play = play_all(snapshot, &in, 2, true);
+    struct answers play = play_all(snapshot, &in, K, 2, true);
     for (uint32_t threads = 1; threads <= 3; threads += 2) {
-        struct answers stream = stream_all(snapshot, &in, threads, 0);
-        /* The ends were taken with lists of their own length only. */
-        check_same(&play, &stream, (size_t)in.count);
+        struct answers stream = stream_of(snapshot, &in, threads, 0);
+        check_same(&play, &stream, answers_count(&in));
         answers_free(&stream);
     }
     answers_free(&play);
@@ -402,11 +300,11 @@ static void no_answer_of_a_stream_depends_on_a_later_row(void)
 {
     struct eddy_snapshot *snapshot = snapshot_new();
     struct eddy_interactions all = interactions_new(snapshot, 2500);
-    struct answers whole = stream_all(snapshot, &all, 2, 300000);
+    struct answers whole = stream_of(snapshot, &all, 2, 300000);
     static const uint32_t cuts[] = {1, 2, 37, 1000, 2499};
     for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
         struct eddy_interactions part = interactions_new(snapshot, cuts[i]);
-        struct answers answers = stream_all(snapshot, &part, 1, 300000);
+        struct answers answers = stream_of(snapshot, &part, 1, 300000);
         check_same(&whole, &answers, cuts[i]);
         answers_free(&answers);
         eddy_interactions_fini(&part);
@@ -425,22 +323,16 @@ static void refreshed_tables_follow_the_stream(void)
     for (uint32_t i = 0; i < 3000; i++)
         eddy_buf_printf(&csv, "u%u,i33,%u\n", i, 1600000000 + i);
     struct eddy_interactions in = rows_of_csv(&csv, snapshot->catalog);
-    /* More answers than answers_new() has room for ends: rows only. */
     for (int refresh = 0; refresh < 2; refresh++) {
-        struct eddy_stream_options stream_options = {.snapshot = snapshot,
-                                                     .interactions = &in,
-                                                     .k = K,
-                                                     .threads = 1,
-                                                     .refresh_ms = refresh ? 60000 : 0,
-                                                     .half_life_s = 3600};
-        struct eddy_stream *stream = NULL;
-        struct answers answers = answers_new(&in);
-        CHECK_INT(eddy_stream_new(&stream_options, &stream, NULL), 0);
-        while (eddy_stream_next(stream, wants_row, take_stream, &answers) > 0)
-            continue;
-        CHECK_INT(answers.lists[0].item, 0);
-        CHECK_INT(answers.lists[(size_t)2999 * K].item, refresh ? 33 : 0);
-        eddy_stream_free(stream);
+        const struct eddy_stream_options options = {.snapshot = snapshot,
+                                                    .interactions = &in,
+                                                    .k = K,
+                                                    .threads = 1,
+                                                    .refresh_ms = refresh ? 60000 : 0,
+                                                    .half_life_s = 3600};
+        struct answers answers = stream_all(&options);
+        CHECK_INT(answers_list(&answers, 0)->item, 0);
+        CHECK_INT(answers_list(&answers, 2999)->item, refresh ? 33 : 0);
         answers_free(&answers);
     }
     eddy_interactions_fini(&in);

@@ -4,10 +4,9 @@
 
 #include "base/hash.h"
 #include "base/rng.h"
-#include "check.h"
-#include "core/play.h"
 #include "core/rank.h"
 #include "log_rows.h"
+#include "play_answers.h"
 #include "tiny_model.h"
 
 enum { ITEMS = 50, USERS = 40, ROWS = 900, LIST = 9, K = 7, T0 = 1600000000 };
@@ -45,98 +44,6 @@ static struct eddy_interactions interactions_new(const struct eddy_snapshot *sna
         eddy_buf_puts(&csv, count == 0 && !without ? ",\n" : "\n");
     }
     return rows_of_csv(&csv, snapshot->catalog);
-}
-
-/* The list before each row of the file, and each user's last. */
-struct answers {
-    const struct eddy_interactions *in;
-    struct eddy_scored lists[ROWS + USERS][K];
-    uint32_t counts[ROWS + USERS];
-};
-
-static void take(struct answers *answers, size_t at, const struct eddy_scored *list,
-                 uint32_t count)
-{
-    answers->counts[at] = count;
-    memcpy(answers->lists[at], list, count * sizeof *list);
-}
-
-static bool wants_all(void *context, uint32_t user, uint64_t row)
-{
-    (void)context;
-    (void)user;
-    (void)row;
-    return true;
-}
-
-static void take_play(void *context, uint32_t user, uint64_t row,
-                      const struct eddy_scored *list, uint32_t count)
-{
-    struct answers *answers = context;
-    take(answers, row == EDDY_PLAY_END ? ROWS + user : answers->in->rows[row].row, list,
-         count);
-}
-
-static bool wants_row(void *context, uint64_t row)
-{
-    (void)context;
-    (void)row;
-    return true;
-}
-
-static void take_row(void *context, uint64_t row, const struct eddy_scored *list,
-                     uint32_t count)
-{
-    struct answers *answers = context;
-    take(answers, answers->in->rows[row].row, list, count);
-}
-
-static struct answers *play(const struct eddy_snapshot *snapshot,
-                            const struct eddy_interactions *in, uint32_t threads)
-{
-    struct answers *answers = calloc(1, sizeof *answers);
-    struct eddy_play play = {.snapshot = snapshot,
-                             .interactions = in,
-                             .k = K,
-                             .threads = threads,
-                             .popularity = snapshot->popularity,
-                             .wants = wants_all,
-                             .list = take_play,
-                             .context = answers};
-    answers->in = in;
-    CHECK_INT(eddy_play_users(&play, 0, eddy_catalog_count(in->users), NULL), 0);
-    return answers;
-}
-
-static struct answers *stream(const struct eddy_snapshot *snapshot,
-                              const struct eddy_interactions *in, uint32_t threads)
-{
-    struct answers *answers = calloc(1, sizeof *answers);
-    struct eddy_stream_options options = {.snapshot = snapshot,
-                                          .interactions = in,
-                                          .k = K,
-                                          .threads = threads,
-                                          .half_life_s = 3600};
-    struct eddy_stream *stream = NULL;
-    answers->in = in;
-    CHECK_INT(eddy_stream_new(&options, &stream, NULL), 0);
-    while (eddy_stream_next(stream, wants_row, take_row, answers) > 0)
-        continue;
-    for (uint32_t u = 0; u < eddy_catalog_count(in->users); u++)
-        answers->counts[ROWS + u] =
-            eddy_stream_list(stream, u, answers->lists[ROWS + u]);
-    eddy_stream_free(stream);
-    return answers;
-}
-
-static void check_same(const struct answers *a, const struct answers *b)
-{
-    uint32_t users = eddy_catalog_count(a->in->users);
-    for (uint32_t at = 0; at < ROWS + users; at++) {
-        CHECK_INT(a->counts[at], b->counts[at]);
-        CHECK_MEM(a->lists[at], b->lists[at],
-                  a->counts[at] * sizeof(struct eddy_scored));
-    }
 }
 
 /* A worker's slot and what it needs. */
@@ -196,8 +103,9 @@ static void check_list(struct worker *worker, const struct answers *answers, siz
     CHECK(eddy_rank_knows(&worker->model, &user));
     CHECK(eddy_ranker_add(worker->ranker, &user));
     CHECK_INT(eddy_ranker_run(worker->ranker, K, list, &count), 1);
+    CHECK(answers->asked[at]);
     CHECK_INT(answers->counts[at], count);
-    CHECK_MEM(answers->lists[at], list, count * sizeof *list);
+    CHECK_MEM(answers_list(answers, at), list, count * sizeof *list);
 }
 
 static void a_state_gives_the_lists_of_a_play(void)
@@ -206,7 +114,7 @@ static void a_state_gives_the_lists_of_a_play(void)
     tiny.tables = true;
     struct eddy_snapshot *snapshot = tiny_open(&tiny);
     struct eddy_interactions in = interactions_new(snapshot, false);
-    struct answers *answers = play(snapshot, &in, 1);
+    struct answers answers = play_all(snapshot, &in, K, 1, false);
     uint32_t floats = eddy_hrnn_state_floats(&snapshot->manifest.shape);
     size_t size = eddy_state_size(floats, tiny.recent_events);
     void *memory = aligned_alloc(64, size);
@@ -219,15 +127,15 @@ static void a_state_gives_the_lists_of_a_play(void)
     for (uint32_t u = 0; u < eddy_catalog_count(in.users); u++) {
         eddy_state_reset(worker.state);
         for (uint64_t row = in.user_begin[u]; row < in.user_begin[u + 1]; row++) {
-            check_list(&worker, answers, in.rows[row].row);
+            check_list(&worker, &answers, in.rows[row].row);
             fold(&worker, &in, &in.rows[row]);
         }
-        check_list(&worker, answers, ROWS + u);
+        check_list(&worker, &answers, in.count + u);
     }
     eddy_ranker_free(worker.ranker);
     eddy_hrnn_scratch_free(worker.scratch);
     free(memory);
-    free(answers);
+    answers_free(&answers);
     eddy_interactions_fini(&in);
     eddy_snapshot_release(snapshot);
 }
@@ -238,13 +146,19 @@ static void a_stream_gives_the_lists_of_a_play(void)
     tiny.tables = true;
     struct eddy_snapshot *snapshot = tiny_open(&tiny);
     struct eddy_interactions in = interactions_new(snapshot, false);
-    struct answers *one = play(snapshot, &in, 1), *three = play(snapshot, &in, 3);
-    struct answers *streamed = stream(snapshot, &in, 2);
-    check_same(one, three);
-    check_same(one, streamed);
-    free(one);
-    free(three);
-    free(streamed);
+    const struct eddy_stream_options options = {.snapshot = snapshot,
+                                                .interactions = &in,
+                                                .k = K,
+                                                .threads = 2,
+                                                .half_life_s = 3600};
+    struct answers one = play_all(snapshot, &in, K, 1, false);
+    struct answers three = play_all(snapshot, &in, K, 3, false);
+    struct answers streamed = stream_all(&options);
+    check_same(&one, &three, answers_count(&in));
+    check_same(&one, &streamed, answers_count(&in));
+    answers_free(&one);
+    answers_free(&three);
+    answers_free(&streamed);
     eddy_interactions_fini(&in);
     eddy_snapshot_release(snapshot);
 }
@@ -254,12 +168,14 @@ static uint32_t changed_lists(const struct eddy_snapshot *snapshot)
 {
     struct eddy_interactions with = interactions_new(snapshot, false);
     struct eddy_interactions without = interactions_new(snapshot, true);
-    struct answers *a = play(snapshot, &with, 1), *b = play(snapshot, &without, 1);
+    struct answers a = play_all(snapshot, &with, K, 1, false);
+    struct answers b = play_all(snapshot, &without, K, 1, false);
     uint32_t changed = 0;
     for (uint32_t at = 0; at < ROWS; at++)
-        changed += memcmp(a->lists[at], b->lists[at], sizeof a->lists[at]) != 0;
-    free(a);
-    free(b);
+        changed += memcmp(answers_list(&a, at), answers_list(&b, at),
+                          K * sizeof *a.lists) != 0;
+    answers_free(&a);
+    answers_free(&b);
     eddy_interactions_fini(&with);
     eddy_interactions_fini(&without);
     return changed;
