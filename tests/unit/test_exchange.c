@@ -6,7 +6,7 @@
 #include "base/thread.h"
 #include "check.h"
 #include "core/exchange.h"
-#include "core/train.h"
+#include "kept_checkpoint.h"
 #include "log_rows.h"
 
 enum { MEMBERS_MAX = 5 };
@@ -138,38 +138,8 @@ static void a_group_has_the_bits_of_one_alone(void)
     eddy_interactions_fini(&in);
 }
 
-/* Bytes after the second epoch, before and in the last phase. */
-struct kept {
-    struct eddy_buf bytes;
-    uint32_t at, saves, resumed;
-};
-
-static bool always(void *context)
-{
-    (void)context;
-    return true;
-}
-
-static int save(void *context, const struct eddy_span *parts, uint32_t count,
-                struct eddy_err *err)
-{
-    struct kept *kept = context;
-    (void)err;
-    kept->saves++;
-    for (uint32_t i = 0; kept->saves == kept->at && i < count; i++)
-        eddy_buf_put(&kept->bytes, parts[i].data, parts[i].size);
-    return 0;
-}
-
-static void resumed(void *context, const struct eddy_train_past *past,
-                    const char *why_not)
-{
-    struct kept *kept = context;
-    CHECK(why_not == NULL);
-    kept->resumed = past->epoch;
-}
-
-/* Whoever made the checkpoint, whoever goes on: the same bits. */
+/* Whoever made the checkpoint, before or in the last phase, and whoever goes on: the same
+ * bits. */
 static void a_group_goes_on_from_a_checkpoint(void)
 {
     struct eddy_interactions in = interactions_new();
@@ -179,10 +149,8 @@ static void a_group_goes_on_from_a_checkpoint(void)
     for (uint32_t at = 2; at <= alone[0].epochs; at++)
         for (uint32_t before = 1; before <= 2; before++) {
             struct kept kept = {.at = at};
-            struct eddy_train_keeper keeper = {
-                .context = &kept, .due = always, .save = save, .resumed = resumed};
+            struct eddy_train_keeper keeper = kept_keeper(&kept);
             struct group group = group_of(&in);
-            eddy_buf_init(&kept.bytes, 0);
             group.keeper = &keeper;
             run_group(&group, members, before);
             for (uint32_t m = 0; m < before; m++)
@@ -190,6 +158,7 @@ static void a_group_goes_on_from_a_checkpoint(void)
             keeper.resume = eddy_buf_span(&kept.bytes);
             run_group(&group, members, 3 - before);
             CHECK_INT(kept.resumed, at);
+            CHECK(kept.why_not == NULL);
             for (uint32_t m = 0; m < 3 - before; m++) {
                 CHECK_INT(members[m].code, 0);
                 CHECK_INT(members[m].epochs, alone[0].epochs - at);
@@ -197,7 +166,7 @@ static void a_group_goes_on_from_a_checkpoint(void)
                           alone[0].result.layout.size * sizeof(float));
                 eddy_train_result_fini(&members[m].result);
             }
-            eddy_buf_fini(&kept.bytes);
+            kept_fini(&kept);
         }
     eddy_train_result_fini(&alone[0].result);
     eddy_interactions_fini(&in);
@@ -208,10 +177,8 @@ static void another_setting_ends_every_member(void)
     struct eddy_interactions in = interactions_new();
     struct member members[MEMBERS_MAX];
     struct kept kept = {.at = 1};
-    struct eddy_train_keeper keeper = {
-        .context = &kept, .due = always, .save = save, .resumed = resumed};
+    struct eddy_train_keeper keeper = kept_keeper(&kept);
     struct group group = group_of(&in);
-    eddy_buf_init(&kept.bytes, 0);
     group.keeper = &keeper;
     run_group(&group, members, 1);
     eddy_train_result_fini(&members[0].result);
@@ -220,7 +187,8 @@ static void another_setting_ends_every_member(void)
     run_group(&group, members, 2);
     CHECK_INT(members[0].code, EDDY_EUSAGE);
     CHECK_INT(members[1].code, EDDY_EUSAGE);
-    eddy_buf_fini(&kept.bytes);
+    CHECK(kept.why_not == NULL);
+    kept_fini(&kept);
     eddy_interactions_fini(&in);
 }
 

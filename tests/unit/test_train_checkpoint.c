@@ -2,53 +2,16 @@
  * of another run is told apart and named. */
 #include <stdlib.h>
 
-#include "base/buf.h"
-#include "check.h"
-#include "core/train.h"
+#include "kept_checkpoint.h"
 #include "train_walks.h"
-
-/* A keeper that holds the last bytes, and a run that ends after some epochs. */
-struct kept {
-    struct eddy_buf bytes;
-    uint32_t saves, resumed;
-    const char *why_not;
-};
-
-static bool always(void *context)
-{
-    (void)context;
-    return true;
-}
-
-static int save(void *context, const struct eddy_span *parts, uint32_t count,
-                struct eddy_err *err)
-{
-    struct kept *kept = context;
-    (void)err;
-    kept->bytes.size = 0;
-    kept->saves++;
-    for (uint32_t i = 0; i < count; i++)
-        eddy_buf_put(&kept->bytes, parts[i].data, parts[i].size);
-    return 0;
-}
-
-static void resumed(void *context, const struct eddy_train_past *past,
-                    const char *why_not)
-{
-    struct kept *kept = context;
-    kept->resumed = past ? past->epoch : 0;
-    kept->why_not = why_not;
-}
 
 static void a_run_goes_on_from_any_epoch_with_the_same_bytes(void)
 {
     struct eddy_interactions in = interactions_new(USERS, EVENTS);
     struct eddy_train_options options = options_of(EDDY_CELL_MINGRU, EDDY_MODE_FLAT);
     struct kept kept = {0};
-    struct eddy_train_keeper keeper = {
-        .context = &kept, .due = always, .save = save, .resumed = resumed};
+    struct eddy_train_keeper keeper = kept_keeper(&kept);
     struct eddy_train_result whole, part, rest;
-    eddy_buf_init(&kept.bytes, 0);
     options.epochs = 6;
     CHECK_INT(eddy_train(&in, &options, NULL, NULL, &whole, NULL), 0);
     CHECK_INT(whole.epochs, 8); /* two of the last phase */
@@ -58,10 +21,8 @@ static void a_run_goes_on_from_any_epoch_with_the_same_bytes(void)
         keeper.resume = (struct eddy_span){0};
         CHECK_INT(eddy_train(&in, &options, follow, &curve, &part, NULL), 0);
         eddy_train_result_fini(&part);
-        keeper.resume = eddy_buf_span(&kept.bytes);
-        char *copy = malloc(kept.bytes.size); /* saves overwrite the buffer */
-        memcpy(copy, kept.bytes.data, kept.bytes.size);
-        keeper.resume.data = copy;
+        struct eddy_buf copy = kept_copy(&kept);
+        keeper.resume = eddy_buf_span(&copy);
         CHECK_INT(eddy_train(&in, &options, NULL, NULL, &rest, NULL), 0);
         CHECK_INT(kept.resumed, stop);
         CHECK_INT(rest.epochs, whole.epochs);
@@ -71,29 +32,26 @@ static void a_run_goes_on_from_any_epoch_with_the_same_bytes(void)
         CHECK(memcmp(rest.params, whole.params, size) == 0);
         CHECK(memcmp(rest.fitted, whole.fitted, size) == 0);
         eddy_train_result_fini(&rest);
-        free(copy);
+        eddy_buf_fini(&copy);
     }
     eddy_train_result_fini(&whole);
-    eddy_buf_fini(&kept.bytes);
+    kept_fini(&kept);
     eddy_interactions_fini(&in);
 }
 
-/* Runs `epochs` epochs that are stopped after `stop`, and leaves the checkpoint's bytes. */
-static struct eddy_span interrupted(const struct eddy_interactions *in,
-                                    struct eddy_train_options options,
-                                    struct kept *kept, int64_t epochs, uint32_t stop)
+/* The checkpoint's bytes of a run of `epochs` epochs that is stopped after `stop`. */
+static struct eddy_buf interrupted(const struct eddy_interactions *in,
+                                   struct eddy_train_options options, struct kept *kept,
+                                   int64_t epochs, uint32_t stop)
 {
-    struct eddy_train_keeper keeper = {
-        .context = kept, .due = always, .save = save, .resumed = resumed};
+    struct eddy_train_keeper keeper = kept_keeper(kept);
     struct curve curve = {.stop_after = stop};
     struct eddy_train_result result;
     options.keeper = &keeper;
     options.epochs = epochs;
     CHECK_INT(eddy_train(in, &options, follow, &curve, &result, NULL), 0);
     eddy_train_result_fini(&result);
-    char *copy = malloc(kept->bytes.size);
-    memcpy(copy, kept->bytes.data, kept->bytes.size);
-    return (struct eddy_span){copy, kept->bytes.size};
+    return kept_copy(kept);
 }
 
 static void a_run_that_goes_on_with_more_epochs_is_the_longer_run(void)
@@ -101,13 +59,12 @@ static void a_run_that_goes_on_with_more_epochs_is_the_longer_run(void)
     struct eddy_interactions in = interactions_new(USERS, EVENTS);
     struct eddy_train_options options = options_of(EDDY_CELL_MINGRU, EDDY_MODE_FLAT);
     struct kept kept = {0};
-    struct eddy_train_keeper keeper = {
-        .context = &kept, .due = always, .save = save, .resumed = resumed};
+    struct eddy_train_keeper keeper = kept_keeper(&kept);
     struct eddy_train_result whole, rest;
-    eddy_buf_init(&kept.bytes, 0);
     options.epochs = 7;
     CHECK_INT(eddy_train(&in, &options, NULL, NULL, &whole, NULL), 0);
-    keeper.resume = interrupted(&in, options, &kept, 3, 3);
+    struct eddy_buf copy = interrupted(&in, options, &kept, 3, 3);
+    keeper.resume = eddy_buf_span(&copy);
     options.keeper = &keeper;
     CHECK_INT(eddy_train(&in, &options, NULL, NULL, &rest, NULL), 0);
     CHECK_INT(kept.resumed, 3);
@@ -116,8 +73,8 @@ static void a_run_that_goes_on_with_more_epochs_is_the_longer_run(void)
     CHECK_MEM(rest.params, whole.params, whole.layout.size * sizeof(float));
     eddy_train_result_fini(&whole);
     eddy_train_result_fini(&rest);
-    free((void *)(uintptr_t)keeper.resume.data);
-    eddy_buf_fini(&kept.bytes);
+    eddy_buf_fini(&copy);
+    kept_fini(&kept);
     eddy_interactions_fini(&in);
 }
 
@@ -143,19 +100,16 @@ static void another_setting_is_refused_by_name_and_values(void)
         struct eddy_train_options options =
             options_of(EDDY_CELL_MINGRU, EDDY_MODE_FLAT);
         struct kept kept = {0};
-        struct eddy_train_keeper keeper = {
-            .context = &kept,
-            .name = "M.checkpoint",
-            .settings = cases[i].settings ? "recipe=this\n" : NULL,
-            .due = always,
-            .save = save,
-            .resumed = resumed};
+        struct eddy_train_keeper keeper = kept_keeper(&kept);
+        struct eddy_buf copy;
         struct eddy_train_result result;
         struct eddy_err err = {0};
-        eddy_buf_init(&kept.bytes, 0);
+        keeper.name = "M.checkpoint";
+        keeper.settings = cases[i].settings ? "recipe=this\n" : NULL;
         options.dropout = 0.2;
         options.allow_small = true; /* weighted, there are few */
-        keeper.resume = interrupted(&in, options, &kept, 4, cases[i].stop);
+        copy = interrupted(&in, options, &kept, 4, cases[i].stop);
+        keeper.resume = eddy_buf_span(&copy);
         kept.resumed = 99;
         options.keeper = &keeper;
         options.dropout = cases[i].dropout;
@@ -165,8 +119,8 @@ static void another_setting_is_refused_by_name_and_values(void)
         CHECK_INT(eddy_train(&in, &options, NULL, NULL, &result, &err), EDDY_EUSAGE);
         CHECK(strstr(err.text, cases[i].message) != NULL);
         CHECK_INT(kept.resumed, 99);
-        free((void *)(uintptr_t)keeper.resume.data);
-        eddy_buf_fini(&kept.bytes);
+        eddy_buf_fini(&copy);
+        kept_fini(&kept);
     }
     eddy_interactions_fini(&in);
 }
@@ -176,19 +130,15 @@ static void a_checkpoint_of_another_run_or_damaged_is_not_used(void)
     struct eddy_interactions in = interactions_new(USERS, EVENTS);
     struct eddy_train_options options = options_of(EDDY_CELL_MINGRU, EDDY_MODE_FLAT);
     struct kept kept = {0};
-    struct eddy_train_keeper keeper = {
-        .context = &kept, .due = always, .save = save, .resumed = resumed};
+    struct eddy_train_keeper keeper = kept_keeper(&kept);
     struct eddy_train_result result;
-    eddy_buf_init(&kept.bytes, 0);
     options.epochs = 1;
     options.dropout = 0.2;
     options.keeper = &keeper;
     CHECK_INT(eddy_train(&in, &options, NULL, NULL, &result, NULL), 0);
     CHECK_INT(kept.saves, 2);
     eddy_train_result_fini(&result);
-    size_t size = kept.bytes.size;
-    char *copy = malloc(size);
-    memcpy(copy, kept.bytes.data, size);
+    struct eddy_buf copy = kept_copy(&kept);
     static const struct {
         size_t flip, cut;
         double dropout, rate;
@@ -199,8 +149,8 @@ static void a_checkpoint_of_another_run_or_damaged_is_not_used(void)
         {0, 1, 0.2, 0.01, 0}, {0, 4000, 0.2, 0.01, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        copy[cases[i].flip] ^= cases[i].flip > 0 ? 0x10 : 0;
-        keeper.resume = (struct eddy_span){copy, size - cases[i].cut};
+        copy.data[cases[i].flip] ^= cases[i].flip > 0 ? 0x10 : 0;
+        keeper.resume = (struct eddy_span){copy.data, copy.size - cases[i].cut};
         options.dropout = cases[i].dropout;
         options.learning_rate = cases[i].rate;
         kept.resumed = 99;
@@ -208,10 +158,10 @@ static void a_checkpoint_of_another_run_or_damaged_is_not_used(void)
         CHECK_INT(kept.resumed, cases[i].resumed);
         CHECK((kept.why_not == NULL) == (cases[i].resumed > 0));
         eddy_train_result_fini(&result);
-        copy[cases[i].flip] ^= cases[i].flip > 0 ? 0x10 : 0;
+        copy.data[cases[i].flip] ^= cases[i].flip > 0 ? 0x10 : 0;
     }
-    free(copy);
-    eddy_buf_fini(&kept.bytes);
+    eddy_buf_fini(&copy);
+    kept_fini(&kept);
     eddy_interactions_fini(&in);
 }
 
