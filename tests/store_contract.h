@@ -8,11 +8,11 @@
 
 #include "check.h"
 #include "io/store.h"
+#include "spans.h"
 
 static struct eddy_store *store_open(const char *owner);
 static void store_wipe(void);
 
-#define S(text) eddy_span_of(text)
 /* A span over a literal with NULs in it. */
 #define BYTES(literal) ((struct eddy_span){literal, sizeof literal - 1})
 

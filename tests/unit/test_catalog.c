@@ -1,21 +1,7 @@
 #include "core/catalog.h"
 
 #include "check.h"
-
-static struct eddy_span S(const char *text) {
-    return eddy_span_of(text);
-}
-
-static bool
-is(struct eddy_span got, const char *want)
-{
-    bool same = eddy_span_eq(got, S(want));
-    if (!same) {
-        fprintf(stderr, "    got  \"%.*s\"\n    want \"%s\"\n", (int)got.size, got.data,
-                want);
-    }
-    return same;
-}
+#include "spans.h"
 
 static void index_order_is_the_order_of_adding(void)
 {

@@ -5,15 +5,11 @@
 #include "base/hash.h"
 #include "check.h"
 #include "log_rows.h"
-
-static struct eddy_span S(const char *text) {
-    return eddy_span_of(text);
-}
+#include "spans.h"
 
 /* 400 rows: DEVICE of three values, one of them rare; HOUR; ID, different in every other row;
  * SHOP, always the same; CODE, numbers of few values. */
-static struct eddy_interactions
-log_new(void)
+static struct eddy_interactions log_new(void)
 {
     struct eddy_buf csv =
         csv_begin("USER_ID,ITEM_ID,TIMESTAMP,DEVICE,HOUR,ID,SHOP,CODE\n");

@@ -5,24 +5,10 @@
 #include "base/hash.h"
 #include "base/msgpack.h"
 #include "check.h"
+#include "spans.h"
 
 static struct eddy_arena *arena;
 static struct eddy_buf buf;
-
-static struct eddy_span S(const char *text) {
-    return eddy_span_of(text);
-}
-
-static bool
-is(struct eddy_span got, const char *want)
-{
-    bool same = eddy_span_eq(got, S(want));
-    if (!same) {
-        fprintf(stderr, "    got  \"%.*s\"\n    want \"%s\"\n", (int)got.size, got.data,
-                want);
-    }
-    return same;
-}
 
 static void put_text(const char *key, const char *value)
 {

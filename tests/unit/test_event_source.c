@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "spans.h"
 
 static char path[] = "/tmp/eddy-test-XXXXXX";
 
@@ -17,11 +18,6 @@ static struct eddy_source *open_text(const char *text, size_t size,
     CHECK(file && fwrite(text, 1, size, file) == size && fclose(file) == 0);
     (void)eddy_source_open(path, format, &source, err);
     return source;
-}
-
-static bool is(struct eddy_span span, const char *text)
-{
-    return eddy_span_eq(span, eddy_span_of(text));
 }
 
 static const char csv[] =

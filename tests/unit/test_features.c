@@ -3,14 +3,10 @@
 #include <stdlib.h>
 
 #include "check.h"
-
-static struct eddy_span S(const char *text) {
-    return eddy_span_of(text);
-}
+#include "spans.h"
 
 /* A catalogue from CSV. */
-static struct eddy_catalog *
-catalog_of(const char *csv)
+static struct eddy_catalog *catalog_of(const char *csv)
 {
     struct eddy_catalog *catalog = NULL;
     CHECK_INT(eddy_catalog_decode(S(csv), &catalog, NULL), 0);

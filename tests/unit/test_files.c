@@ -8,16 +8,12 @@
 
 #include "check.h"
 #include "io/registry.h"
+#include "spans.h"
 #include "tiny_model.h"
 
 static char root[] = "/tmp/eddy-files-XXXXXX";
 
-static struct eddy_span S(const char *text) {
-    return eddy_span_of(text);
-}
-
-static const char *
-in_root(const char *name)
+static const char *in_root(const char *name)
 {
     static char paths[4][512];
     static int next;

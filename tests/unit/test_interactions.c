@@ -3,14 +3,10 @@
 #include "base/hash.h"
 #include "check.h"
 #include "core/text.h"
+#include "spans.h"
 
-static struct eddy_span S(const char *text) {
-    return eddy_span_of(text);
-}
-
-static int
-parse(const char *csv, bool skip_bad, struct eddy_interactions *ret,
-      struct eddy_err *err)
+static int parse(const char *csv, bool skip_bad, struct eddy_interactions *ret,
+                 struct eddy_err *err)
 {
     struct eddy_interactions_options options = {.skip_bad = skip_bad};
     return eddy_interactions_parse(S(csv), "f.csv", &options, ret, err);

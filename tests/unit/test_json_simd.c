@@ -8,16 +8,12 @@
 #include "base/msgpack.h"
 #include "base/rng.h"
 #include "check.h"
+#include "spans.h"
 
 static struct eddy_arena *arena;
 static struct eddy_json *json;
 
-static struct eddy_span S(const char *text) {
-    return eddy_span_of(text);
-}
-
-static int
-decode(struct eddy_span bytes, struct eddy_event *ret, struct eddy_err *err)
+static int decode(struct eddy_span bytes, struct eddy_event *ret, struct eddy_err *err)
 {
     memset(err, 0, sizeof *err);
     return eddy_json_event_decode(json, bytes, arena, ret, err);

@@ -4,17 +4,14 @@
 #include <stdlib.h>
 
 #include "check.h"
+#include "spans.h"
 #include "tiny_model.h"
 
 static struct eddy_snapshot *snapshot;
 static struct eddy_state *state;
 
-static struct eddy_span S(const char *text) {
-    return eddy_span_of(text);
-}
-
-static const char *
-encode(const char *user, const struct eddy_scored *items, uint32_t count)
+static const char *encode(const char *user, const struct eddy_scored *items,
+                          uint32_t count)
 {
     static struct eddy_buf out;
     eddy_buf_fini(&out);

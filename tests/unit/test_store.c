@@ -3,8 +3,7 @@
 #include "base/msgpack.h"
 #include "check.h"
 #include "io/store_mem.h"
-
-#define S(text) eddy_span_of(text)
+#include "spans.h"
 
 static struct eddy_arena *arena;
 
