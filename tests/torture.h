@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "check.h"
+#include "eddy/error.h"
 
 static atomic_long torture_countdown = -1; /* -1: off; 0: the next one fails */
 static atomic_bool torture_hit;
@@ -62,6 +63,15 @@ __attribute__((unused)) static void torture_arm(long nth)
 {
     atomic_store(&torture_hit, false);
     atomic_store(&torture_countdown, nth);
+}
+
+/* A step of such a run: true on 0, false on EDDY_ENOMEM; any other code fails the case. */
+__attribute__((unused)) static bool torture_made(int code)
+{
+    if (code != 0 && !CHECK_INT(code, EDDY_ENOMEM)) {
+        fprintf(stderr, "    %s\n", eddy_err_text(code));
+    }
+    return code == 0;
 }
 
 /* Returns the number of allocations of a run that succeeds. */

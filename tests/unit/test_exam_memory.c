@@ -9,13 +9,6 @@ static struct eddy_snapshot *snapshot;
 static struct eddy_interactions in;
 static enum eddy_protocol protocol;
 
-static bool made(int code)
-{
-    if (code != 0)
-        CHECK_INT(code, EDDY_ENOMEM);
-    return code == 0;
-}
-
 static bool an_exam_is_taken(void)
 {
     struct eddy_split_options split = eddy_split_defaults(protocol);
@@ -32,12 +25,13 @@ static bool an_exam_is_taken(void)
     struct eddy_err err = {0};
     uint8_t *marks = NULL;
     bool good =
-        made(eddy_split(&in, &split, &marks, NULL, &err)) &&
-        made(eddy_exam_init(&exam, &in, marks, &options, &err)) &&
-        made(eddy_exam_sit(&exam, snapshot, NULL, NULL, &result, &err)) &&
-        made(eddy_evaluate(result.scores, eddy_catalog_count(in.users), 3, 1, &mean)) &&
-        made(eddy_evaluate_difference(result.scores, result.scores,
-                                      eddy_catalog_count(in.users), 3, 1, &mean));
+        torture_made(eddy_split(&in, &split, &marks, NULL, &err)) &&
+        torture_made(eddy_exam_init(&exam, &in, marks, &options, &err)) &&
+        torture_made(eddy_exam_sit(&exam, snapshot, NULL, NULL, &result, &err)) &&
+        torture_made(
+            eddy_evaluate(result.scores, eddy_catalog_count(in.users), 3, 1, &mean)) &&
+        torture_made(eddy_evaluate_difference(
+            result.scores, result.scores, eddy_catalog_count(in.users), 3, 1, &mean));
     CHECK(good || err.code == EDDY_ENOMEM || err.code == 0);
     eddy_exam_result_fini(&result);
     eddy_exam_fini(&exam);

@@ -31,15 +31,6 @@ static const struct eddy_option_group group = {"All", rows, 4, &values};
 static struct eddy_err err;
 static char path[] = "/tmp/eddy-oom-XXXXXX";
 
-/* True on 0; false on EDDY_ENOMEM; anything else is a failure of the test. */
-static bool made(int code)
-{
-    if (code != 0 && !CHECK_INT(code, EDDY_ENOMEM)) {
-        fprintf(stderr, "    %s\n", err.text);
-    }
-    return code == 0;
-}
-
 static bool configuration_is_made(void)
 {
     struct eddy_conf *conf = eddy_conf_new(&group, 1, &err);
@@ -57,12 +48,16 @@ static bool options_are_set(void)
     struct eddy_conf *conf = eddy_conf_new(&group, 1, &err);
     bool good =
         conf &&
-        made(eddy_conf_set(conf, "a.text", "new", EDDY_FROM_FILE, "f:1", &err)) &&
-        made(eddy_conf_set(conf, "a.secret_file", path, EDDY_FROM_FILE, "f:2", &err)) &&
-        made(eddy_conf_set(conf, "pass.x.y", "1", EDDY_FROM_FILE, "f:3", &err)) &&
-        made(eddy_conf_set(conf, "pass.x.y", "2", EDDY_FROM_FILE, "f:4", &err)) &&
-        made(eddy_conf_set(conf, "pass.z", "3", EDDY_FROM_FILE, "f:5", &err)) &&
-        made(eddy_conf_set_environment(conf, (char *const *)environment, &err));
+        torture_made(
+            eddy_conf_set(conf, "a.text", "new", EDDY_FROM_FILE, "f:1", &err)) &&
+        torture_made(
+            eddy_conf_set(conf, "a.secret_file", path, EDDY_FROM_FILE, "f:2", &err)) &&
+        torture_made(
+            eddy_conf_set(conf, "pass.x.y", "1", EDDY_FROM_FILE, "f:3", &err)) &&
+        torture_made(
+            eddy_conf_set(conf, "pass.x.y", "2", EDDY_FROM_FILE, "f:4", &err)) &&
+        torture_made(eddy_conf_set(conf, "pass.z", "3", EDDY_FROM_FILE, "f:5", &err)) &&
+        torture_made(eddy_conf_set_environment(conf, (char *const *)environment, &err));
     if (good) {
         CHECK_STR(values.text, "e");
         CHECK_INT(values.pass.count, 3);
@@ -76,7 +71,7 @@ static bool options_are_set(void)
 static bool file_is_loaded(void)
 {
     struct eddy_conf *conf = eddy_conf_new(&group, 1, &err);
-    bool good = conf && made(eddy_yaml_load(path, conf, &err));
+    bool good = conf && torture_made(eddy_yaml_load(path, conf, &err));
     if (good) {
         CHECK_STR(values.text, "x,y");
         CHECK_INT(values.number, 7);
@@ -90,8 +85,8 @@ static bool configuration_is_printed(void)
     struct eddy_conf *conf = eddy_conf_new(&group, 1, &err);
     struct eddy_buf out;
     eddy_buf_init(&out, 0);
-    bool good =
-        conf && made(eddy_conf_set(conf, "pass.z", "3", EDDY_FROM_FILE, "f:5", &err));
+    bool good = conf && torture_made(eddy_conf_set(conf, "pass.z", "3", EDDY_FROM_FILE,
+                                                   "f:5", &err));
     if (good) {
         eddy_conf_print(conf, &out);
         eddy_conf_print_json(conf, &out);
@@ -107,10 +102,10 @@ static bool configuration_is_printed(void)
 static bool map_holds_a_thousand(void)
 {
     struct eddy_map map;
-    bool good = made(eddy_map_init(&map, 10));
+    bool good = torture_made(eddy_map_init(&map, 10));
     for (uint32_t i = 0; good && i < 1000; i++) {
         uint32_t count = map.count;
-        good = made(eddy_map_put(&map, i + 1, i));
+        good = torture_made(eddy_map_put(&map, i + 1, i));
         CHECK_INT(map.count, good ? count + 1 : count);
         CHECK_INT(eddy_map_get(&map, 1), i == 0 && !good ? EDDY_MAP_NONE : 0);
     }
@@ -165,8 +160,8 @@ static void *answer(void *argument)
 static bool thread_is_started(void)
 {
     pthread_t thread;
-    bool good =
-        made(eddy_thread_start(&thread, EDDY_ROLE_NONE, "t", answer, NULL, &err));
+    bool good = torture_made(
+        eddy_thread_start(&thread, EDDY_ROLE_NONE, "t", answer, NULL, &err));
     if (good) {
         (void)pthread_join(thread, NULL);
     }
@@ -185,7 +180,8 @@ static bool server_is_started(void)
 {
     static const struct eddy_http_route route = {"GET", "/", ok, NULL};
     struct eddy_http *http = NULL;
-    bool good = made(eddy_http_start("127.0.0.1:0", &route, 1, NULL, &http, &err));
+    bool good =
+        torture_made(eddy_http_start("127.0.0.1:0", &route, 1, NULL, &http, &err));
     eddy_http_stop(http);
     return good;
 }

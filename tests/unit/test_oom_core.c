@@ -13,20 +13,11 @@ static struct tiny small = {
     3, 16, 1, EDDY_CELL_MINGRU, EDDY_MODE_FLAT, 1800, 5, 1, NULL, true, false};
 static struct eddy_snapshot *snapshot;
 
-/* True on 0; false on EDDY_ENOMEM; anything else is a failure of the test. */
-static bool made(int code)
-{
-    if (code != 0 && !CHECK_INT(code, EDDY_ENOMEM)) {
-        fprintf(stderr, "    %s\n", err.text);
-    }
-    return code == 0;
-}
-
 static bool catalogue_is_read(void)
 {
     struct eddy_catalog *catalog = NULL;
     struct eddy_span csv = eddy_span_of("TITLE,ITEM_ID,\"x\"\nA,i,\"q\"\"\"\nB,j,\n");
-    bool good = made(eddy_catalog_decode(csv, &catalog, &err));
+    bool good = torture_made(eddy_catalog_decode(csv, &catalog, &err));
     CHECK(good == (catalog != NULL));
     eddy_catalog_free(catalog);
     return good;
@@ -55,8 +46,8 @@ static bool interactions_are_read(void)
 {
     struct eddy_interactions data;
     struct eddy_interactions_options options = {.items = snapshot->catalog};
-    bool good = made(eddy_interactions_parse(eddy_buf_span(&interactions), "f",
-                                             &options, &data, &err));
+    bool good = torture_made(eddy_interactions_parse(eddy_buf_span(&interactions), "f",
+                                                     &options, &data, &err));
     if (good) {
         CHECK_INT(data.count, 1100);
         eddy_interactions_fini(&data);
@@ -68,7 +59,8 @@ static bool snapshot_is_opened(void)
 {
     struct eddy_snapshot *opened = NULL;
     struct eddy_snapshot_files bytes = tiny_bytes(&files);
-    bool good = made(eddy_snapshot_decode(&bytes, eddy_kernels_get(), &opened, &err));
+    bool good =
+        torture_made(eddy_snapshot_decode(&bytes, eddy_kernels_get(), &opened, &err));
     CHECK(good == (opened != NULL));
     eddy_snapshot_release(opened);
     return good;
@@ -85,8 +77,8 @@ static bool snapshot_is_written(void)
                                               .tables = &snapshot->tables,
                                               .head = &snapshot->head};
     manifest.head_json = manifest.stream_json = NULL; /* encode makes its own */
-    bool good = made(eddy_snapshot_encode(&manifest, &parts, &out.model, &out.catalog,
-                                          &out.manifest, &err));
+    bool good = torture_made(eddy_snapshot_encode(&manifest, &parts, &out.model,
+                                                  &out.catalog, &out.manifest, &err));
     free(manifest.head_json);
     free(manifest.stream_json);
     if (good) {
@@ -99,7 +91,7 @@ static bool snapshot_is_written(void)
 static bool registry_is_made(void)
 {
     struct eddy_registry *registry = eddy_registry_new("/nowhere", eddy_kernels_get());
-    bool good = registry && made(eddy_registry_put(registry, snapshot));
+    bool good = registry && torture_made(eddy_registry_put(registry, snapshot));
     CHECK_INT(snapshot->references, good ? 2 : 1);
     eddy_registry_free(registry);
     return good;
@@ -108,7 +100,7 @@ static bool registry_is_made(void)
 static bool stream_is_read(void)
 {
     struct eddy_file file = {0};
-    bool good = made(eddy_file_open("/proc/self/status", &file, &err));
+    bool good = torture_made(eddy_file_open("/proc/self/status", &file, &err));
     eddy_file_close(&file);
     return good;
 }
@@ -120,8 +112,8 @@ static bool json_record_fits_the_arena(void)
     struct eddy_arena *arena = eddy_arena_new(16, 1 << 12);
     struct eddy_json *json = arena ? eddy_json_new() : NULL;
     struct eddy_event event;
-    bool good = json && made(eddy_json_event_decode(json, eddy_span_of(text), arena,
-                                                    &event, &err));
+    bool good = json && torture_made(eddy_json_event_decode(json, eddy_span_of(text),
+                                                            arena, &event, &err));
     eddy_json_free(json);
     eddy_arena_free(arena);
     return good;
