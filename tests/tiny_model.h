@@ -126,6 +126,29 @@ __attribute__((unused)) static int tiny_encode(const struct tiny *tiny,
     return code;
 }
 
+/* What a snapshot came from, encoded again with these heads (NULL: none). */
+__attribute__((unused)) static int tiny_encode_again(
+    const struct eddy_snapshot *snapshot, const struct eddy_head *head,
+    const struct eddy_stream_head *stream_head, struct tiny_files *ret,
+    struct eddy_err *err)
+{
+    struct eddy_manifest manifest = snapshot->manifest; /* its texts are borrowed */
+    const struct eddy_snapshot_parts parts = {.layout = &snapshot->layout,
+                                              .params = snapshot->params,
+                                              .popularity = snapshot->popularity,
+                                              .catalog = snapshot->catalog,
+                                              .tables = &snapshot->tables,
+                                              .head = head,
+                                              .stream_head = stream_head};
+    *ret = (struct tiny_files){0};
+    manifest.head_json = manifest.stream_json = NULL; /* encode makes its own */
+    int code = eddy_snapshot_encode(&manifest, &parts, &ret->model, &ret->catalog,
+                                    &ret->manifest, err);
+    free(manifest.head_json);
+    free(manifest.stream_json);
+    return code;
+}
+
 /* The snapshot, or NULL with the reason on stderr. */
 __attribute__((unused)) static struct eddy_snapshot *tiny_open(const struct tiny *tiny)
 {

@@ -234,25 +234,13 @@ static void no_live_answer_depends_on_a_later_row(void)
 
 static void a_stored_stream_head_comes_back(void)
 {
-    struct eddy_buf files[3];
-    struct eddy_manifest manifest = snapshot->manifest; /* its texts are borrowed */
+    struct tiny_files files;
     struct eddy_snapshot *again = NULL;
     struct eddy_err err = {0};
-    const struct eddy_snapshot_parts parts = {.layout = &snapshot->layout,
-                                              .params = snapshot->params,
-                                              .popularity = snapshot->popularity,
-                                              .catalog = snapshot->catalog,
-                                              .tables = &snapshot->tables,
-                                              .head = &eddy_head_plain,
-                                              .stream_head = &snapshot->stream_head};
-    manifest.head_json = manifest.stream_json = NULL;
-    for (int i = 0; i < 3; i++)
-        eddy_buf_init(&files[i], 0);
-    CHECK_INT(eddy_snapshot_encode(&manifest, &parts, &files[0], &files[1], &files[2],
-                                   &err),
+    CHECK_INT(tiny_encode_again(snapshot, &eddy_head_plain, &snapshot->stream_head,
+                                &files, &err),
               0);
-    struct eddy_snapshot_files bytes = {
-        eddy_buf_span(&files[0]), eddy_buf_span(&files[1]), eddy_buf_span(&files[2])};
+    struct eddy_snapshot_files bytes = tiny_bytes(&files);
     CHECK_INT(eddy_snapshot_decode(&bytes, eddy_kernels_get(), &again, &err), 0);
     CHECK_STR(err.text, "");
     if (CHECK(again != NULL)) {
@@ -271,10 +259,7 @@ static void a_stored_stream_head_comes_back(void)
         CHECK(again->tables.related.items == KNOWN); /* the stream's head uses it */
         CHECK(again->tables.rules.items == 0);
     }
-    free(manifest.head_json);
-    free(manifest.stream_json);
-    for (int i = 0; i < 3; i++)
-        eddy_buf_fini(&files[i]);
+    tiny_files_fini(&files);
     eddy_snapshot_release(again);
 }
 

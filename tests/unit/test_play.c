@@ -3,61 +3,21 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/rng.h"
 #include "log_rows.h"
 #include "play_answers.h"
+#include "tiny_model.h"
 
 enum { ITEMS = 50, USERS = 150, K = 7 };
+enum { POPULAR = 7 }; /* most of the items of the tiny model: 7 * 7 % 50 is 49 */
 
-/* A snapshot with random weights over items i0 .. i49; even items are popular. */
 static struct eddy_snapshot *snapshot_of(enum eddy_mode mode)
 {
-    struct eddy_shape shape = {
-        .items = ITEMS, .hidden = 16, .layers = 2, .types = 2, .mode = mode};
-    struct eddy_manifest manifest = {.recipe = "aws-hrnn",
-                                     .shape = shape,
-                                     .session_gap_s = 1800,
-                                     .recent_events = 20};
-    struct eddy_layout layout;
-    struct eddy_buf files[3];
-    struct eddy_snapshot *snapshot = NULL;
-    struct eddy_err err = {0};
-    struct eddy_catalog *catalog = eddy_catalog_new();
-    float popularity[ITEMS];
-    struct eddy_rng rng;
-
-    CHECK_INT(eddy_layout_init(&layout, &shape, &err), 0);
-    float *params = eddy_params_new(&layout);
-    eddy_rng_seed(&rng, 5);
-    for (uint32_t t = 0; t < layout.count; t++)
-        for (size_t i = 0; i < (size_t)layout.tensors[t].rows * layout.tensors[t].cols;
-             i++)
-            params[layout.tensors[t].offset + i] = (float)(0.5 * eddy_rng_normal(&rng));
-    for (uint32_t i = 0; i < ITEMS; i++) {
-        char id[16];
-        snprintf(id, sizeof id, "i%u", i);
-        CHECK_INT(eddy_catalog_add(catalog, eddy_span_of(id)), i);
-        popularity[i] = i % 2 ? 0.0f : (float)(ITEMS - i) / 100;
-    }
-    manifest.types[0] = strdup("");
-    manifest.types[1] = strdup("click");
-    for (int i = 0; i < 3; i++)
-        eddy_buf_init(&files[i], 0);
-    const struct eddy_snapshot_parts parts = {.layout = &layout,
-                                              .params = params,
-                                              .popularity = popularity,
-                                              .catalog = catalog};
-    CHECK_INT(eddy_snapshot_encode(&manifest, &parts, &files[0], &files[1], &files[2],
-                                   &err),
-              0);
-    struct eddy_snapshot_files spans = {
-        eddy_buf_span(&files[0]), eddy_buf_span(&files[1]), eddy_buf_span(&files[2])};
-    CHECK_INT(eddy_snapshot_decode(&spans, eddy_kernels_get(), &snapshot, &err), 0);
-    for (int i = 0; i < 3; i++)
-        eddy_buf_fini(&files[i]);
-    eddy_manifest_fini(&manifest);
-    eddy_catalog_free(catalog);
-    free(params);
+    struct tiny tiny = tiny_default;
+    tiny.items = ITEMS;
+    tiny.mode = mode;
+    tiny.seed = 5;
+    struct eddy_snapshot *snapshot = tiny_open(&tiny);
+    CHECK(snapshot != NULL);
     return snapshot;
 }
 
@@ -331,8 +291,8 @@ static void refreshed_tables_follow_the_stream(void)
                                                     .refresh_ms = refresh ? 60000 : 0,
                                                     .half_life_s = 3600};
         struct answers answers = stream_all(&options);
-        CHECK_INT(answers_list(&answers, 0)->item, 0);
-        CHECK_INT(answers_list(&answers, 2999)->item, refresh ? 33 : 0);
+        CHECK_INT(answers_list(&answers, 0)->item, POPULAR);
+        CHECK_INT(answers_list(&answers, 2999)->item, refresh ? 33 : POPULAR);
         answers_free(&answers);
     }
     eddy_interactions_fini(&in);

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "check.h"
+#include "best_lists.h"
 #include "tiny_model.h"
 #include "torture.h"
 
@@ -46,14 +46,6 @@ static void make_users(void)
             .excluded_count = u % 2 ? 6 : 0,
         };
     }
-}
-
-static int better_first(const void *a, const void *b)
-{
-    const struct eddy_scored *x = a, *y = b;
-    if (x->score != y->score)
-        return x->score > y->score ? -1 : 1;
-    return x->item < y->item ? -1 : 1;
 }
 
 /* The score that the contract of the head gives an item, one fused chain. */
@@ -103,12 +95,7 @@ static void check_list(struct eddy_snapshot *snapshot,
             want[left++] =
                 (struct eddy_scored){item, slow_score(snapshot, user, item, scratch)};
     }
-    qsort(want, left, sizeof *want, better_first);
-    CHECK_INT(count, K);
-    for (uint32_t i = 0; i < count; i++) {
-        CHECK_INT(list[i].item, want[i].item);
-        CHECK(list[i].score == want[i].score);
-    }
+    check_best(list, count, want, left, K);
 }
 
 static struct eddy_snapshot *open_with(const struct tiny *tiny, const char *kernels)

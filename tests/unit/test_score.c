@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/rng.h"
-#include "check.h"
+#include "best_lists.h"
 #include "torture.h"
 
 enum { USERS = 21, K_MAX = 60 };
@@ -43,15 +43,6 @@ static void close_model(void)
     free(excluded);
 }
 
-static int better_first(const void *a, const void *b)
-{
-    const struct eddy_scored *x = a, *y = b;
-    if (x->score != y->score) {
-        return x->score > y->score ? -1 : 1;
-    }
-    return x->item < y->item ? -1 : 1;
-}
-
 static void check_list(const struct eddy_scored *list, uint32_t count, uint32_t user,
                        uint32_t k, bool excluding)
 {
@@ -69,12 +60,7 @@ static void check_list(const struct eddy_scored *list, uint32_t count, uint32_t 
             want[left++] = (struct eddy_scored){i, all[i]};
         }
     }
-    qsort(want, left, sizeof(*want), better_first);
-    CHECK_INT(count, left < k ? left : k);
-    for (uint32_t i = 0; i < count; i++) {
-        CHECK_INT(list[i].item, want[i].item);
-        CHECK(list[i].score == want[i].score);
-    }
+    check_best(list, count, want, left, k);
     free(want);
     free(all);
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/rng.h"
-#include "check.h"
+#include "best_lists.h"
 
 enum { ITEMS_MAX = 5000, K_MAX = 500 };
 
@@ -12,41 +12,22 @@ static float *scores;
 static struct eddy_scored *want, *got;
 static struct eddy_topk topk;
 
-static int better_first(const void *a, const void *b)
-{
-    const struct eddy_scored *x = a, *y = b;
-    if (x->score != y->score) {
-        return x->score > y->score ? -1 : 1;
-    }
-    return x->item < y->item ? -1 : 1;
-}
-
-static uint32_t select_by_sorting(uint32_t n, uint32_t k)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        if (scores[i] > -INFINITY) {
-            want[count++] = (struct eddy_scored){i, scores[i]};
-        }
-    }
-    qsort(want, count, sizeof(*want), better_first);
-    return count < k ? count : k;
-}
-
 static void check_selection(const char *what, const struct eddy_kernels *kernels,
                             uint32_t n, uint32_t k)
 {
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (scores[i] > -INFINITY) {
+            want[left++] = (struct eddy_scored){i, scores[i]};
+        }
+    }
     eddy_topk_begin(&topk, k);
     for (uint32_t i = 0; i < n; i += EDDY_TOPK_TILE) {
         uint32_t size = n - i < EDDY_TOPK_TILE ? n - i : EDDY_TOPK_TILE;
         eddy_topk_push(&topk, kernels, scores + i, size, i);
     }
     uint32_t count = eddy_topk_finish(&topk, kernels, got);
-    bool same = CHECK_INT(count, select_by_sorting(n, k));
-    for (uint32_t i = 0; same && i < count; i++) {
-        same = CHECK(got[i].item == want[i].item && got[i].score == want[i].score);
-    }
-    if (!same) {
+    if (!check_best(got, count, want, left, k)) {
         fprintf(stderr, "    %s, %s, %u of %u\n", what, kernels->name, k, n);
     }
 }
