@@ -1,15 +1,10 @@
 /* The backward pass against central differences of the forward pass, tensor by tensor, for
- * both cells and all modes; dropout on and off; truncation.
- *
- * The network computes in fp32, so a difference is taken along a random direction of a
- * whole tensor, with two steps (h, 2h) combined to cancel the third-order error; h = 0.01
- * leaves an error of about 1e-3 of the gradient's length from rounding. */
+ * both cells and all modes; dropout on and off; truncation. */
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/rng.h"
-#include "check.h"
 #include "core/train_network.h"
+#include "slopes.h"
 
 enum {
     V = 11,
@@ -132,8 +127,9 @@ static void world_free(struct world *world)
     free(world);
 }
 
-static double loss_of(struct world *world)
+static double loss_of(void *context)
 {
+    struct world *world = context;
     world->net.grads = (struct eddy_net_view){0};
     eddy_net_forward(&world->net, &world->pack);
     return eddy_net_loss(&world->net, &world->pack, 1);
@@ -148,53 +144,15 @@ static void gradient_of(struct world *world)
     eddy_net_backward(&world->net, &world->pack);
 }
 
-/* Loss with a tensor moved by `step` along a direction of length 1. */
-static double moved_loss(struct world *world, const struct eddy_tensor *tensor,
-                         const double *direction, double step)
-{
-    size_t n = (size_t)tensor->rows * tensor->cols;
-    float *values = world->params + tensor->offset;
-    float *before = malloc(n * sizeof *before);
-    memcpy(before, values, n * sizeof *before);
-    for (size_t i = 0; i < n; i++)
-        values[i] = (float)((double)before[i] + step * direction[i]);
-    double loss = loss_of(world);
-    memcpy(values, before, n * sizeof *before);
-    free(before);
-    return loss;
-}
-
 static void check_tensor(struct world *world, const struct eddy_tensor *tensor,
                          const char *where)
 {
-    size_t n = (size_t)tensor->rows * tensor->cols;
-    const float *gradient = world->grads + tensor->offset;
-    double *direction = malloc(n * sizeof *direction);
-    struct eddy_rng rng;
-    double h = 0.01;
-
-    eddy_rng_seed(&rng, tensor->offset + 3);
-    for (int trial = 0; trial < 3; trial++) {
-        double length = 0, slope = 0, norm = 0;
-        for (size_t i = 0; i < n; i++) {
-            direction[i] = eddy_rng_normal(&rng);
-            length += direction[i] * direction[i];
-        }
-        for (size_t i = 0; i < n; i++) {
-            direction[i] /= sqrt(length);
-            slope += direction[i] * (double)gradient[i];
-            norm += (double)gradient[i] * (double)gradient[i];
-        }
-        double one = moved_loss(world, tensor, direction, h) -
-                     moved_loss(world, tensor, direction, -h);
-        double two = moved_loss(world, tensor, direction, 2 * h) -
-                     moved_loss(world, tensor, direction, -2 * h);
-        double difference = (8 * one - two) / (12 * h);
-        if (!CHECK_NEAR(slope, difference, 3e-3 * (1 + sqrt(norm))))
-            fprintf(stderr, "    %s, tensor %s, |gradient| %g\n", where, tensor->name,
-                    sqrt(norm));
-    }
-    free(direction);
+    const struct slopes slopes = {.values = world->params + tensor->offset,
+                                  .gradient = world->grads + tensor->offset,
+                                  .n = (size_t)tensor->rows * tensor->cols,
+                                  .loss_of = loss_of,
+                                  .context = world};
+    slopes_check(&slopes, tensor->offset + 3, where, tensor->name);
 }
 
 static void check_all(enum eddy_cell cell, enum eddy_mode mode, double dropout)

@@ -4,8 +4,7 @@
 
 #include <stdlib.h>
 
-#include "base/rng.h"
-#include "check.h"
+#include "slopes.h"
 
 enum {
     V = 9,
@@ -100,8 +99,9 @@ static void world_free(struct world *world)
     free(world);
 }
 
-static double loss_of(struct world *world)
+static double loss_of(void *context)
 {
+    struct world *world = context;
     eddy_train_items_batch(&world->items, world->params, world->key);
     eddy_net_view_init(&world->net.params, &world->layout, world->params);
     eddy_train_items_view(&world->items, &world->net.params);
@@ -119,44 +119,16 @@ static void gradient_of(struct world *world)
     world->net.grads = (struct eddy_net_view){0};
 }
 
-/* The slope along a random direction of a tensor against differences; returns the length of
- * the gradient. */
+/* Returns the length of the gradient. */
 static double check_tensor(struct world *world, enum eddy_global_tensor which)
 {
     const struct eddy_tensor *tensor = &world->layout.tensors[which];
-    size_t n = (size_t)tensor->rows * tensor->cols;
-    float *values = world->params + tensor->offset;
-    double *direction = malloc(n * sizeof *direction), norm = 0, h = 0.01;
-    float *before = malloc(n * sizeof *before);
-    struct eddy_rng rng;
-    eddy_rng_seed(&rng, 3);
-    memcpy(before, values, n * sizeof *before);
-    for (int trial = 0; trial < 3; trial++) {
-        double length = 0, slope = 0, loss[5] = {0};
-        for (size_t i = 0; i < n; i++) {
-            direction[i] = eddy_rng_normal(&rng);
-            length += direction[i] * direction[i];
-        }
-        norm = 0;
-        for (size_t i = 0; i < n; i++) {
-            double gradient = (double)world->grads[tensor->offset + i];
-            direction[i] /= sqrt(length);
-            slope += direction[i] * gradient;
-            norm += gradient * gradient;
-        }
-        for (int k = -2; k <= 2; k++) {
-            for (size_t i = 0; i < n; i++)
-                values[i] = (float)((double)before[i] + k * h * direction[i]);
-            loss[k + 2] = loss_of(world);
-        }
-        memcpy(values, before, n * sizeof *before);
-        double difference = (8 * (loss[3] - loss[1]) - (loss[4] - loss[0])) / (12 * h);
-        if (!CHECK_NEAR(slope, difference, 3e-3 * (1 + sqrt(norm))))
-            fprintf(stderr, "    tensor %s, |gradient| %g\n", tensor->name, sqrt(norm));
-    }
-    free(direction);
-    free(before);
-    return sqrt(norm);
+    const struct slopes slopes = {.values = world->params + tensor->offset,
+                                  .gradient = world->grads + tensor->offset,
+                                  .n = (size_t)tensor->rows * tensor->cols,
+                                  .loss_of = loss_of,
+                                  .context = world};
+    return slopes_check(&slopes, 3, "items and users", tensor->name);
 }
 
 static void gradients_equal_differences_with_and_without_dropped_ids(void)
