@@ -327,21 +327,22 @@ class Cold(Once):
     target = {"recall@25": None, "warm ratio": .99}
     note = ("floor: 1.5 x the best reading of genre popularity (bench/genre_popularity.py); "
             "warm ratio: NDCG@10 on warm\n    items, leave one out, with the default ID "
-            "dropout / without (first seed)")
+            "dropout / without")
 
     def listed(self):
         return ["recall@25"]
 
-    def warm_ratio(self, bench, folder, model, result):
+    def warm_ratio(self, bench, folder, model, seed, result):
         ndcg = []
         log, items = (os.path.join(folder, name) for name in ("train.csv", "items.csv"))
         for more in ((), ("--set", "item_id_dropout=0")):
-            result.cpu.append(bench.train(model, 1, "-i", log, "-I", items, "--hold-out",
-                                          "loo", *more))
+            result.cpu.append(bench.train(model, seed, "-i", log, "-I", items,
+                                          "--hold-out", "loo", *more))
             ndcg.append(bench.evaluate(model, "-i", log, "--protocol",
                                        "loo")["ndcg@10"]["mean"])
         result.values["warm ratio"] = [ndcg[0] / ndcg[1] if ndcg[1] else 1.0]
-        result.notes.append(f"warm NDCG@10 {ndcg[0]:.4f}, without ID dropout {ndcg[1]:.4f}")
+        result.notes.append(f"seed {seed}: warm NDCG@10 {ndcg[0]:.4f}, without ID dropout "
+                            f"{ndcg[1]:.4f}")
 
     def seed(self, bench, folder, model, seed, result):
         if seed == 1:
@@ -353,7 +354,7 @@ class Cold(Once):
             result.floors["recall@25"] = 1.5 * best[0]
             result.notes.append(f"genre popularity ({best[1]}) {best[0]:.4f}, to reach "
                                 "1.5 x that")
-            self.warm_ratio(bench, folder, model, result)
+        self.warm_ratio(bench, folder, model, seed, result)
         super().seed(bench, folder, model, seed, result)
 
 

@@ -92,6 +92,17 @@ void eddy_sampler_draw(const struct eddy_sampler *sampler, uint64_t key, uint32_
     }
 }
 
+/* Drawn rows lie anywhere: lines are asked for some rows before they are worked on. */
+static void fetch_sample(const struct eddy_net *net, const float *block, uint32_t s)
+{
+    enum { LINE = 16, AHEAD = 3 };
+    if (s + AHEAD >= net->negatives)
+        return;
+    const float *row = block + (size_t)net->sample_items[s + AHEAD] * net->hidden;
+    for (uint32_t h = 0; h < net->hidden; h += LINE)
+        __builtin_prefetch(row + h, 1);
+}
+
 static void gather_samples(struct eddy_net *net)
 {
     const float *embedding = net->params.tensor[EDDY_G_ITEM];
@@ -101,6 +112,7 @@ static void gather_samples(struct eddy_net *net)
     eddy_sampler_draw(net->sampler, net->sample_key, net->negatives, net->sample_items);
     for (uint32_t s = 0; s < net->negatives; s++) {
         uint32_t item = net->sample_items[s];
+        fetch_sample(net, embedding, s);
         memcpy(net->sample_embedding + s * hidden, embedding + item * hidden,
                hidden * sizeof *embedding);
         net->sample_births[s] = net->sampler->births[item];
@@ -120,6 +132,7 @@ static void scatter_samples(struct eddy_net *net)
     size_t hidden = net->hidden;
     for (uint32_t s = 0; s < net->negatives; s++) {
         uint32_t item = net->sample_items[s];
+        fetch_sample(net, gradient, s);
         net->vector->add(net->hidden, net->sample_gradient + s * hidden,
                          gradient + item * hidden);
         dbias[item] += net->sample_bias_gradient[s];

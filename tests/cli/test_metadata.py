@@ -105,7 +105,7 @@ class Metadata(unittest.TestCase):
         columns = {kind: [column["name"] for column in manifest["features"][kind]["columns"]]
                    for kind in ("items", "users")}
         self.assertEqual(columns, {"items": ["SIZE", "COLOUR"], "users": ["SIZE", "CITY"]})
-        self.assertEqual(manifest["hyper_parameters"]["item_id_dropout"], 0.2)
+        self.assertEqual(manifest["hyper_parameters"]["item_id_dropout"], 0.1)
         self.assertEqual(manifest["shape"]["item_features"], 5 + 1 + 4 + 1)
 
     def test_eval_asks_with_metadata(self):
