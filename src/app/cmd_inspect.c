@@ -369,7 +369,7 @@ static const struct eddy_args args = {
     .about =
         "Shows what stands in Redis, in the log or in a snapshot folder. It only reads.\n"
         "\n"
-        "  user USER    the state: position, sessions, last events with titles\n"
+        "  user USER    the state: position, sessions, last events, what was shown\n"
         "  list USER    the list that a storefront reads, with titles\n"
         "  offset       per partition: stored offset, end of the log, lag, snapshot,\n"
         "               fence of the present owner\n"

@@ -16,13 +16,46 @@ static double norm_of(const float *values, uint32_t count)
     return sqrt(sum);
 }
 
+/* Id and title where the snapshot knows the item. */
+static void name_item(json_t *object, uint64_t item_hash,
+                      const struct eddy_snapshot *snapshot)
+{
+    uint32_t item = snapshot ? eddy_catalog_find_hash(snapshot->catalog, item_hash)
+                             : EDDY_ITEM_NONE;
+    if (object == NULL || item == EDDY_ITEM_NONE)
+        return;
+    struct eddy_span id = eddy_catalog_id(snapshot->catalog, item);
+    struct eddy_span title = eddy_catalog_title(snapshot->catalog, item);
+    (void)json_object_set_new(object, "item", json_stringn(id.data, id.size));
+    (void)json_object_set_new(object, "title", json_stringn(title.data, title.size));
+}
+
+/* A state holds hashes: names where the snapshot has them, else "#" and the hash. */
+static json_t *context_json(const struct eddy_context *values, uint32_t count,
+                            const struct eddy_snapshot *snapshot)
+{
+    json_t *object = json_object();
+    for (uint32_t i = 0; object && i < count; i++) {
+        const char *name, *text;
+        char column[16], value[16];
+        eddy_context_index_tell(snapshot ? snapshot->context : NULL, &values[i], &name,
+                                &text);
+        (void)snprintf(column, sizeof column, "#%08" PRIx32, values[i].column);
+        (void)snprintf(value, sizeof value, "#%08" PRIx32, values[i].text);
+        bool number = text == NULL && !isnan(values[i].number);
+        (void)json_object_set_new(object, name ? name : column,
+                                  number ? json_real((double)values[i].number)
+                                         : json_string(text ? text : value));
+    }
+    return object;
+}
+
 static json_t *recent_json(const struct eddy_recent *recent,
+                           const struct eddy_context *context,
                            const struct eddy_snapshot *snapshot)
 {
     char when[32], hash[17];
-    uint32_t item = snapshot
-                        ? eddy_catalog_find_hash(snapshot->catalog, recent->item_hash)
-                        : EDDY_ITEM_NONE;
+    uint32_t contexts = eddy_recent_contexts(recent);
     (void)snprintf(hash, sizeof hash, "%016" PRIx64, recent->item_hash);
     json_t *object =
         json_pack("{s:s, s:I, s:s, s:s}", "time",
@@ -31,34 +64,89 @@ static json_t *recent_json(const struct eddy_recent *recent,
                   eddy_tool_type_name(snapshot, recent->type_hash), "item_hash", hash);
     if (object && (recent->flags & 1))
         (void)json_object_set_new(object, "value", json_real((double)recent->value));
-    if (object && item != EDDY_ITEM_NONE) {
-        struct eddy_span id = eddy_catalog_id(snapshot->catalog, item);
-        struct eddy_span title = eddy_catalog_title(snapshot->catalog, item);
-        (void)json_object_set_new(object, "item", json_stringn(id.data, id.size));
-        (void)json_object_set_new(object, "title",
-                                  json_stringn(title.data, title.size));
-    }
+    if (object && contexts > 0)
+        (void)json_object_set_new(object, "context",
+                                  context_json(context, contexts, snapshot));
+    name_item(object, recent->item_hash, snapshot);
     return object;
+}
+
+/* Of all recent events, newest first. */
+static json_t *all_recent_json(const struct eddy_state *state,
+                               const struct eddy_snapshot *snapshot)
+{
+    json_t *recent = json_array();
+    const struct eddy_context *context = state->context + state->context_count;
+    for (uint32_t i = state->recent_count; i > 0; i--) {
+        context -= eddy_recent_contexts(&state->recent[i - 1]);
+        (void)json_array_append_new(recent, recent_json(&state->recent[i - 1], context,
+                                                        snapshot));
+    }
+    return recent;
+}
+
+/* What was shown and not taken since, newest first. */
+static json_t *shown_json(const struct eddy_shown_ring *ring,
+                          const struct eddy_snapshot *snapshot)
+{
+    json_t *array = json_array();
+    for (uint32_t i = ring->count; i > 0; i--) {
+        const struct eddy_shown *shown = &ring->entries[i - 1];
+        char when[32], hash[17];
+        (void)snprintf(hash, sizeof hash, "%016" PRIx64, shown->item_hash);
+        json_t *object = json_pack("{s:s, s:I, s:i, s:s}", "time",
+                                   eddy_tool_time((int64_t)shown->ts_s, when), "ts",
+                                   (json_int_t)shown->ts_s * 1000, "times",
+                                   (int)shown->times, "item_hash", hash);
+        name_item(object, shown->item_hash, snapshot);
+        (void)json_array_append_new(array, object);
+    }
+    return array;
 }
 
 json_t *eddy_inspect_state_json(struct eddy_span user, uint32_t partition,
                                 const struct eddy_state *state,
                                 const struct eddy_snapshot *snapshot)
 {
-    json_t *recent = json_array();
-    for (uint32_t i = state->recent_count; i > 0; i--)
-        (void)json_array_append_new(recent,
-                                    recent_json(&state->recent[i - 1], snapshot));
-    return json_pack("{s:s%, s:i, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:i, s:f, s:o}",
-                     "user", user.data, user.size, "partition", (int)partition,
-                     "revision", (json_int_t)state->revision, "snapshot",
-                     state->snapshot, "first_ts", (json_int_t)state->first_s * 1000,
-                     "newest_ts", (json_int_t)state->newest_s * 1000, "events",
-                     (json_int_t)state->event_count, "sessions",
-                     (json_int_t)state->session_count, "steps",
-                     (json_int_t)state->step_count_low, "hidden_floats",
-                     (int)state->hidden_count, "hidden_norm",
-                     norm_of(state->hidden, state->hidden_count), "recent", recent);
+    return json_pack(
+        "{s:s%, s:i, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:i, s:f, s:o, s:o}", "user",
+        user.data, user.size, "partition", (int)partition, "revision",
+        (json_int_t)state->revision, "snapshot", state->snapshot, "first_ts",
+        (json_int_t)state->first_s * 1000, "newest_ts",
+        (json_int_t)state->newest_s * 1000, "events", (json_int_t)state->event_count,
+        "sessions", (json_int_t)state->session_count, "steps",
+        (json_int_t)state->step_count_low, "hidden_floats", (int)state->hidden_count,
+        "hidden_norm", norm_of(state->hidden, state->hidden_count), "recent",
+        all_recent_json(state, snapshot), "shown", shown_json(&state->shown, snapshot));
+}
+
+/* "id  title", or "#hash". */
+static void print_item(const json_t *object)
+{
+    const char *item = json_string_value(json_object_get(object, "item"));
+    const char *title = json_string_value(json_object_get(object, "title"));
+    const char *hash = json_string_value(json_object_get(object, "item_hash"));
+    (void)printf("%s%s%s", item ? item : "#", item ? "  " : "", item ? title : hash);
+}
+
+static void print_event(const json_t *event)
+{
+    const json_t *number = json_object_get(event, "value");
+    json_t *context = json_object_get(event, "context"), *value;
+    const char *name;
+    (void)printf("    %s  %-10s  ", json_string_value(json_object_get(event, "time")),
+                 json_string_value(json_object_get(event, "type")));
+    print_item(event);
+    if (number)
+        (void)printf("  value %g", json_real_value(number));
+    json_object_foreach(context, name, value)
+    {
+        if (json_is_string(value))
+            (void)printf("  %s=%s", name, json_string_value(value));
+        else
+            (void)printf("  %s=%g", name, json_real_value(value));
+    }
+    (void)putchar('\n');
 }
 
 static void print_state(struct eddy_span user, uint32_t partition,
@@ -66,6 +154,9 @@ static void print_state(struct eddy_span user, uint32_t partition,
                         const struct eddy_snapshot *snapshot)
 {
     char first[32], newest[32];
+    json_t *recent = all_recent_json(state, snapshot), *one;
+    json_t *shown = shown_json(&state->shown, snapshot);
+    size_t i;
     (void)printf("user \"%.*s\", partition %u\n", (int)user.size, user.data, partition);
     (void)printf("  revision   %" PRIu64 " (offset of the newest record + 1)\n",
                  state->revision);
@@ -79,20 +170,20 @@ static void print_state(struct eddy_span user, uint32_t partition,
                  state->hidden_count, norm_of(state->hidden, state->hidden_count),
                  state->step_count_low);
     (void)printf("  last events, newest first (%u kept):\n", state->recent_count);
-    for (uint32_t i = state->recent_count; i > 0; i--) {
-        json_t *event = recent_json(&state->recent[i - 1], snapshot);
-        const char *title = json_string_value(json_object_get(event, "title"));
-        const char *item = json_string_value(json_object_get(event, "item"));
-        (void)printf(
-            "    %s  %-10s  %s%s%s", json_string_value(json_object_get(event, "time")),
-            json_string_value(json_object_get(event, "type")), item ? item : "#",
-            item ? "  " : "",
-            item ? title : json_string_value(json_object_get(event, "item_hash")));
-        if (state->recent[i - 1].flags & 1)
-            (void)printf("  value %g", (double)state->recent[i - 1].value);
+    json_array_foreach(recent, i, one) print_event(one);
+    if (state->shown.count > 0)
+        (void)printf("  shown and not taken since, newest first (%u kept):\n",
+                     state->shown.count);
+    json_array_foreach(shown, i, one)
+    {
+        (void)printf("    %s  %3" JSON_INTEGER_FORMAT " times   ",
+                     json_string_value(json_object_get(one, "time")),
+                     json_integer_value(json_object_get(one, "times")));
+        print_item(one);
         (void)putchar('\n');
-        json_decref(event);
     }
+    json_decref(recent);
+    json_decref(shown);
 }
 
 static int decode_and_print(const struct eddy_inspect *inspect, struct eddy_span user,

@@ -36,6 +36,12 @@ struct eddy_context_row eddy_context_index_interaction(
     const struct eddy_interactions *interactions, const struct eddy_interaction *row);
 /* Whether the vocabulary has a column of this name. */
 bool eddy_context_index_has(const struct eddy_context_index *index, uint32_t column);
+/* What a value of a state was called: name of its column and its text, both of the vocabulary
+ * and valid as long as the index. index NULL or a column that the vocabulary does not have:
+ * *ret_name is NULL; a number, or a value that was too rare for a feature: *ret_text is. */
+void eddy_context_index_tell(const struct eddy_context_index *index,
+                             const struct eddy_context *value, const char **ret_name,
+                             const char **ret_text);
 /* ret (H floats, added to) += the features' rows of table (Mc, H), by column. */
 void eddy_context_add(const struct eddy_context_row *row, const float *table,
                       uint32_t hidden, float *ret);

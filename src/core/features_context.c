@@ -315,6 +315,24 @@ struct eddy_context_row eddy_context_index_interaction(
     return eddy_context_index_row(index, values, count);
 }
 
+void eddy_context_index_tell(const struct eddy_context_index *index,
+                             const struct eddy_context *value, const char **ret_name,
+                             const char **ret_text)
+{
+    *ret_name = *ret_text = NULL;
+    for (uint32_t c = 0; index != NULL && c < index->count; c++) {
+        const struct place *place = &index->places[c];
+        if (place->hash != value->column)
+            continue;
+        *ret_name = place->column->name;
+        uint32_t v = place->column->kind == EDDY_COLUMN_CATEGORICAL
+                         ? eddy_map_get(&place->by_text, value->text)
+                         : EDDY_MAP_NONE;
+        if (v != EDDY_MAP_NONE)
+            *ret_text = place->column->values[v];
+    }
+}
+
 bool eddy_context_index_has(const struct eddy_context_index *index, uint32_t column)
 {
     for (uint32_t c = 0; index != NULL && c < index->count; c++)

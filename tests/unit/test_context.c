@@ -65,6 +65,40 @@ static void columns_are_read_as_their_values_say(void)
     eddy_interactions_fini(&data);
 }
 
+static void values_of_states_get_their_names_back(void)
+{
+    static const struct {
+        const char *column, *text, *want_name, *want_text;
+    } cases[] = {
+        {"device", "phone", "DEVICE", "phone"},
+        {"DEVICE", "watch", "DEVICE",
+         NULL}, /* rare: it has no name in the vocabulary */
+        {"hour", "7.5", "HOUR", NULL},
+        {"SHOP", "one", "SHOP", NULL}, /* not learned from */
+        {"WEATHER", "rain", NULL, NULL},
+    };
+    struct eddy_interactions data = log_new();
+    struct eddy_vocabulary *vocabulary = NULL;
+    struct eddy_context_index *index = NULL;
+    const char *name = "", *text = "";
+    CHECK_INT(eddy_context_learn(&data, NULL, &vocabulary, NULL), 0);
+    CHECK_INT(eddy_context_index_new(vocabulary, &index, NULL), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct eddy_context value =
+            eddy_context_of(eddy_context_column(S(cases[i].column)), S(cases[i].text));
+        eddy_context_index_tell(index, &value, &name, &text);
+        CHECK_STR(name ? name : "-", cases[i].want_name ? cases[i].want_name : "-");
+        CHECK_STR(text ? text : "-", cases[i].want_text ? cases[i].want_text : "-");
+    }
+    struct eddy_context value =
+        eddy_context_of(eddy_context_column(S("DEVICE")), S("TV"));
+    eddy_context_index_tell(NULL, &value, &name, &text);
+    CHECK(name == NULL && text == NULL);
+    eddy_context_index_free(index);
+    eddy_vocabulary_free(vocabulary);
+    eddy_interactions_fini(&data);
+}
+
 static void kinds_that_are_told_win_and_wrong_ones_are_named(void)
 {
     struct eddy_interactions data = log_new();
@@ -121,6 +155,7 @@ static void names_are_compared_without_case_and_underscores(void)
 int main(void)
 {
     RUN(columns_are_read_as_their_values_say);
+    RUN(values_of_states_get_their_names_back);
     RUN(kinds_that_are_told_win_and_wrong_ones_are_named);
     RUN(a_vocabulary_of_other_things_is_refused);
     RUN(names_are_compared_without_case_and_underscores);
