@@ -81,7 +81,8 @@ static const struct eddy_args command_line = {
         "--batch takes {\"userId\":\"4638\"}, {\"itemId\":\"105\"} (related items) and\n"
         "{\"userId\":\"891\",\"itemList\":[\"27\",\"886\"]} (ranking) and answers each with\n"
         "{\"input\":...,\"output\":{\"recommendedItems\":[...],\"scores\":[...]},\"error\":null}.\n"
-        "Scores are shares of the whole catalogue (ranking: of the list).",
+        "Scores are shares of the whole catalogue (ranking: of the list). A line that cannot\n"
+        "be answered has an error instead; when none can, the exit code is 65.",
     .rows = rows,
     .row_count = sizeof rows / sizeof *rows,
     .examples =
@@ -335,7 +336,7 @@ static int batch(struct job *job, struct eddy_err *err)
     int r = eddy_batch_run(&batch, job->out, &counts, err);
     job->lists = counts.lines - counts.errors;
     job->lines = counts.lines;
-    if (r == 0 && counts.errors > 0)
+    if (r == 0 && counts.errors > 0 && counts.errors < counts.lines)
         (void)fprintf(stderr,
                       "eddy recommend: %llu of %llu lines of %s have an error, which "
                       "stands in their answers\n",
@@ -472,6 +473,12 @@ static int recommend(const struct arguments *arguments, struct eddy_err *err)
     r = open_users(&job, &inputs, &queries, err);
     if (r == 0)
         r = write_lists(&job, err);
+    if (r == 0 && arguments->batch && job.lines > 0 && job.lists == 0)
+        r = eddy_fail(err, EDDY_EFORMAT,
+                      "none of the %llu lines of %s could be answered: the answers in %s "
+                      "say why",
+                      (unsigned long long)job.lines, arguments->batch,
+                      arguments->output);
     if (r == 0)
         eddy_progress_finish(
             &job.progress,

@@ -257,7 +257,10 @@ static void judge(const struct sitting *sitting, uint32_t question, int age,
         return;
     eddy_user_score_add(&result->scores[exam->questions[question].user], &hits);
     for (uint32_t i = 0; i < count && i < COVERED_LIST; i++)
-        atomic_store_explicit(&sitting->listed[list[i].item], 1, memory_order_relaxed);
+        if (list[i].item <
+            sitting->items) /* a stream lists items newer than the model */
+            atomic_store_explicit(&sitting->listed[list[i].item], 1,
+                                  memory_order_relaxed);
 }
 
 static void take_list(void *context, uint32_t user, uint64_t row,

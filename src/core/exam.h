@@ -59,9 +59,9 @@ struct eddy_exam_result {
     struct eddy_user_score *scores; /* (users of interactions) */
     float *values[EDDY_AGES];       /* (questions) by age; NaN: not asked at that age */
     uint64_t unknown;               /* answers that the snapshot does not know */
-    uint32_t covered;               /* distinct items in the first 25 of all lists */
-    uint32_t items;                 /* of the snapshot */
-    uint32_t known_items;           /* of them with a popularity above 0 */
+    uint32_t covered;     /* distinct items of the model in the first 25 of all lists */
+    uint32_t items;       /* of the snapshot */
+    uint32_t known_items; /* of them with a popularity above 0 */
 };
 typedef void (*eddy_exam_progress_fn)(void *context, uint64_t events_done);
 /* Interactions must have been parsed with the snapshot's catalogue first. progress may be

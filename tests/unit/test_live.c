@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "core/exam.h"
 #include "core/rank.h"
 #include "log_rows.h"
 #include "play_answers.h"
@@ -232,6 +233,42 @@ static void no_live_answer_depends_on_a_later_row(void)
     free(rows);
 }
 
+/* Lists of a stream hold items that the model does not have: 10 of 60. */
+static void an_exam_over_a_stream_covers_items_of_the_model(void)
+{
+    struct eddy_exam_options options = {.protocol = EDDY_PROTOCOL_PREQUENTIAL,
+                                        .measure = EDDY_NDCG,
+                                        .cutoff = 10,
+                                        .threads = 1,
+                                        .refresh_ms = REFRESH_MS,
+                                        .half_life_s = 3600};
+    struct eddy_split_options split = eddy_split_defaults(options.protocol);
+    struct answers lists = stream_of(&in, 1, REFRESH_MS);
+    struct eddy_exam exam;
+    struct eddy_exam_result result;
+    uint8_t *marks = NULL;
+    bool listed[ITEMS] = {false};
+    uint32_t known = 0, newer = 0;
+
+    CHECK_INT(eddy_split(&in, &split, &marks, NULL, NULL), 0);
+    CHECK_INT(eddy_exam_init(&exam, &in, marks, &options, NULL), 0);
+    CHECK_INT(eddy_exam_sit(&exam, snapshot, NULL, NULL, &result, NULL), 0);
+    CHECK(exam.count > ROWS / 2);
+    for (uint32_t row = 0; row < ROWS; row++)
+        for (uint32_t i = 0; i < lists.counts[row]; i++)
+            listed[lists.lists[row * K + i].item] = true;
+    for (uint32_t i = 0; i < ITEMS; i++) {
+        known += i < KNOWN && listed[i];
+        newer += i >= KNOWN && listed[i];
+    }
+    CHECK(newer > 0);
+    CHECK(result.covered >= known && result.covered <= KNOWN);
+    eddy_exam_result_fini(&result);
+    eddy_exam_fini(&exam);
+    free(marks);
+    answers_free(&lists);
+}
+
 static void a_stored_stream_head_comes_back(void)
 {
     struct tiny_files files;
@@ -292,6 +329,7 @@ int main(void)
     give_stream_head();
     RUN(live_tables_equal_tables_counted_anew);
     RUN(no_live_answer_depends_on_a_later_row);
+    RUN(an_exam_over_a_stream_covers_items_of_the_model);
     RUN(a_stored_stream_head_comes_back);
     RUN(memory_may_run_out);
     eddy_interactions_fini(&in);
