@@ -474,11 +474,11 @@ static int recommend(const struct arguments *arguments, struct eddy_err *err)
     if (r == 0)
         r = write_lists(&job, err);
     if (r == 0 && arguments->batch && job.lines > 0 && job.lists == 0)
-        r = eddy_fail(err, EDDY_EFORMAT,
-                      "none of the %llu lines of %s could be answered: the answers in %s "
-                      "say why",
-                      (unsigned long long)job.lines, arguments->batch,
-                      arguments->output);
+        r = eddy_fail(
+            err, EDDY_EFORMAT,
+            "none of the %llu lines of %s could be answered: the answers in %s "
+            "say why",
+            (unsigned long long)job.lines, arguments->batch, arguments->output);
     if (r == 0)
         eddy_progress_finish(
             &job.progress,
