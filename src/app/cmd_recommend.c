@@ -349,11 +349,15 @@ static int batch(struct job *job, struct eddy_err *err)
 static int write_lists(struct job *job, struct eddy_err *err)
 {
     const char *path = job->arguments->output;
-    bool to_stdout = strcmp(path, "-") == 0;
-    char beside[4096];
-    int r;
+    bool to_stdout = strcmp(path, "-") == 0, in_place;
+    char target[EDDY_PATH_SIZE], beside[EDDY_PATH_SIZE];
+    int r = eddy_file_target(path, target, &in_place, err);
 
-    if (snprintf(beside, sizeof beside, "%s.part", path) >= (int)sizeof beside)
+    if (r < 0)
+        return r;
+    in_place = in_place || to_stdout;
+    if (snprintf(beside, sizeof beside, "%s%s", target, in_place ? "" : ".part") >=
+        (int)sizeof beside)
         return eddy_fail(err, EDDY_EIO, "%s: the path is too long", path);
     job->out = to_stdout ? stdout : fopen(beside, "we");
     if (job->out == NULL)
@@ -369,9 +373,9 @@ static int write_lists(struct job *job, struct eddy_err *err)
     if (r == 0 && job->failed)
         r = eddy_fail(err, EDDY_EIO, "%s: could not be written: %s", path,
                       strerror(errno));
-    if (r == 0 && !to_stdout && rename(beside, path) != 0)
+    if (r == 0 && !in_place && rename(beside, target) != 0)
         r = eddy_fail(err, EDDY_EIO, "%s: %s", path, strerror(errno));
-    if (r < 0 && !to_stdout)
+    if (r < 0 && !in_place)
         (void)remove(beside);
     return r;
 }

@@ -14,6 +14,7 @@
 #include "app/train_report.h"
 #include "app/warm_start.h"
 #include "core/split.h"
+#include "io/files.h"
 #include "io/scratch.h"
 
 struct arguments {
@@ -334,6 +335,8 @@ int eddy_cmd_train(int argc, char **argv)
         r = eddy_fail(&err, EDDY_EUSAGE,
                       "-i -: only one process has standard input; give a file");
     struct eddy_spill spill;
+    if (r == 0 && eddy_group_leads(&job.group))
+        r = eddy_snapshot_place_check(arguments.model, &err);
     if (r == 0 && arguments.scratch != NULL)
         r = eddy_scratch_init(&spill, arguments.scratch, SCRATCH_THRESHOLD, &err);
     eddy_blas_core_report("train", arguments.quiet || !eddy_group_leads(&job.group));

@@ -216,8 +216,11 @@ int eddy_cmd_tune(int argc, char **argv)
     if (plan.objective_given)
         (void)fprintf(stderr, "eddy tune: hpoObjective is not used: what counts is "
                               "NDCG@10 on the validation events\n");
-    if ((size_t)snprintf(folder, sizeof folder, "%s.tune", arguments.model) >=
-        sizeof folder)
+    size_t size = strlen(arguments.model);
+    while (size > 1 && arguments.model[size - 1] == '/')
+        size--;
+    if ((size_t)snprintf(folder, sizeof folder, "%.*s.tune", (int)size,
+                         arguments.model) >= sizeof folder)
         return eddy_args_fail("tune", "-o: the path is too long");
     int64_t cpus = (int64_t)sysconf(_SC_NPROCESSORS_ONLN) / plan.parallel;
     struct eddy_tune_options options = {
@@ -234,6 +237,8 @@ int eddy_cmd_tune(int argc, char **argv)
         .resume = arguments.resume,
         .quiet = arguments.quiet,
     };
-    r = search_and_print(&arguments, &options, &plan, &err);
+    r = eddy_snapshot_place_check(arguments.model, &err);
+    if (r == 0)
+        r = search_and_print(&arguments, &options, &plan, &err);
     return r < 0 ? eddy_app_fail("tune", &err) : EDDY_EXIT_OK;
 }

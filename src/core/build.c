@@ -351,6 +351,8 @@ int eddy_build_baseline(const struct eddy_interactions *training,
                                  threads);
     plan_baseline(kind, &plan, &ret->head);
     rc = eddy_build_tables(&plan, training, &all, &ret->tables, err);
+    if (rc == 0 && kind == EDDY_BASELINE_NEIGHBOURS && ret->tables.sessions.count == 0)
+        rc = eddy_fail(err, EDDY_EFORMAT, "no session has two events");
     if (rc < 0)
         eddy_build_result_fini(ret);
     return rc;

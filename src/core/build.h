@@ -62,7 +62,8 @@ extern const char *const eddy_baseline_names[EDDY_BASELINES]; /* "popularity", .
 /* Fits on all rows given: cut off what is to be predicted first. Closed form and
  * neighbours get popularity as a prior of very small weight, for the items that they say
  * nothing about. ret->network has layout, empty params and popularity; free with
- * eddy_build_result_fini. Thread: trainer. EDDY_ENOMEM, EDDY_EFORMAT (no rows). */
+ * eddy_build_result_fini. Thread: trainer. EDDY_ENOMEM, EDDY_EFORMAT (no rows,
+ * or no session for neighbours). */
 int eddy_build_baseline(const struct eddy_interactions *training,
                         enum eddy_baseline kind, uint32_t threads,
                         struct eddy_build_result *ret, struct eddy_err *err);

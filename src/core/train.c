@@ -48,12 +48,16 @@ static int check_amounts(const struct eddy_trainer *trainer, struct eddy_err *er
                          "Dataset has fewer than 25 users with at least 2 interactions "
                          "each: %u. Give more data, or --set allow_small=true",
                          useful);
+    if (targets == 0)
+        return eddy_fail(err, EDDY_EFORMAT,
+                         "no user has two interactions to learn from (%llu events); a "
+                         "network needs histories, aws-popularity-count does not",
+                         (unsigned long long)events);
     if (histories->train_targets == 0)
-        return eddy_fail(
-            err, EDDY_EFORMAT,
-            "no user has two interactions to learn from (%llu events, %llu "
-            "pairs, all of them for validation); lower validation_fraction",
-            (unsigned long long)events, (unsigned long long)targets);
+        return eddy_fail(err, EDDY_EFORMAT,
+                         "nothing is left to learn from: %llu events, %llu pairs, all "
+                         "of them for validation; lower validation_fraction",
+                         (unsigned long long)events, (unsigned long long)targets);
     return 0;
 }
 

@@ -5,6 +5,7 @@
 #define _XOPEN_SOURCE 700 /* nftw */
 #include "io/files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -14,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 4096, READ_SIZE = 1 << 16, NFTW_FDS = 16 };
+enum { PATH_SIZE = EDDY_PATH_SIZE, READ_SIZE = 1 << 16, NFTW_FDS = 16 };
 
 static int io_error(struct eddy_err *err, const char *what, const char *path)
 {
@@ -163,9 +164,22 @@ static int write_all(int fd, struct eddy_span bytes)
     return 0;
 }
 
-/* A new file with these bytes, synced. */
-static int write_new(const char *path, const struct eddy_span *parts, uint32_t count,
+int eddy_file_target(const char *path, char ret[EDDY_PATH_SIZE], bool *ret_in_place,
                      struct eddy_err *err)
+{
+    struct stat status;
+    bool link = lstat(path, &status) == 0 && S_ISLNK(status.st_mode);
+    *ret_in_place = stat(path, &status) == 0 && !S_ISREG(status.st_mode) &&
+                    !S_ISDIR(status.st_mode);
+    char *real = link && !*ret_in_place ? realpath(path, NULL) : NULL;
+    int code = join(ret, real ? real : path, "", "", err);
+    free(real);
+    return code;
+}
+
+/* A file with these bytes; synced, unless what is written to is no file. */
+static int write_parts(const char *path, const struct eddy_span *parts, uint32_t count,
+                       bool in_place, struct eddy_err *err)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     int code = 0;
@@ -175,12 +189,20 @@ static int write_new(const char *path, const struct eddy_span *parts, uint32_t c
     for (uint32_t i = 0; i < count && code == 0; i++) {
         code = write_all(fd, parts[i]) < 0 ? io_error(err, "write", path) : 0;
     }
-    if (code == 0 && fsync(fd) != 0) {
+    if (code == 0 && !in_place && fsync(fd) != 0) {
         code = io_error(err, "fsync", path);
     }
     if (close(fd) != 0 && code == 0) {
         code = io_error(err, "close", path);
     }
+    return code;
+}
+
+/* A new file with these bytes, synced. */
+static int write_new(const char *path, const struct eddy_span *parts, uint32_t count,
+                     struct eddy_err *err)
+{
+    int code = write_parts(path, parts, count, false, err);
     if (code < 0) {
         (void)unlink(path);
     }
@@ -195,16 +217,21 @@ int eddy_file_write(const char *path, struct eddy_span bytes, struct eddy_err *e
 int eddy_file_write_parts(const char *path, const struct eddy_span *parts,
                           uint32_t count, struct eddy_err *err)
 {
-    char beside[PATH_SIZE], folder[PATH_SIZE], pid[32];
+    char target[PATH_SIZE], beside[PATH_SIZE], folder[PATH_SIZE], pid[32];
+    bool in_place;
     (void)snprintf(pid, sizeof pid, "%ld", (long)getpid());
-    int code = join(beside, path, ".tmp.", pid, err);
-    code = code ? code : parent_of(path, folder, err);
+    int code = eddy_file_target(path, target, &in_place, err);
+    if (code == 0 && in_place) {
+        return write_parts(path, parts, count, true, err);
+    }
+    code = code ? code : join(beside, target, ".tmp.", pid, err);
+    code = code ? code : parent_of(target, folder, err);
     code = code ? code : write_new(beside, parts, count, err);
     if (code < 0) {
         return code;
     }
-    if (rename(beside, path) != 0) {
-        code = io_error(err, "rename to", path);
+    if (rename(beside, target) != 0) {
+        code = io_error(err, "rename to", target);
         (void)unlink(beside);
         return code;
     }
@@ -332,12 +359,56 @@ static int write_folder(const char *folder, const struct eddy_span bytes[3],
     return code ? code : sync_folder(folder, err);
 }
 
+/* What a model may replace: nothing, an empty folder, one that holds a model, or one with
+ * nothing but files of a model (a damaged one). */
+static bool is_replaceable(const char *folder, struct eddy_err *err)
+{
+    struct stat status;
+    uint32_t ours = 0, others = 0;
+    if (stat(folder, &status) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
+        return true; /* or a link to nothing, or a way there that cannot be made */
+    }
+    DIR *dir = opendir(folder);
+    if (dir == NULL && errno == ENOTDIR) {
+        (void)eddy_fail(err, EDDY_EIO,
+                        "%.120s: a file is there and is not replaced; a model is a "
+                        "folder, give another name",
+                        folder);
+        return false;
+    }
+    if (dir == NULL) {
+        (void)io_error(err, "open", folder);
+        return false;
+    }
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        const char *name = entry->d_name;
+        bool mine = false;
+        for (int i = 0; i < 3; i++) {
+            mine = mine || strcmp(name, snapshot_names[i]) == 0;
+        }
+        ours += mine;
+        others += !mine && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+    }
+    (void)closedir(dir);
+    if (others == 0 || ours == 3) {
+        return true;
+    }
+    (void)eddy_fail(err, EDDY_EIO,
+                    "%.120s: the folder is there and is no model, so it is not "
+                    "replaced; give a new name, e.g. %.60s/model",
+                    folder, folder);
+    return false;
+}
+
 /* from takes the place of folder; what was there is removed afterwards. A folder cannot be
  * renamed over another, so the old one steps aside first: for a moment there is none, and
  * a reader of that moment gets EDDY_ENOMODEL, which is retried. */
 static int replace_folder(const char *from, const char *folder, const char *aside,
                           struct eddy_err *err)
 {
+    if (!is_replaceable(folder, err)) {
+        return EDDY_EIO;
+    }
     bool replaced = rename(folder, aside) == 0;
     if (!replaced && errno != ENOENT) {
         return io_error(err, "rename", folder);
@@ -352,14 +423,34 @@ static int replace_folder(const char *from, const char *folder, const char *asid
     return replaced ? eddy_remove_folder(aside, err) : 0;
 }
 
+/* Where a model is written, and what stands around it. */
+struct places {
+    char place[PATH_SIZE], beside[PATH_SIZE], aside[PATH_SIZE], parent[PATH_SIZE];
+};
+
+static int find_places(const char *folder, struct places *ret, struct eddy_err *err)
+{
+    char pid[32];
+    int code = join(ret->place, folder, "", "", err);
+    if (code < 0) {
+        return code;
+    }
+    for (size_t size = strlen(ret->place); size > 1 && ret->place[size - 1] == '/';
+         size--) {
+        ret->place[size - 1] = '\0';
+    }
+    (void)snprintf(pid, sizeof pid, "%ld", (long)getpid());
+    code = join(ret->beside, ret->place, ".tmp.", pid, err);
+    code = code ? code : join(ret->aside, ret->place, ".old.", pid, err);
+    return code ? code : parent_of(ret->place, ret->parent, err);
+}
+
 int eddy_move_folder(const char *from, const char *to, struct eddy_err *err)
 {
-    char aside[PATH_SIZE], parent[PATH_SIZE], pid[32];
-    (void)snprintf(pid, sizeof pid, "%ld", (long)getpid());
-    int code = join(aside, to, ".old.", pid, err);
-    code = code ? code : parent_of(to, parent, err);
-    code = code ? code : replace_folder(from, to, aside, err);
-    return code ? code : sync_folder(parent, err);
+    struct places at;
+    int code = find_places(to, &at, err);
+    code = code ? code : replace_folder(from, at.place, at.aside, err);
+    return code ? code : sync_folder(at.parent, err);
 }
 
 int eddy_snapshot_save(const char *folder, struct eddy_span model,
@@ -367,27 +458,46 @@ int eddy_snapshot_save(const char *folder, struct eddy_span model,
                        struct eddy_err *err)
 {
     const struct eddy_span bytes[3] = {model, catalog, manifest};
-    char place[PATH_SIZE], beside[PATH_SIZE], aside[PATH_SIZE], parent[PATH_SIZE],
-        pid[32];
-    int code = join(place, folder, "", "", err);
+    struct places at;
+    int code = find_places(folder, &at, err);
     if (code < 0) {
         return code;
     }
-    for (size_t size = strlen(place); size > 1 && place[size - 1] == '/'; size--) {
-        place[size - 1] = '\0';
+    code = write_folder(at.beside, bytes, err);
+    code = code ? code : replace_folder(at.beside, at.place, at.aside, err);
+    if (code < 0) {
+        (void)eddy_remove_folder(at.beside, NULL); /* may not be there */
+        return code;
     }
-    (void)snprintf(pid, sizeof pid, "%ld", (long)getpid());
-    code = join(beside, place, ".tmp.", pid, err);
-    code = code ? code : join(aside, place, ".old.", pid, err);
-    code = code ? code : parent_of(place, parent, err);
+    return sync_folder(at.parent, err);
+}
+
+int eddy_snapshot_place_check(const char *folder, struct eddy_err *err)
+{
+    struct places at;
+    struct stat status, above;
+    int code = find_places(folder, &at, err);
     if (code < 0) {
         return code;
     }
-    code = write_folder(beside, bytes, err);
-    code = code ? code : replace_folder(beside, place, aside, err);
-    if (code < 0) {
-        (void)eddy_remove_folder(beside, NULL); /* may not be there */
-        return code;
+    const char *name = strrchr(at.place, '/');
+    name = name ? name + 1 : at.place;
+    if (name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+        return eddy_fail(err, EDDY_EIO,
+                         "'%.120s' cannot be replaced by a model; give a name in it, "
+                         "e.g. %.60s/model",
+                         folder, folder);
     }
-    return sync_folder(parent, err);
+    if (!is_replaceable(at.place, err)) {
+        return EDDY_EIO;
+    }
+    if (lstat(at.place, &status) == 0 && S_ISDIR(status.st_mode) &&
+        stat(at.parent, &above) == 0 && status.st_dev != above.st_dev) {
+        return eddy_fail(err, EDDY_EIO,
+                         "%.120s is a file system of its own and cannot be replaced; "
+                         "give a name in it, e.g. %.60s/model",
+                         folder, at.place);
+    }
+    code = eddy_make_folder(at.beside, err); /* the parent can be written, then */
+    return code ? code : eddy_remove_folder(at.beside, err);
 }

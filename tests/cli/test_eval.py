@@ -183,6 +183,21 @@ class Eval(SharedFolder):
         self.assertGreater(rivals["markov"]["mrr@25"]["mean"],
                            2 * popularity["mrr@25"]["mean"])
 
+    def test_a_baseline_that_finds_nothing_to_learn_is_named_and_left_out(self):
+        """Users of two events: what loo leaves holds no session to be anybody's neighbour."""
+        pairs = self.write("pairs.csv", [(1600000000 + 60 * n, n // 2, n % 7, 1)
+                                         for n in range(400)])
+        model = self.path("popular")
+        support.succeed("train", "-q", "-i", pairs, "-o", model, "--hold-out", "loo",
+                        "--recipe", "aws-popularity-count", "--set", "allow_small=true")
+        out = support.succeed("eval", "-q", "-m", model, "-i", pairs, "--protocol", "loo",
+                              "--baselines", "--json", "--resamples", 10)
+        evaluation = json.loads(out)
+        self.assertNotIn("neighbours", {one["name"] for one in evaluation["compared"]})
+        self.assertIn("neighbours (no session has two events)",
+                      support.succeed("eval", "-q", "-m", model, "-i", pairs, "--protocol",
+                                      "loo", "--baselines", "--resamples", 10))
+
     def test_models_are_compared_with_models(self):
         model, other = self.model("aws-workshop"), self.model("aws-workshop", seed=2)
         evaluation = self.evaluate(model, "aws-workshop", "--against", other, "--against",

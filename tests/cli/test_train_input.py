@@ -190,6 +190,47 @@ class Input(Folder):
         self.assertEqual(code, 74, err)
         self.assertEqual(sorted(os.listdir(self.folder)), ["f.csv", "file"])
 
+    def test_a_model_replaces_a_model_and_nothing_else(self):
+        os.mkdir(self.path("data"))
+        log = self.write("data/f.csv", HEAD + good())
+        other = self.write("other", "mine")
+        os.symlink("other", self.path("link"))
+        recipe = ("--recipe", "aws-popularity-count")
+        for place in ("data", "data/", "data/..", "data/f.csv", "other", "link"):
+            for command in (("train", *recipe), ("tune", "--recipe", "aws-sims")):
+                done = eddy(*command, "-i", log, "-o", self.path(place))
+                self.assertEqual(done.code, 74, done.err)
+                self.assertRegex(done.err, "give (a new|another|a) name")
+        with open(log, encoding="utf-8") as file, open(other, encoding="utf-8") as kept:
+            self.assertEqual((file.read(), kept.read()), (HEAD + good(), "mine"))
+        self.assertEqual(sorted(os.listdir(self.folder)), ["data", "link", "other"])
+        os.mkdir(self.path("empty"))
+        for place in ("empty", "empty", "new/er", "new/er/"):
+            support.succeed("train", "-q", "-i", log, "-o", self.path(place), *recipe)
+        self.assertEqual(len(os.listdir(self.path("new/er"))), 3)
+        self.assertEqual(sorted(os.listdir(self.folder)),
+                         ["data", "empty", "link", "new", "other"])
+
+    def test_lists_go_into_pipes_and_through_links(self):
+        log, model = self.write("f.csv", HEAD + good()), self.path("model")
+        support.succeed("train", "-q", "-i", log, "-o", model, "--recipe",
+                        "aws-popularity-count")
+        ask = ("recommend", "-q", "-m", model, "-i", log, "-k", 2, "-o")
+        lists = support.succeed(*ask, "-")
+        os.mkfifo(self.path("pipe"))
+        reader = os.open(self.path("pipe"), os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        support.succeed(*ask, self.path("pipe"))
+        self.assertEqual(os.read(reader, 1 << 16).decode(), lists)
+        self.write("old.tsv", "old")
+        os.symlink("old.tsv", self.path("link.tsv"))
+        support.succeed(*ask, self.path("link.tsv"))
+        self.assertTrue(os.path.islink(self.path("link.tsv")))
+        with open(self.path("old.tsv"), encoding="utf-8") as file:
+            self.assertEqual(file.read(), lists)
+        self.assertEqual(sorted(os.listdir(self.folder)),
+                         ["f.csv", "link.tsv", "model", "old.tsv", "pipe"])
+
 
 if __name__ == "__main__":
     support.main()
