@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "app/app.h"
+#include "app/model.h"
 #include "app/option_rows.h"
 #include "app/progress.h"
 #include "app/settings.h"
@@ -106,8 +107,7 @@ static int place_snapshot(struct deploy *deploy, struct eddy_err *err)
 {
     struct eddy_snapshot *snapshot = NULL;
     struct eddy_err there = {0};
-    int r =
-        eddy_snapshot_open(deploy->options->model, eddy_kernels_get(), &snapshot, err);
+    int r = eddy_model_open(deploy->options->model, &snapshot, err);
     if (r < 0)
         return r;
     memcpy(deploy->version, snapshot->manifest.version, sizeof deploy->version);

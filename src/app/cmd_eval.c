@@ -9,6 +9,7 @@
 #include "app/eval.h"
 #include "app/eval_rivals.h"
 #include "app/inputs.h"
+#include "app/model.h"
 #include "app/option_rows.h"
 #include "app/tools.h"
 #include "core/build.h"
@@ -257,8 +258,7 @@ static int open_all(struct job *job, struct eddy_err *err)
     struct eddy_input_options input = {.interactions = arguments->interactions,
                                        .users = arguments->users,
                                        .skip_bad = arguments->skip_bad};
-    int r =
-        eddy_snapshot_open(arguments->model, eddy_kernels_get(), &job->snapshot, err);
+    int r = eddy_model_open(arguments->model, &job->snapshot, err);
     if (r < 0)
         return r;
     input.known = job->snapshot->catalog;
@@ -363,6 +363,8 @@ static const char *contradiction(const struct arguments *arguments)
                "are made before the request";
     if (arguments->refresh_ms != 0 && arguments->protocol != EDDY_PROTOCOL_PREQUENTIAL)
         return "--refresh goes with --protocol prequential";
+    if (arguments->half_life_ms != 0 && arguments->refresh_ms == 0)
+        return "--half-life goes with --refresh";
     if (arguments->train != NULL && !arguments->baselines)
         return "--train is what --baselines are fitted on: give both";
     if (arguments->baselines && arguments->train == NULL &&
@@ -381,14 +383,15 @@ int eddy_cmd_eval(int argc, char **argv)
                                   .from_ms = INT64_MIN,
                                   .resamples = 1000,
                                   .seed = 1,
-                                  .split_seed = 42,
-                                  .half_life_ms = 7 * INT64_C(86400000)};
+                                  .split_seed = 42};
     struct eddy_err err = {0};
     int code;
     if (!eddy_args_parse(&command_line, argc, argv, &arguments, NULL, &code))
         return code;
     if (contradiction(&arguments) != NULL)
         return eddy_args_fail("eval", "%s", contradiction(&arguments));
+    if (arguments.half_life_ms == 0)
+        arguments.half_life_ms = EDDY_HALF_LIFE_MS;
     enum eddy_protocol protocol = (enum eddy_protocol)arguments.protocol;
     struct job *job = calloc(1, sizeof *job);
     if (job == NULL)

@@ -7,6 +7,7 @@
 #include "app/app.h"
 #include "app/args.h"
 #include "app/inputs.h"
+#include "app/model.h"
 #include "app/option_rows.h"
 #include "app/progress.h"
 #include "app/recipe.h"
@@ -448,7 +449,7 @@ static int recommend(const struct arguments *arguments, struct eddy_err *err)
     struct eddy_snapshot *snapshot = NULL;
     struct eddy_user_queries queries = {0};
     struct eddy_inputs inputs;
-    int r = eddy_snapshot_open(arguments->model, eddy_kernels_get(), &snapshot, err);
+    int r = eddy_model_open(arguments->model, &snapshot, err);
     if (r < 0)
         return r;
     struct eddy_context_row request = {{0}};
@@ -506,10 +507,7 @@ static int recommend(const struct arguments *arguments, struct eddy_err *err)
 
 int eddy_cmd_recommend(int argc, char **argv)
 {
-    struct arguments arguments = {.k = 25,
-                                  .threads = 2,
-                                  .from_ms = INT64_MIN,
-                                  .half_life_ms = 7 * INT64_C(86400000)};
+    struct arguments arguments = {.k = 25, .threads = 2, .from_ms = INT64_MIN};
     struct eddy_err err = {0};
     int code;
     if (!eddy_args_parse(&command_line, argc, argv, &arguments, NULL, &code))
@@ -517,6 +515,10 @@ int eddy_cmd_recommend(int argc, char **argv)
     if (!arguments.stream &&
         (arguments.refresh_ms != 0 || arguments.from_ms != INT64_MIN))
         return eddy_args_fail("recommend", "--refresh and --from need --stream");
+    if (arguments.half_life_ms != 0 && arguments.refresh_ms == 0)
+        return eddy_args_fail("recommend", "--half-life goes with --refresh");
+    if (arguments.half_life_ms == 0)
+        arguments.half_life_ms = EDDY_HALF_LIFE_MS;
     if (arguments.batch && (arguments.for_items || arguments.input_lists ||
                             arguments.stream || arguments.every_event))
         return eddy_args_fail("recommend",

@@ -14,6 +14,7 @@
 #include "app/app.h"
 #include "app/args.h"
 #include "app/inputs.h"
+#include "app/model.h"
 #include "app/option_rows.h"
 #include "app/progress.h"
 #include "app/recipe.h"
@@ -375,8 +376,7 @@ static void report_empty(const struct job *job)
 static int segment(struct job *job, struct eddy_err *err)
 {
     const struct arguments *arguments = job->arguments;
-    int r =
-        eddy_snapshot_open(arguments->model, eddy_kernels_get(), &job->snapshot, err);
+    int r = eddy_model_open(arguments->model, &job->snapshot, err);
     if (r < 0)
         return r;
     const struct eddy_recipe *recipe = eddy_recipe_find(job->snapshot->manifest.recipe);

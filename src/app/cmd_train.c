@@ -111,11 +111,14 @@ static void list_settings(void)
         if (option->choices != NULL)
             (void)snprintf(range, sizeof range, " (%s)", option->choices);
         else if (option->min < option->max)
-            (void)snprintf(range, sizeof range, " (%g..%g)", option->min, option->max);
+            (void)snprintf(range, sizeof range, " (%.10g..%.10g)", option->min,
+                           option->max);
         (void)printf("  --set %s=%s%s\n        %s\n", option->name, option->fallback,
                      range, option->help);
     }
-    (void)printf("A recipe's own hyper-parameters: eddy recipes NAME\n");
+    (void)printf(
+        "A recipe's own hyper-parameters, which may have narrower ranges: eddy "
+        "recipes NAME\n");
 }
 
 /* Amazon's limits: 10 event types, 100 characters. */
@@ -328,6 +331,11 @@ int eddy_cmd_train(int argc, char **argv)
     }
     if (arguments.from_ms != INT64_MIN && arguments.hold_out == HOLD_OUT_NONE)
         return eddy_args_fail("train", "--from TIME goes with --hold-out");
+    if (arguments.from_ms != INT64_MIN &&
+        arguments.hold_out != EDDY_PROTOCOL_SUCCESSIVE &&
+        arguments.hold_out != EDDY_PROTOCOL_PREQUENTIAL)
+        return eddy_args_fail("train", "--from TIME goes with --hold-out successive or "
+                                       "prequential");
     eddy_blas_core_ensure();
     int r = eddy_group_start(&job.group, &err);
     bool several = eddy_group_exchange(&job.group) != NULL;

@@ -185,6 +185,21 @@ static int search_and_print(const struct arguments *arguments,
     return r;
 }
 
+/* The first word behind -- that every job is given by the search itself; NULL: none. */
+static const char *own_option(const struct eddy_arg_list *more)
+{
+    static const char *const own[] = {
+        "-i",      "-I",      "-U",      "-o",      "--interactions",
+        "--items", "--users", "--model", "--recipe"};
+    for (size_t i = 0; i < more->count; i++) {
+        size_t size = strcspn(more->values[i], "=");
+        for (size_t k = 0; k < sizeof own / sizeof *own; k++)
+            if (strlen(own[k]) == size && memcmp(own[k], more->values[i], size) == 0)
+                return own[k];
+    }
+    return NULL;
+}
+
 int eddy_cmd_tune(int argc, char **argv)
 {
     struct arguments arguments = {.seed = 1};
@@ -196,6 +211,9 @@ int eddy_cmd_tune(int argc, char **argv)
 
     if (!eddy_args_parse(&command_line, argc, argv, &arguments, &more, &code))
         return code;
+    if (own_option(&more) != NULL)
+        return eddy_args_fail("tune", "%s goes before --: every job has the same",
+                              own_option(&more));
     plan.by_name = arguments.recipe != NULL;
     plan.recipe =
         eddy_recipe_find(plan.by_name ? arguments.recipe : "aws-user-personalization");

@@ -132,11 +132,16 @@ int eddy_eval_ask_baselines(const struct eddy_eval_rivals *rivals, struct eddy_e
     int r = open_training(rivals, &training, err);
     if (r == 0)
         r = count_items(eval, training.interactions, err);
-    bool some = r == 0 && training.interactions->count > 0;
+    if (r == 0 && training.interactions->count == 0)
+        r = eddy_fail(
+            err, EDDY_EFORMAT,
+            "--baselines have no event to be fitted on: %s; give --train FILE "
+            "with events",
+            rivals->train ? "--train has none" : "all of them are asked about");
     for (int kind = 0; r == 0 && kind < EDDY_BASELINES; kind++) {
         size_t used = strlen(eval->missing);
         r = ask_baseline(rivals, &training, (enum eddy_baseline)kind, err);
-        if (r != EDDY_ENOMEM && (r != EDDY_EFORMAT || !some))
+        if (r != EDDY_ENOMEM && r != EDDY_EFORMAT)
             continue; /* rows that say nothing to one of them are no fault */
         (void)snprintf(eval->missing + used, sizeof eval->missing - used, "%s%s (%s)",
                        used > 0 ? "; " : "", eddy_baseline_names[kind], err->text);

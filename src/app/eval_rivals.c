@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "app/inputs.h"
+#include "app/model.h"
 #include "app/progress.h"
 #include "base/clock.h"
 #include "io/files.h"
@@ -37,7 +38,7 @@ int eddy_eval_ask_model(const struct eddy_eval_rivals *rivals, const char *folde
     struct eddy_inputs inputs = {0};
     struct eddy_snapshot *snapshot;
     struct eddy_exam exam = {0};
-    int r = eddy_snapshot_open(folder, eddy_kernels_get(), &snapshot, err);
+    int r = eddy_model_open(folder, &snapshot, err);
     (void)snprintf(contender->name, sizeof contender->name, "%s", folder);
     if (r < 0)
         return r;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "app/inspect.h"
+#include "app/model.h"
 #include "base/hash.h"
 #include "core/state.h"
 
@@ -272,7 +273,7 @@ static json_t *model_json(const struct eddy_snapshot *snapshot)
 int eddy_inspect_model(const struct eddy_inspect *inspect, struct eddy_err *err)
 {
     struct eddy_snapshot *snapshot = NULL;
-    int r = eddy_snapshot_open(inspect->what, eddy_kernels_get(), &snapshot, err);
+    int r = eddy_model_open(inspect->what, &snapshot, err);
     if (r < 0)
         return r;
     json_t *object = model_json(snapshot);

@@ -191,3 +191,15 @@ out:
     eddy_catalog_free(catalog);
     return r;
 }
+
+int eddy_model_open(const char *folder, struct eddy_snapshot **ret,
+                    struct eddy_err *err)
+{
+    int r = eddy_snapshot_open(folder, eddy_kernels_get(), ret, err);
+    return r != EDDY_ENOMODEL
+               ? r
+               : eddy_fail(err, EDDY_EIO,
+                           "model %.120s: there is no such folder; give the one that "
+                           "eddy train wrote (-o)",
+                           folder);
+}

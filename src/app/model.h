@@ -26,6 +26,10 @@ struct eddy_model_source {
     const struct eddy_learning_point *learning; /* borrowed */
     uint32_t learning_count;
 };
+/* A model whose folder the command line names. One that is not there is a mistyped path
+ * here, EDDY_EIO, and nothing that comes when one waits, as for a worker. */
+int eddy_model_open(const char *folder, struct eddy_snapshot **ret,
+                    struct eddy_err *err);
 /* Write the folder beside and rename it into place. */
 int eddy_model_save(const char *folder, const struct eddy_model_source *source,
                     const struct eddy_build_result *result,

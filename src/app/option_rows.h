@@ -78,6 +78,8 @@
                 "without it: aws-user-personalization with eddy's own."                \
     }
 
+/* The half-life where none is given (0). */
+#define EDDY_HALF_LIFE_MS (7 * INT64_C(86400000))
 /* int64_t refresh_ms, half_life_ms; with_: the option or protocol they go with, a literal */
 #define EDDY_REFRESH_ROWS(options_, with_)                                             \
     {.name = "refresh",                                                                \

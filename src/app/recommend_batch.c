@@ -398,7 +398,8 @@ static int write_lines(struct job *job, FILE *file, struct eddy_batch_counts *co
         fine = !out.failed && fwrite(out.data, 1, out.size, file) == out.size;
         eddy_buf_clear(&out);
     }
-    fine = fine && !out.failed && fwrite(out.data, 1, out.size, file) == out.size;
+    fine = fine && !out.failed &&
+           (out.size == 0 || fwrite(out.data, 1, out.size, file) == out.size);
     int r = fine ? 0
                  : eddy_fail(err, out.failed ? EDDY_ENOMEM : EDDY_EIO,
                              "the answers could not be written: %s",

@@ -1,6 +1,7 @@
 /* Warm start: the older model's weights by item id and event type. Which events it has
  * learned from already stands in its manifest as the time of the newest one. */
 #include "app/warm_start.h"
+#include "app/model.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -42,7 +43,7 @@ int eddy_warm_start_open(struct eddy_warm_start *start, const char *folder,
     uint32_t items = eddy_catalog_count(interactions->items);
 
     *start = (struct eddy_warm_start){0};
-    int r = eddy_snapshot_open(folder, eddy_kernels_get(), &start->snapshot, err);
+    int r = eddy_model_open(folder, &start->snapshot, err);
     if (r < 0)
         return r;
     const struct eddy_snapshot *snapshot = start->snapshot;

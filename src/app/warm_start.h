@@ -14,7 +14,7 @@ struct eddy_warm_start {
 
 /* Opens the model and finds its items and event types again. What decides the shape of the
  * network is set in options to what the model has, and options->warm points into the
- * struct. EDDY_ENOMODEL, EDDY_EFORMAT, EDDY_ECONFIG (a model without a network), EDDY_ENOMEM;
+ * struct. EDDY_EIO, EDDY_EFORMAT, EDDY_ECONFIG (a model without a network), EDDY_ENOMEM;
  * then nothing is to be closed. */
 int eddy_warm_start_open(struct eddy_warm_start *start, const char *folder,
                          const struct eddy_interactions *interactions,

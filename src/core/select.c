@@ -9,6 +9,7 @@
  * users' last items with them (MRR@25 .10 instead of the published .18). */
 #include "core/select.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/split.h"
@@ -82,6 +83,20 @@ static int bounds_of_items(const uint64_t *counts, uint32_t n, double low, doubl
     return 0;
 }
 
+/* The event types of the file, as far as a message has room for them. */
+static int fail_no_type(const struct eddy_interactions *in, const char *wanted,
+                        struct eddy_err *err)
+{
+    char known[120] = "none";
+    size_t used = 0;
+    for (uint32_t t = 1; t < in->type_count && used < sizeof known; t++)
+        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s",
+                                 t > 1 ? ", " : "", in->types[t]);
+    return eddy_fail(err, EDDY_ECONFIG,
+                     "no row has the event type \"%.80s\"; the file has %s%s", wanted,
+                     known, used >= sizeof known ? "..." : "");
+}
+
 static int select_rows(struct eddy_interactions *in,
                        const struct eddy_select_options *options, uint8_t *marks,
                        struct eddy_select_counts *counts, struct eddy_err *err)
@@ -91,10 +106,7 @@ static int select_rows(struct eddy_interactions *in,
         if (eddy_span_eq(eddy_span_of(in->types[t]), eddy_span_of(options->event_type)))
             type = t;
     if (options->event_type != NULL && type == EDDY_ITEM_NONE)
-        return eddy_fail(
-            err, EDDY_ECONFIG, "no row has the event type \"%s\"; the file has %s%s%s",
-            options->event_type, in->type_count > 1 ? in->types[1] : "none",
-            in->type_count > 2 ? ", " : "", in->type_count > 2 ? in->types[2] : "");
+        return fail_no_type(in, options->event_type, err);
     for (uint64_t i = 0; i < in->count; i++) {
         const struct eddy_interaction *row = &in->rows[i];
         bool drop_type = type != EDDY_ITEM_NONE && row->type != type;

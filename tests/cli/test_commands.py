@@ -242,7 +242,7 @@ class Files(Folder):
 
     def test_a_damaged_snapshot_is_refused(self):
         code, _, err = eddy("inspect", "model", self.path("no-model"))
-        self.assertEqual(code, 69)
+        self.assertEqual(code, 74)
         self.assertIn("no-model", err)
         for name in ("manifest.json", "model.safetensors", "catalog.csv"):
             with open(self.path(name), "w") as file:

@@ -281,6 +281,10 @@ class Eval(SharedFolder):
         model = self.model("loo")
         for code, words, arguments in (
                 (64, "goes with --protocol", ["--protocol", "loo", "--from", "2020-01-01"]),
+                (64, "--half-life goes with --refresh", ["--protocol", "prequential", "--from",
+                                                         "2020-01-01", "--half-life", "1d"]),
+                (65, "all of them are asked about; give --train", [
+                    "--protocol", "successive", "--from", "2020-01-01", "--baselines"]),
                 (64, "--baselines need --train", ["--protocol", "sessions", "--baselines"]),
                 (64, "aws-workshop", ["--protocol", "workshop"]),
                 (64, "--train is what --baselines", ["--protocol", "loo", "--train", "x"]),

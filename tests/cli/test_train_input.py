@@ -71,6 +71,8 @@ class Input(Folder):
                      "--event-type", "buy")
         self.refused('no row has the event type "rent"; the file has click, buy', rows,
                      "--event-type", "rent", exit_code=78)
+        self.refused("the file has click, buy, see", rows + "u1,i1,1600009999,see,1\n",
+                     "--event-type", "rent", exit_code=78)
         low = sum(n // 30 % 5 < 2 for n in range(1998))
         summary, _ = self.accepted(rows, "--event-value-threshold", 2)
         self.assertEqual((summary["events"], summary["dropped_by_value"]), (1998 - low, low))
@@ -189,6 +191,21 @@ class Input(Folder):
                             self.path("file") + "/model", "--recipe", "aws-trending-now", "-q")
         self.assertEqual(code, 74, err)
         self.assertEqual(sorted(os.listdir(self.folder)), ["f.csv", "file"])
+
+    def test_a_time_goes_with_what_is_held_out_by_time(self):
+        self.refused("--from TIME goes with --hold-out successive", HEAD + good(),
+                     "--hold-out", "loo", "--from", "2020-09-13", exit_code=64)
+
+    def test_a_model_that_is_not_there_is_a_mistyped_path(self):
+        log = self.write("f.csv", HEAD + good())
+        for words in (("recommend", "-o", "-", "-i", log, "-m"),
+                      ("eval", "--protocol", "loo", "-i", log, "-m"),
+                      ("segment", "-o", "-", "-i", log, "-H", log, "-m"),
+                      ("train", "-o", self.path("m"), "-i", log, "--recipe", "aws-hrnn",
+                       "--warm-start")):
+            code, out, err = eddy(*words, self.path("typo"))
+            self.assertEqual((code, out), (74, ""), err)
+            self.assertIn("there is no such folder; give the one that eddy train wrote", err)
 
     def test_a_model_replaces_a_model_and_nothing_else(self):
         os.mkdir(self.path("data"))

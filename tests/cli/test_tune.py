@@ -137,7 +137,9 @@ class Search(Tune):
         for words, sentence in [(("--range", "hidden_dimension=32"), "MIN..MAX"),
                                 (("--range", "bptt=2..8", "--range", "bptt=2..9"),
                                  "two ranges"),
-                                (("--jobs", 41), "range 1 to 40")]:
+                                (("--jobs", 41), "range 1 to 40"),
+                                (("--", "-o", "elsewhere"), "-o goes before --"),
+                                (("--", "--items=x"), "--items goes before --")]:
             code, _, err = eddy("tune", *self.common, "-o", self.path("m"), *words)
             self.assertEqual(code, 64)
             self.assertIn(sentence, err)
