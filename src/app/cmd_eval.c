@@ -252,6 +252,16 @@ static void warn_of_leaks(struct job *job)
         (void)fprintf(stderr, "eddy eval: warning: %s\n", job->eval.warning);
 }
 
+/* An option that changes nothing is said to. */
+static void warn_of_request(const struct job *job)
+{
+    if (job->arguments->request_context && job->snapshot->context == NULL)
+        (void)fprintf(stderr,
+                      "eddy eval: --request-context tells %s nothing: it has not "
+                      "learned from context columns\n",
+                      job->arguments->model);
+}
+
 static int open_all(struct job *job, struct eddy_err *err)
 {
     const struct arguments *arguments = job->arguments;
@@ -275,6 +285,7 @@ static int open_all(struct job *job, struct eddy_err *err)
     job->eval.manifest = &job->snapshot->manifest;
     memcpy(job->eval.sha256, job->inputs.interactions.sha256, sizeof job->eval.sha256);
     warn_of_leaks(job);
+    warn_of_request(job);
     return 0;
 }
 

@@ -295,6 +295,11 @@ class Eval(SharedFolder):
             self.assertEqual(got, code, err)
             self.assertIn(words, err)
 
+    def test_a_request_that_tells_the_model_nothing_is_noticed(self):
+        _, _, err = eddy("eval", "-q", "-m", self.model("loo"), "-i", self.log, "--protocol",
+                         "loo", "--request-context", "--resamples", 0)
+        self.assertIn("it has not learned from context columns", err)
+
 
 if __name__ == "__main__":
     support.main()
