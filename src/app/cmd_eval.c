@@ -403,6 +403,11 @@ int eddy_cmd_eval(int argc, char **argv)
         return eddy_args_fail("eval", "%s", contradiction(&arguments));
     if (arguments.half_life_ms == 0)
         arguments.half_life_ms = EDDY_HALF_LIFE_MS;
+    const char *const read[] = {arguments.interactions, arguments.users,
+                                arguments.train};
+    if (eddy_file_among(arguments.report, read, sizeof read / sizeof *read))
+        return eddy_args_fail("eval", "--report %s is read, too; give another name",
+                              arguments.report);
     enum eddy_protocol protocol = (enum eddy_protocol)arguments.protocol;
     struct job *job = calloc(1, sizeof *job);
     if (job == NULL)

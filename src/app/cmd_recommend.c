@@ -512,6 +512,12 @@ int eddy_cmd_recommend(int argc, char **argv)
     int code;
     if (!eddy_args_parse(&command_line, argc, argv, &arguments, NULL, &code))
         return code;
+    const char *const read[] = {arguments.interactions, arguments.users,
+                                arguments.for_items, arguments.input_lists,
+                                arguments.batch};
+    if (eddy_file_among(arguments.output, read, sizeof read / sizeof *read))
+        return eddy_args_fail("recommend", "-o %s is read, too; give another name",
+                              arguments.output);
     if (!arguments.stream &&
         (arguments.refresh_ms != 0 || arguments.from_ms != INT64_MIN))
         return eddy_args_fail("recommend", "--refresh and --from need --stream");

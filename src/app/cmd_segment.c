@@ -416,6 +416,11 @@ int eddy_cmd_segment(int argc, char **argv)
     int code;
     if (!eddy_args_parse(&command_line, argc, argv, &arguments, NULL, &code))
         return code;
+    const char *const read[] = {arguments.queries, arguments.histories,
+                                arguments.users};
+    if (eddy_file_among(arguments.output, read, sizeof read / sizeof *read))
+        return eddy_args_fail("segment", "-o %s is read, too; give another name",
+                              arguments.output);
     int r = segment(&job, &err);
     for (size_t q = 0; q < job.query_count; q++) {
         json_decref(job.queries[q].input);

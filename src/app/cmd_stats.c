@@ -249,6 +249,11 @@ int eddy_cmd_stats(int argc, char **argv)
         print_fields();
         return EDDY_EXIT_OK;
     }
+    const char *const read[] = {arguments.interactions, arguments.items,
+                                arguments.users};
+    if (eddy_file_among(arguments.html, read, sizeof read / sizeof *read))
+        return eddy_args_fail("stats", "--html %s is read, too; give another name",
+                              arguments.html);
     if (arguments.interactions == NULL)
         return eddy_args_fail("stats", "--interactions (-i) FILE is missing");
     for (size_t i = 0; i < arguments.periods.count; i++)

@@ -228,6 +228,20 @@ class Input(Folder):
         self.assertEqual(sorted(os.listdir(self.folder)),
                          ["data", "empty", "link", "new", "other"])
 
+    def test_answers_never_replace_a_question(self):
+        log, model = self.write("f.csv", HEAD + good()), self.path("model")
+        os.symlink("f.csv", self.path("same.csv"))
+        for words in (("recommend", "-m", model, "-i", log, "-o"),
+                      ("segment", "-m", model, "-i", "q", "-H", log, "-o"),
+                      ("eval", "-m", model, "-i", log, "--protocol", "loo", "--report"),
+                      ("stats", "-i", log, "--html")):
+            for name in ("f.csv", "same.csv"):
+                code, out, err = eddy(*words, self.path(name))
+                self.assertEqual((code, out), (64, ""), err)
+                self.assertIn("is read, too; give another name", err)
+        with open(log, encoding="utf-8") as file:
+            self.assertEqual(file.read(), HEAD + good())
+
     def test_lists_go_into_pipes_and_through_links(self):
         log, model = self.write("f.csv", HEAD + good()), self.path("model")
         support.succeed("train", "-q", "-i", log, "-o", model, "--recipe",
