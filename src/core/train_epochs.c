@@ -398,7 +398,6 @@ static int finish(struct eddy_trainer *trainer, eddy_train_progress_fn progress,
     if (!now->finishing && (r = begin_last_phase(trainer, err)) < 0)
         return r;
     now->epochs = trainer->phase.first - 1 + trainer->phase.epochs;
-    eddy_train_items_settle(&trainer->items);
     while (!stop && now->epoch < now->epochs) {
         now->epoch++;
         now->epoch_done = false;

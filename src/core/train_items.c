@@ -220,14 +220,9 @@ void eddy_train_items_batch(struct eddy_train_items *items, const float *params,
     if (items->features == NULL)
         return;
     items->key = key;
-    items->drops = items->dropout > 0 && !items->settled;
+    items->drops = items->dropout > 0;
     items->serving = false;
     build(items, params, items->table, items->bias);
-}
-
-void eddy_train_items_settle(struct eddy_train_items *items)
-{
-    items->settled = true;
 }
 
 void eddy_train_items_all(struct eddy_train_items *items, const float *params)
@@ -270,7 +265,7 @@ void eddy_train_items_chain(const struct eddy_train_items *items, float *gradien
     float *dcold = tensor(items, gradients, EDDY_G_ITEM_COLD_BIAS);
     for (uint32_t i = 0; i < items->items; i++) {
         float *row = de + i * hidden;
-        if (items->settled || (db[i] == 0 && is_zero(row, items->hidden)))
+        if (db[i] == 0 && is_zero(row, items->hidden))
             continue;
         for (uint64_t j = features->begin[i]; j < features->begin[i + 1]; j++) {
             size_t feature = features->index[j];
@@ -289,7 +284,7 @@ void eddy_train_items_chain(const struct eddy_train_items *items, float *gradien
 void eddy_train_items_shrink(const struct eddy_train_items *items, double rate,
                              float *params)
 {
-    if (items->features == NULL || items->settled)
+    if (items->features == NULL)
         return;
     float kept = (float)(1 - rate * shrinking);
     size_t features = items->layout->shape.item_features;

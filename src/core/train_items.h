@@ -29,7 +29,6 @@ struct eddy_train_items {
     float *table, *bias;
     uint64_t key; /* of the draws of m */
     bool drops;   /* m is drawn; false: all known items count as themselves */
-    bool settled; /* F, w and b_cold stay as they are */
     bool serving; /* items without an event are candidates */
 };
 
@@ -52,9 +51,6 @@ void eddy_train_items_know(struct eddy_train_items *items,
  * see them through eddy_train_items_view. No effect without features. */
 void eddy_train_items_batch(struct eddy_train_items *items, const float *params,
                             uint64_t key);
-/* From now on no m is drawn and F, w and b_cold stay: the last epochs are for the items
- * themselves, which have lost a share of their events to the draws. */
-void eddy_train_items_settle(struct eddy_train_items *items);
 /* The same without drawing: for validation. Items without an event are no candidates there
  * either: when to stop is a matter of what can be learned. */
 void eddy_train_items_all(struct eddy_train_items *items, const float *params);

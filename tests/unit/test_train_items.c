@@ -149,32 +149,6 @@ static void gradients_equal_differences_with_and_without_dropped_ids(void)
     }
 }
 
-/* In the last phase ids are never hidden and what metadata says stays: the gradient of an
- * item is its own alone. */
-static void settled_items_learn_by_themselves(void)
-{
-    struct world *world = world_new(true, 0.9);
-    const struct eddy_tensor *table = &world->layout.tensors[EDDY_G_ITEM_FEATURES];
-    float before = world->params[table->offset];
-    eddy_train_items_settle(&world->items);
-    world->key = 77;
-    gradient_of(world);
-    CHECK(check_tensor(world, EDDY_G_ITEM) > 0.1);
-    CHECK(check_tensor(world, EDDY_G_ITEM_BIAS) > 0.1);
-    for (uint32_t i = 0; i < M * H; i++)
-        CHECK_NEAR((double)world->grads[table->offset + i], 0, 0);
-    for (uint32_t i = 0; i < M; i++)
-        CHECK_NEAR((double)eddy_global(&world->layout, world->grads,
-                                       EDDY_G_ITEM_FEATURE_BIAS)[i],
-                   0, 0);
-    CHECK_NEAR((double)*eddy_global(&world->layout, world->grads,
-                                    EDDY_G_ITEM_COLD_BIAS),
-               0, 0);
-    eddy_train_items_shrink(&world->items, 0.1, world->params);
-    CHECK_NEAR((double)world->params[table->offset], (double)before, 0);
-    world_free(world);
-}
-
 static void gradients_of_users_equal_differences(void)
 {
     static const uint64_t support[V] = {9, 3, 4, 7, 1, 9, 2, 0, 0};
@@ -377,7 +351,6 @@ static void an_item_becomes_known_in_the_last_phase(void)
 int main(void)
 {
     RUN(gradients_equal_differences_with_and_without_dropped_ids);
-    RUN(settled_items_learn_by_themselves);
     RUN(gradients_of_users_equal_differences);
     RUN(what_users_add_stays_out_of_the_state);
     RUN(ids_are_dropped_as_often_as_asked_and_per_batch);
