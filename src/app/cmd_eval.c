@@ -408,6 +408,8 @@ int eddy_cmd_eval(int argc, char **argv)
     if (eddy_file_among(arguments.report, read, sizeof read / sizeof *read))
         return eddy_args_fail("eval", "--report %s is read, too; give another name",
                               arguments.report);
+    if (arguments.report && eddy_file_place_check(arguments.report, &err) < 0)
+        return eddy_app_fail("eval", &err);
     enum eddy_protocol protocol = (enum eddy_protocol)arguments.protocol;
     struct job *job = calloc(1, sizeof *job);
     if (job == NULL)

@@ -254,6 +254,8 @@ int eddy_cmd_stats(int argc, char **argv)
     if (eddy_file_among(arguments.html, read, sizeof read / sizeof *read))
         return eddy_args_fail("stats", "--html %s is read, too; give another name",
                               arguments.html);
+    if (arguments.html && eddy_file_place_check(arguments.html, &err) < 0)
+        return eddy_app_fail("stats", &err);
     if (arguments.interactions == NULL)
         return eddy_args_fail("stats", "--interactions (-i) FILE is missing");
     for (size_t i = 0; i < arguments.periods.count; i++)

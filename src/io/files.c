@@ -224,6 +224,28 @@ static int write_new(const char *path, const struct eddy_span *parts, uint32_t c
     return code;
 }
 
+int eddy_file_place_check(const char *path, struct eddy_err *err)
+{
+    char target[PATH_SIZE], beside[PATH_SIZE], pid[32];
+    struct stat status;
+    bool in_place;
+    (void)snprintf(pid, sizeof pid, "%ld", (long)getpid());
+    int code = eddy_file_target(path, target, &in_place, err);
+    if (code < 0 || in_place) {
+        return code;
+    }
+    if (stat(target, &status) == 0 && S_ISDIR(status.st_mode)) {
+        errno = EISDIR;
+        return io_error(err, "write", target);
+    }
+    code = join(beside, target, ".tmp.", pid, err);
+    code = code ? code : write_new(beside, NULL, 0, err);
+    if (code == 0) {
+        (void)unlink(beside);
+    }
+    return code;
+}
+
 int eddy_file_write(const char *path, struct eddy_span bytes, struct eddy_err *err)
 {
     return eddy_file_write_parts(path, &bytes, 1, err);

@@ -33,6 +33,10 @@ int eddy_file_write(const char *path, struct eddy_span bytes, struct eddy_err *e
 int eddy_file_write_parts(const char *path, const struct eddy_span *parts,
                           uint32_t count, struct eddy_err *err);
 
+/* Whether eddy_file_write would find its place, before long work whose result it holds: the
+ * folder is there and can be written, and no folder has the name. EDDY_EIO. */
+int eddy_file_place_check(const char *path, struct eddy_err *err);
+
 /* mkdir -p. */
 int eddy_make_folder(const char *path, struct eddy_err *err);
 /* Rename a model's folder to another place of the same file system; a model that stands

@@ -103,6 +103,24 @@ static void failed_writes_leave_the_old_file_and_nothing_beside(void)
     CHECK(!exists(beside)); /* of the rename onto a folder above */
 }
 
+static void a_place_is_looked_at_before_there_is_something_to_write(void)
+{
+    struct eddy_err err;
+    CHECK_INT(eddy_file_write(in_root("stays"), S("1"), NULL), 0);
+    CHECK_INT(eddy_file_place_check(in_root("stays"), &err), 0);
+    CHECK_INT(eddy_file_place_check(in_root("not there"), &err), 0);
+    CHECK(!exists(in_root("not there")));
+    CHECK_INT(eddy_file_place_check("/dev/full", &err), 0);
+    CHECK_INT(eddy_file_place_check(root, &err), EDDY_EIO);
+    CHECK(strstr(err.text, "Is a directory") != NULL);
+    CHECK_INT(eddy_file_place_check(in_root("no/folder"), &err), EDDY_EIO);
+    CHECK(strstr(err.text, "No such file or directory") != NULL);
+    struct eddy_file file;
+    CHECK_INT(eddy_file_open(in_root("stays"), &file, NULL), 0);
+    CHECK_INT(file.bytes.size, 1);
+    eddy_file_close(&file);
+}
+
 static void folders_are_made_and_removed_with_all_in_them(void)
 {
     CHECK_INT(eddy_make_folder(in_root("x/y/z/"), NULL), 0);
@@ -379,6 +397,7 @@ int main(void)
     RUN(pipes_are_read_to_their_end);
     RUN(errors_name_path_and_reason);
     RUN(failed_writes_leave_the_old_file_and_nothing_beside);
+    RUN(a_place_is_looked_at_before_there_is_something_to_write);
     RUN(folders_are_made_and_removed_with_all_in_them);
     RUN(dangerous_removals_are_refused);
     RUN(devices_are_written_to_and_stay_devices);
