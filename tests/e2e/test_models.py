@@ -135,8 +135,9 @@ def kernels_of_openblas(all_csv):
         if "avx2" not in file.read():
             return
     environment = {**os.environ, "OPENBLAS_CORETYPE": "Prescott"}
-    arguments = ("train", "-i", all_csv, "-o", os.path.join(os.path.dirname(all_csv), "kernels"), "--set",
-                 "epochs=1", "--set", "hidden_dimension=32")
+    arguments = ("train", "-i", all_csv, "-o",
+                 os.path.join(os.path.dirname(all_csv), "kernels"), "--set", "epochs=1",
+                 "--set", "hidden_dimension=32")
     done = run(*arguments, env=environment)
     check("Prescott" not in done.stderr, "OpenBLAS' kernels", done.stderr)
     environment["EDDY_KEEP_BLAS_CORE"] = "1"
