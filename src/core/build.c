@@ -1,7 +1,6 @@
 /* From a log to all that a snapshot holds; the order of work is in build.h. */
 #include "core/build.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,9 +97,7 @@ static int fit_without_cold(const struct eddy_build_cold *cold,
     return rc;
 }
 
-/* What the head takes from items without events, back into their biases (shift NaN: no head
- * was fitted beside them). The parameters that
- * the head was fitted with are shrunk already; those of the last phase are others. */
+/* What the head takes from items without events, back into their biases. */
 static int keep_cold(const struct eddy_build_inputs *inputs, float shift,
                      struct eddy_build_result *ret)
 {
@@ -112,10 +109,8 @@ static int keep_cold(const struct eddy_build_inputs *inputs, float shift,
         return 0;
     if (eddy_build_cold_init(&cold, inputs->interactions, &all) < 0)
         return EDDY_ENOMEM;
-    if (!isnan(shift) && ret->network.fitted != NULL)
-        eddy_build_cold_shrink(&cold, &ret->network.layout, ret->network.params);
     for (uint32_t i = 0; i < cold.items; i++)
-        bias[i] += cold.is[i] && !isnan(shift) ? shift : 0;
+        bias[i] += cold.is[i] ? shift : 0;
     eddy_build_cold_priors(&cold, &ret->tables);
     eddy_build_cold_fini(&cold);
     return 0;
@@ -193,7 +188,7 @@ static int make_tables(const struct eddy_build_inputs *inputs,
                                  threads);
 
     struct eddy_features users = {0};
-    float shift = NAN;
+    float shift = 0;
     int rc = 0;
     if (ret->vocabularies.users != NULL)
         rc = eddy_features_align(ret->vocabularies.users, inputs->users, in->users,

@@ -9,11 +9,6 @@
  * lists for validation events. A head that does without the network would know nothing of
  * them at all: the network comes back, too faint to decide anything else.
  *
- * What metadata says of an item that nobody has tried yet is a guess, made by a tower that
- * has seen the items it was fitted on: the scores of new items lie further apart than they
- * should. So they come together to SPREAD of it, which changes no order among them, but
- * fewer of them stand first on lists, where one that is not wanted costs most.
- *
  * That is too high a place where new items are many and seldom wanted: they push down what
  * users come for. So lists for validation events are looked at a second time: the bias
  * comes down until these lists, whose answers are new items as often as users take new ones,
@@ -41,11 +36,8 @@ static const double scores_max = 4e8; /* of all lists: 400,000 items 1,000 lists
 static const double shift_max = 500, shift_step = 0.0625;
 static const float louder = 50; /* tables than a network that is of no use to them */
 #define SHARE_MIN 0.01
-/* Recall@25 of held-out items of ML-1M at 1 % of warm NDCG@10, two seeds: .0527 and .0411
- * with 1, .0545 and .0437 with 0.8, .0552 and .0444 with 0.6. */
-#define SPREAD 0.8f
-#define KEPT   0.5    /* of their places, whatever they cost */
-#define COST   0.0075 /* of NDCG@10; what bringing new items may cost */
+#define KEPT      0.5    /* of their places, whatever they cost */
+#define COST      0.0075 /* of NDCG@10; what bringing new items may cost */
 
 int eddy_build_cold_init(struct eddy_build_cold *cold,
                          const struct eddy_interactions *in,
@@ -292,21 +284,8 @@ static uint32_t ask(const struct eddy_build_cold *cold, const struct eddy_head *
     return n;
 }
 
-void eddy_build_cold_shrink(const struct eddy_build_cold *cold,
-                            const struct eddy_layout *layout, float *params)
-{
-    const size_t hidden = layout->shape.hidden;
-    float *bias = eddy_global(layout, params, EDDY_G_ITEM_BIAS);
-    for (uint32_t i = 0; i < cold->items; i++) {
-        float *row = eddy_global(layout, params, EDDY_G_ITEM) + i * hidden;
-        for (size_t h = 0; cold->is[i] && h < hidden; h++)
-            row[h] *= SPREAD;
-        bias[i] *= cold->is[i] ? SPREAD : 1;
-    }
-}
-
 int eddy_build_cold_shift(const struct eddy_build_cold *cold,
-                          const struct eddy_layout *layout, float *params,
+                          const struct eddy_layout *layout, const float *params,
                           const struct eddy_tables *tables,
                           const struct eddy_head *head,
                           const struct eddy_head_case *cases, uint32_t count,
@@ -321,8 +300,6 @@ int eddy_build_cold_shift(const struct eddy_build_cold *cold,
     uint32_t n = r == 0 ? ask(cold, head, cases, count, asked) : 0;
     if (r == 0)
         r = rank_cases(cold, layout, params, tables, &eddy_head_plain, asked, n, plain);
-    if (r == 0)
-        eddy_build_cold_shrink(cold, layout, params);
     if (r == 0)
         r = rank_cases(cold, layout, params, tables, head, asked, n, full);
     if (r == 0 && n > 0)

@@ -56,16 +56,11 @@ void eddy_build_cold_priors(const struct eddy_build_cold *cold,
                             struct eddy_tables *tables);
 /* Makes a head that leaves the network out somewhere hear it there, faintly. */
 void eddy_build_cold_network(struct eddy_head *head);
-/* Brings their scores closer together, in place. */
-void eddy_build_cold_shrink(const struct eddy_build_cold *cold,
-                            const struct eddy_layout *layout, float *params);
-/* What has to be added to their biases, once they are shrunk (which this does to params), so
- * that they keep, with the head, the places that
- * the network alone gave them, or as much less as it takes for the lists of these cases to
- * be nearly as good as they can be. tables: with eddy_build_cold_priors. 0 or EDDY_ENOMEM;
- * params are whole then. */
+/* What has to be added to their biases so that they keep, with the head, the places that
+ * the network alone gives them, or as much less as it takes for the lists of these cases to
+ * be nearly as good as they can be. tables: with eddy_build_cold_priors. 0 or EDDY_ENOMEM. */
 int eddy_build_cold_shift(const struct eddy_build_cold *cold,
-                          const struct eddy_layout *layout, float *params,
+                          const struct eddy_layout *layout, const float *params,
                           const struct eddy_tables *tables,
                           const struct eddy_head *head,
                           const struct eddy_head_case *cases, uint32_t count,
