@@ -70,7 +70,7 @@ def bad_command_lines(all_csv):
             (["train", "-i", all_csv, "-o", "m", "--set", "dropout"], 64, "NAME=VALUE"),
             (["train", "-i", all_csv, "-o", "m", "--recipe", "aws-magic"], 64, "aws-hrnn"),
             (["train", "-i", "absent.csv", "-o", "m"], 74, "absent.csv"),
-            (["recommend", "-m", "absent", "-i", all_csv, "-o", "-"], 69, "absent"),
+            (["recommend", "-m", "absent", "-i", all_csv, "-o", "-"], 74, "absent"),
             (["recommend", "-m", "m", "-i", all_csv, "-o", "-", "--refresh", "60"], 64,
              "--stream"),
             (["eval", "-m", "m", "-i", all_csv, "--protocol", "oracle"], 64, "loo"),
