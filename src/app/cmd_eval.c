@@ -405,11 +405,10 @@ int eddy_cmd_eval(int argc, char **argv)
         arguments.half_life_ms = EDDY_HALF_LIFE_MS;
     const char *const read[] = {arguments.interactions, arguments.users,
                                 arguments.train};
-    if (eddy_file_among(arguments.report, read, sizeof read / sizeof *read))
-        return eddy_args_fail("eval", "--report %s is read, too; give another name",
-                              arguments.report);
-    if (arguments.report && eddy_file_place_check(arguments.report, &err) < 0)
-        return eddy_app_fail("eval", &err);
+    code = eddy_inputs_output("eval", "--report", arguments.report, read,
+                              sizeof read / sizeof *read);
+    if (code != EDDY_EXIT_OK)
+        return code;
     enum eddy_protocol protocol = (enum eddy_protocol)arguments.protocol;
     struct job *job = calloc(1, sizeof *job);
     if (job == NULL)

@@ -515,9 +515,10 @@ int eddy_cmd_recommend(int argc, char **argv)
     const char *const read[] = {arguments.interactions, arguments.users,
                                 arguments.for_items, arguments.input_lists,
                                 arguments.batch};
-    if (eddy_file_among(arguments.output, read, sizeof read / sizeof *read))
-        return eddy_args_fail("recommend", "-o %s is read, too; give another name",
-                              arguments.output);
+    code = eddy_inputs_output("recommend", "-o", arguments.output, read,
+                              sizeof read / sizeof *read);
+    if (code != EDDY_EXIT_OK)
+        return code;
     if (!arguments.stream &&
         (arguments.refresh_ms != 0 || arguments.from_ms != INT64_MIN))
         return eddy_args_fail("recommend", "--refresh and --from need --stream");

@@ -418,9 +418,10 @@ int eddy_cmd_segment(int argc, char **argv)
         return code;
     const char *const read[] = {arguments.queries, arguments.histories,
                                 arguments.users};
-    if (eddy_file_among(arguments.output, read, sizeof read / sizeof *read))
-        return eddy_args_fail("segment", "-o %s is read, too; give another name",
-                              arguments.output);
+    code = eddy_inputs_output("segment", "-o", arguments.output, read,
+                              sizeof read / sizeof *read);
+    if (code != EDDY_EXIT_OK)
+        return code;
     int r = segment(&job, &err);
     for (size_t q = 0; q < job.query_count; q++) {
         json_decref(job.queries[q].input);

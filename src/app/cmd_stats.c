@@ -8,6 +8,7 @@
 
 #include "app/app.h"
 #include "app/args.h"
+#include "app/inputs.h"
 #include "app/option_rows.h"
 #include "app/stats.h"
 #include "base/clock.h"
@@ -251,11 +252,10 @@ int eddy_cmd_stats(int argc, char **argv)
     }
     const char *const read[] = {arguments.interactions, arguments.items,
                                 arguments.users};
-    if (eddy_file_among(arguments.html, read, sizeof read / sizeof *read))
-        return eddy_args_fail("stats", "--html %s is read, too; give another name",
-                              arguments.html);
-    if (arguments.html && eddy_file_place_check(arguments.html, &err) < 0)
-        return eddy_app_fail("stats", &err);
+    code = eddy_inputs_output("stats", "--html", arguments.html, read,
+                              sizeof read / sizeof *read);
+    if (code != EDDY_EXIT_OK)
+        return code;
     if (arguments.interactions == NULL)
         return eddy_args_fail("stats", "--interactions (-i) FILE is missing");
     for (size_t i = 0; i < arguments.periods.count; i++)

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "app/app.h"
+#include "app/args.h"
 #include "app/columns.h"
 #include "core/schema.h"
 #include "io/files.h"
@@ -338,4 +340,17 @@ void eddy_inputs_close(struct eddy_inputs *inputs)
     free(inputs->user_kinds);
     free(inputs->context_kinds);
     *inputs = (struct eddy_inputs){0};
+}
+
+int eddy_inputs_output(const char *command, const char *option, const char *path,
+                       const char *const *read, size_t count)
+{
+    struct eddy_err err = {0};
+    if (path == NULL || strcmp(path, "-") == 0)
+        return EDDY_EXIT_OK;
+    if (eddy_file_among(path, read, count))
+        return eddy_args_fail(command, "%s %s is read, too; give another name", option,
+                              path);
+    return eddy_file_place_check(path, &err) < 0 ? eddy_app_fail(command, &err)
+                                                 : EDDY_EXIT_OK;
 }

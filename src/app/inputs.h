@@ -52,4 +52,10 @@ void eddy_inputs_warn(const struct eddy_inputs *inputs, const char *command,
 /* Largest resident set of this process so far, in bytes. */
 uint64_t eddy_peak_resident_bytes(void);
 
+/* Before long work: the file that an option names for its result is none of those that are
+ * read, and can be written. path NULL or "-": nothing to check. EDDY_EXIT_OK, or the exit
+ * code when it has been said on stderr what is wrong. */
+int eddy_inputs_output(const char *command, const char *option, const char *path,
+                       const char *const *read, size_t count);
+
 #endif

@@ -1,12 +1,12 @@
 /* Warm start: the older model's weights by item id and event type. Which events it has
  * learned from already stands in its manifest as the time of the newest one. */
 #include "app/warm_start.h"
-#include "app/model.h"
 
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/model.h"
 #include "io/files.h"
 
 /* Of users who have nothing new, so many are learned from again (MODELS: 10 to 20 %). */

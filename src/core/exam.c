@@ -256,9 +256,9 @@ static void judge(const struct sitting *sitting, uint32_t question, int age,
     if (age > 0)
         return;
     eddy_user_score_add(&result->scores[exam->questions[question].user], &hits);
+    /* a stream also lists items that are newer than the model */
     for (uint32_t i = 0; i < count && i < COVERED_LIST; i++)
-        if (list[i].item <
-            sitting->items) /* a stream lists items newer than the model */
+        if (list[i].item < sitting->items)
             atomic_store_explicit(&sitting->listed[list[i].item], 1,
                                   memory_order_relaxed);
 }

@@ -123,6 +123,14 @@ double eddy_net_loss(struct eddy_net *net, const struct eddy_pack *pack, float s
 /* From net->dx to net->grads (added). After forward and loss. */
 void eddy_net_backward(struct eddy_net *net, const struct eddy_pack *pack);
 
+/* Asks for the lines of a row of n floats that will be changed soon. */
+static inline void eddy_net_fetch(const float *row, uint32_t n)
+{
+    enum { LINE = 16 };
+    for (uint32_t i = 0; i < n; i += LINE)
+        __builtin_prefetch(row + i, 1);
+}
+
 /* --- between the files of the network --- */
 
 /* Rows and segments of a wave. */

@@ -95,12 +95,10 @@ void eddy_sampler_draw(const struct eddy_sampler *sampler, uint64_t key, uint32_
 /* Drawn rows lie anywhere: lines are asked for some rows before they are worked on. */
 static void fetch_sample(const struct eddy_net *net, const float *block, uint32_t s)
 {
-    enum { LINE = 16, AHEAD = 3 };
-    if (s + AHEAD >= net->negatives)
-        return;
-    const float *row = block + (size_t)net->sample_items[s + AHEAD] * net->hidden;
-    for (uint32_t h = 0; h < net->hidden; h += LINE)
-        __builtin_prefetch(row + h, 1);
+    enum { AHEAD = 3 };
+    if (s + AHEAD < net->negatives)
+        eddy_net_fetch(block + (size_t)net->sample_items[s + AHEAD] * net->hidden,
+                       net->hidden);
 }
 
 static void gather_samples(struct eddy_net *net)

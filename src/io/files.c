@@ -177,19 +177,15 @@ int eddy_file_target(const char *path, char ret[EDDY_PATH_SIZE], bool *ret_in_pl
     return code;
 }
 
-const char *eddy_file_among(const char *path, const char *const *paths, size_t count)
+bool eddy_file_among(const char *path, const char *const *paths, size_t count)
 {
     struct stat mine, other;
-    if (path == NULL || stat(path, &mine) != 0 || !S_ISREG(mine.st_mode)) {
-        return NULL;
+    bool among = false, file = stat(path, &mine) == 0 && S_ISREG(mine.st_mode);
+    for (size_t i = 0; file && !among && i < count; i++) {
+        among = paths[i] != NULL && stat(paths[i], &other) == 0 &&
+                mine.st_dev == other.st_dev && mine.st_ino == other.st_ino;
     }
-    for (size_t i = 0; i < count; i++) {
-        if (paths[i] != NULL && stat(paths[i], &other) == 0 &&
-            mine.st_dev == other.st_dev && mine.st_ino == other.st_ino) {
-            return paths[i];
-        }
-    }
-    return NULL;
+    return among;
 }
 
 /* A file with these bytes; synced, unless what is written to is no file. */

@@ -23,9 +23,9 @@ enum { EDDY_PATH_SIZE = 4096 };
  * it away from everybody (/dev/null, as root). */
 int eddy_file_target(const char *path, char ret[EDDY_PATH_SIZE], bool *ret_in_place,
                      struct eddy_err *err);
-/* The first of count paths that is the same file as path, or NULL: an answer would take the
- * place of the question. NULL among them is none; pipes and devices never are. */
-const char *eddy_file_among(const char *path, const char *const *paths, size_t count);
+/* Whether one of count paths is the same file as path: an answer would take the place of the
+ * question. NULL among them is none; pipes and devices never are. */
+bool eddy_file_among(const char *path, const char *const *paths, size_t count);
 /* Write beside, fsync, rename, fsync the folder: a reader sees the old or the new file.
  * Pipes and devices are written to in place. */
 int eddy_file_write(const char *path, struct eddy_span bytes, struct eddy_err *err);
