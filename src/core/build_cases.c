@@ -9,7 +9,7 @@
 #include "core/team.h"
 
 enum {
-    CASES_MAX = 4000, /* the head's twenty numbers need no more */
+    CASES_MAX = 8000, /* for the head's twenty numbers, half of them at a time */
     REPEATS_OF = 20,  /* one answer in so many a repeat: repeats are usual */
 };
 

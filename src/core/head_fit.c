@@ -1,7 +1,7 @@
 /* Weights of the hybrid head, fitted on validation events.
  *
  *   1. Decay and scale of each feature: the pair with the least loss on cases that the
- *      weights were not fitted on, over a sample, feature by feature.
+ *      weights were not fitted on, over a sample, feature by feature, twice.
  *   2. Columns: all that there are, less those whose absence does not lower NDCG@20 on
  *      cases not fitted on (backward elimination; the network may go as well).
  *   3. Buckets: weights of their own, drawn to those of all by a ridge, where a bucket has
@@ -22,7 +22,8 @@
 #include "core/head_fit_parts.h"
 
 enum {
-    SAMPLE = 1500,    /* cases for decays and scales */
+    SAMPLE = 4000,    /* cases for decays and scales */
+    PASSES = 2,       /* a feature's best decay depends on the others' */
     BUCKET_MIN = 200, /* fewer in a bucket: the weights of all */
     D = EDDY_DESIGN_DIMS,
     ALL = 0xff, /* all buckets, all folds */
@@ -132,9 +133,11 @@ static int choose_settings(struct fit *fit)
     if (fit->set.available & 1)
         fit->half[0][0] = fit->half[1][0] = 1;
     rc = fit_halves(fit, SAMPLE, fit->set.available, ROUNDS, fit->half);
-    for (uint32_t f = 0; f < EDDY_HEAD_FEATURES && rc == 0; f++)
+    for (uint32_t k = 0; k < PASSES * EDDY_HEAD_FEATURES && rc == 0; k++) {
+        uint32_t f = k % EDDY_HEAD_FEATURES;
         if (fit->set.available >> (EDDY_DESIGN_FEATURE + f) & 1)
             rc = choose_setting(fit, f);
+    }
     return rc;
 }
 

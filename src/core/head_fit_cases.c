@@ -3,7 +3,10 @@
  * A list shows tens of items of a catalogue of thousands, so the fit looks at those that
  * some source puts forward and at the answer: some 200 to 500 of each case. Weights that
  * order these order the top of the catalogue, because an item that no source puts forward
- * has no way up.
+ * has no way up. For the same reason cases whose answer no source puts forward (an item new
+ * or rare) have no part in the likelihood: no weights would bring it onto a list, and it
+ * would take weight from the sources that bring the others (Yoochoose: every seventh case;
+ * the network's weight falls from 0.5 to 0.2, NDCG@20 on cases not fitted on by 1 %).
  *
  * Values of every setting (decays, ways of neighbours) are computed once; what a scale does
  * to them is a matter of one pass (eddy_fit_cases_design). Memory: about 30 floats per
@@ -127,7 +130,8 @@ static uint32_t add_network(struct source *source, struct lane *lane, uint32_t r
 }
 
 static uint32_t make_candidates(struct source *source, struct lane *lane,
-                                const struct eddy_head_case *one, uint32_t row)
+                                const struct eddy_head_case *one, uint32_t row,
+                                bool *ret_found)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < source->popular_count; i++)
@@ -147,6 +151,9 @@ static uint32_t make_candidates(struct source *source, struct lane *lane,
                                      &values);
         n = add_heaviest(values, count, &lane->topk, lane->candidates, n);
     }
+    *ret_found = false;
+    for (uint32_t i = 0; i < n; i++)
+        *ret_found = *ret_found || lane->candidates[i] == one->answer;
     lane->candidates[n < EDDY_FIT_CANDIDATES_MAX ? n++ : n - 1] = one->answer;
     qsort(lane->candidates, n, sizeof *lane->candidates, by_item);
     uint32_t kept = 0;
@@ -179,7 +186,7 @@ static bool fill_case(struct source *source, struct lane *lane, uint32_t index,
 {
     const struct eddy_head_case *one = &source->cases[source->order[index]];
     struct eddy_fit_case *to = &source->set->cases[index];
-    uint32_t n = make_candidates(source, lane, one, row);
+    uint32_t n = make_candidates(source, lane, one, row, &to->found);
 
     to->items = malloc(n * sizeof *to->items);
     to->design = calloc((size_t)n * EDDY_DESIGN_DIMS, sizeof *to->design);

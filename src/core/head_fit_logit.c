@@ -94,7 +94,7 @@ static void run_chunk(void *context, uint32_t task, uint32_t worker)
 
     *sums = (struct sums){0};
     for (uint32_t i = from; i < to; i++)
-        if (is_in(&pass->set->cases[i], pass->part))
+        if (pass->set->cases[i].found && is_in(&pass->set->cases[i], pass->part))
             add_case(pass, &pass->set->cases[i],
                      pass->chance + (size_t)worker * pass->longest, sums);
 }
@@ -244,7 +244,8 @@ struct eddy_fit_quality eddy_fit_measure(const struct eddy_fit_cases *set,
             total += exp((double)values[k] - most);
         }
         double gain = 1 / log2(rank + 1.0);
-        quality.loss += log(total) + most - (double)values[one->answer];
+        if (one->found)
+            quality.loss += log(total) + most - (double)values[one->answer];
         quality.ndcg10 += rank <= 10 ? gain : 0;
         quality.ndcg20 += rank <= 20 ? gain : 0;
         quality.mrr20 += rank <= 20 ? 1.0 / rank : 0;

@@ -29,6 +29,7 @@ struct eddy_fit_case {
     uint32_t count;  /* candidates */
     uint32_t answer; /* which of them */
     uint32_t bucket, fold;
+    bool found;      /* some source put the answer forward */
     uint32_t *items; /* (count) rising */
     float *design;   /* (EDDY_DESIGN_DIMS, count) */
     float *raw;      /* (EDDY_HEAD_SETTINGS, count) */
@@ -58,7 +59,7 @@ struct eddy_fit_part {
     uint32_t count, buckets, folds;
 };
 
-/* Minimise mean over the part of -log softmax(w . x)[answer] + ridge |w - centre|^2 / 2
+/* Minimise mean over the cases of the part whose answer was found of -log softmax(w . x)[answer] + ridge |w - centre|^2 / 2
  * over the columns of mask; the others are 0. Weights stay >= 0 but those of
  * features that may count against an item.
  * w: start and result. Newton with halving; at most `rounds`. 0 or EDDY_ENOMEM. */
@@ -67,7 +68,8 @@ int eddy_fit_weights(const struct eddy_fit_cases *set, struct eddy_fit_part part
                      double *w);
 
 struct eddy_fit_quality {
-    double cases, loss;           /* number; sum of -log softmax */
+    double cases;                 /* number */
+    double loss;                  /* sum of -log softmax where the answer was found */
     double ndcg10, mrr20, ndcg20; /* sums */
 };
 /* Quality of one set of weights over a part; ties count against the answer. */
