@@ -36,8 +36,8 @@ static const double scores_max = 4e8; /* of all lists: 400,000 items 1,000 lists
 static const double shift_max = 500, shift_step = 0.0625;
 static const float louder = 50; /* tables than a network that is of no use to them */
 #define SHARE_MIN 0.01
-#define KEPT      0.5    /* of their places, whatever they cost */
-#define COST      0.0075 /* of NDCG@10; what bringing new items may cost */
+#define KEPT      0.5  /* of their places, whatever they cost */
+#define COST      0.01 /* of NDCG@10; what bringing new items may cost */
 
 int eddy_build_cold_init(struct eddy_build_cold *cold,
                          const struct eddy_interactions *in,

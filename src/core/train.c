@@ -292,6 +292,7 @@ static int prepare(struct eddy_trainer *trainer, struct eddy_err *err)
             eddy_train_items_init(&trainer->items, &trainer->layout,
                                   options->item_features, options->item_id_dropout,
                                   (uint32_t)options->threads) == 0 &&
+            eddy_train_warm_keep(trainer) == 0 &&
             eddy_adam_init(&trainer->adam, &trainer->layout, trainer->params, options,
                            touches_few(trainer)) == 0;
     }

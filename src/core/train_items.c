@@ -60,6 +60,8 @@ int eddy_train_items_init(struct eddy_train_items *items,
 void eddy_train_items_fini(struct eddy_train_items *items)
 {
     free(items->known);
+    free(items->kept);
+    free(items->kept_bias);
     free(items->table);
     free(items->bias);
     *items = (struct eddy_train_items){0};
@@ -87,6 +89,57 @@ static void start_item(const struct eddy_train_items *items, uint64_t seed,
     for (uint32_t h = 0; h < items->hidden; h++)
         row[h] = (float)(0.02 * eddy_rng_normal(&rng));
     tensor(items, params, EDDY_G_ITEM_BIAS)[item] = bias;
+}
+
+int eddy_train_items_keep(struct eddy_train_items *items, uint32_t item,
+                          const float *params)
+{
+    if (items->kept == NULL) {
+        items->kept = calloc(items->items, sizeof *items->kept);
+        items->kept_bias = calloc(items->items, sizeof *items->kept_bias);
+    }
+    if (items->kept == NULL || items->kept_bias == NULL)
+        return EDDY_ENOMEM;
+    items->kept[item] = 1;
+    items->kept_bias[item] = value(items, params, EDDY_G_ITEM_BIAS)[item];
+    return 0;
+}
+
+/* Whether an item is out of training with what an older model knew of it. */
+static bool is_resting(const struct eddy_train_items *items, uint32_t item)
+{
+    return items->kept != NULL && items->kept[item] && !items->known[item];
+}
+
+/* E and bias of an older model, in the places of e and b, become e and b. */
+static void take_out_features(const struct eddy_train_items *items, uint32_t item,
+                              float *params)
+{
+    const struct eddy_features *features = items->features;
+    const struct eddy_train_vector *vector = eddy_train_vector_get();
+    const float *table = value(items, params, EDDY_G_ITEM_FEATURES);
+    const float *weights = value(items, params, EDDY_G_ITEM_FEATURE_BIAS);
+    float *row = tensor(items, params, EDDY_G_ITEM) + (size_t)item * items->hidden;
+    float *bias = tensor(items, params, EDDY_G_ITEM_BIAS) + item;
+    for (uint64_t j = features ? features->begin[item] : 0;
+         features && j < features->begin[item + 1]; j++) {
+        size_t feature = features->index[j];
+        vector->axpy(items->hidden, -features->weight[j],
+                     table + feature * items->hidden, row);
+        *bias -= features->weight[j] * weights[feature];
+    }
+}
+
+/* What an item has that has become known in the last phase. */
+static void wake_item(const struct eddy_train_items *items, uint64_t seed,
+                      uint32_t item, float bias, float *params)
+{
+    if (items->kept == NULL || !items->kept[item]) {
+        start_item(items, seed, item, bias, params);
+        return;
+    }
+    tensor(items, params, EDDY_G_ITEM_BIAS)[item] = items->kept_bias[item];
+    take_out_features(items, item, params);
 }
 
 /* Mean bias of the items that were known until now. */
@@ -141,13 +194,14 @@ void eddy_train_items_know(struct eddy_train_items *items,
         bool now = (items->known[i] & (COUNT | TARGET)) != 0;
         items->known[i] &= COUNT;
         items->known[i] += now && items->known[i] == 0 ? 1 : 0;
-        items->unknown += now ? 0 : 1;
+        items->unknown += now || is_resting(items, i) ? 0 : 1;
         if (now && !before && !first)
-            start_item(items, seed, i, bias, params);
+            wake_item(items, seed, i, bias, params);
         if (now)
             continue;
-        memset(tensor(items, params, EDDY_G_ITEM) + (size_t)i * items->hidden, 0,
-               items->hidden * sizeof *params);
+        if (!is_resting(items, i))
+            memset(tensor(items, params, EDDY_G_ITEM) + (size_t)i * items->hidden, 0,
+                   items->hidden * sizeof *params);
         b[i] = items->features ? 0 : never;
     }
 }
@@ -195,13 +249,14 @@ static void build_piece(void *context, uint32_t piece, uint32_t worker)
     (void)worker; /* needs no scratch */
     for (uint32_t i = piece * PIECE; i < end; i++) {
         float *row = build->table + i * hidden;
-        bool itself = counts(items, i);
-        float bias = itself ? b[i] : cold;
-        if (itself)
+        bool itself = counts(items, i), resting = is_resting(items, i);
+        float bias = resting ? items->kept_bias[i] : itself ? b[i] : cold;
+        if (itself || resting)
             memmove(row, e + i * hidden, bytes); /* table may be e */
         else
             memset(row, 0, bytes);
-        add_features(items, build->params, i, row, &bias);
+        if (!resting)
+            add_features(items, build->params, i, row, &bias);
         build->bias[i] = items->known[i] || items->serving ? bias : never;
     }
 }
@@ -350,38 +405,18 @@ void eddy_train_items_finish(struct eddy_train_items *items, const float *mean_q
         build(items, params, tensor(items, params, EDDY_G_ITEM), b);
         float less = log_new(items);
         for (uint32_t i = 0; i < items->items; i++)
-            b[i] += items->known[i] ? 0 : less;
+            b[i] += items->known[i] || is_resting(items, i) ? 0 : less;
         return;
     }
-    if (items->unknown == 0)
-        return;
-    float score = low_score(items, mean_query, params);
+    float score = items->unknown > 0 ? low_score(items, mean_query, params) : 0;
     for (uint32_t i = 0; i < items->items; i++)
-        b[i] = items->known[i] ? b[i] : score;
+        if (!items->known[i])
+            b[i] = is_resting(items, i) ? items->kept_bias[i] : score;
 }
 
 void eddy_train_items_resume(struct eddy_train_items *items, float *params)
 {
-    const struct eddy_train_vector *vector = eddy_train_vector_get();
-    const struct eddy_features *features = items->features;
-    size_t hidden = items->hidden;
-    float *e = tensor(items, params, EDDY_G_ITEM);
-    float *b = tensor(items, params, EDDY_G_ITEM_BIAS);
-    for (uint32_t i = 0; i < items->items; i++) {
-        float *row = e + i * hidden;
-        if (!items->known[i]) {
-            memset(row, 0, hidden * sizeof *row);
-            b[i] = features ? 0 : never;
-            continue;
-        }
-        for (uint64_t j = features ? features->begin[i] : 0;
-             features && j < features->begin[i + 1]; j++) {
-            size_t feature = features->index[j];
-            vector->axpy(items->hidden, -features->weight[j],
-                         value(items, params, EDDY_G_ITEM_FEATURES) + feature * hidden,
-                         row);
-            b[i] -= features->weight[j] *
-                    value(items, params, EDDY_G_ITEM_FEATURE_BIAS)[feature];
-        }
-    }
+    for (uint32_t i = 0; i < items->items; i++)
+        if (items->kept != NULL && items->kept[i] && items->known[i])
+            take_out_features(items, i, params);
 }

@@ -11,6 +11,10 @@
  * what makes ids that were dropped as likely as they are. Some items have no event because
  * nobody wants them, not because they are new; how many, the log says by how many items it
  * holds once and twice (see eddy_train_items_finish).
+ *
+ * Training that goes on from an older model sees few of its users again, and not all of its
+ * items. An item that it sees nothing of is no candidate of the loss either, but keeps what
+ * the older model knew: its vector and its bias come back when the model serves.
  * Private to training. */
 #ifndef EDDY_CORE_TRAIN_ITEMS_H
 #define EDDY_CORE_TRAIN_ITEMS_H
@@ -24,7 +28,10 @@ struct eddy_train_items {
     uint32_t items, hidden, threads;
     double dropout;   /* of item ids; used with features alone */
     uint8_t *known;   /* (V) has an event in training */
-    uint32_t unknown; /* items that have none */
+    uint32_t unknown; /* items that have none, and nothing kept */
+    /* Of an older model, NULL: none: (V) whether E of it is in e; (V) its biases. */
+    uint8_t *kept;
+    float *kept_bias;
     /* With features: E and bias of the present batch. NULL without. */
     float *table, *bias;
     uint64_t key; /* of the draws of m */
@@ -39,9 +46,14 @@ int eddy_train_items_init(struct eddy_train_items *items,
                           uint32_t threads);
 void eddy_train_items_fini(struct eddy_train_items *items);
 
+/* Says that params hold an item's vector and bias of an older model; before the first
+ * eddy_train_items_know. 0, EDDY_ENOMEM. */
+int eddy_train_items_keep(struct eddy_train_items *items, uint32_t item,
+                          const float *params);
+
 /* Which items have an event, as input or target, in these sequences; and in params (the
- * moving block, whose start values are set): e of the others becomes 0, b what keeps them
- * out of the loss. Called again for other sequences (the last phase), it gives items that
+ * moving block, whose start values are set): e of the others becomes 0 (of kept ones it
+ * stays), b what keeps them out of the loss. Called again for other sequences (the last phase), it gives items that
  * have become known a start. */
 void eddy_train_items_know(struct eddy_train_items *items,
                            const struct eddy_sequence *sequences, uint32_t count,
@@ -77,8 +89,8 @@ void eddy_train_items_shrink(const struct eddy_train_items *items, double rate,
  * queries. */
 void eddy_train_items_finish(struct eddy_train_items *items, const float *mean_query,
                              float *params);
-/* And back, for training that goes on from a snapshot: e and b of the items that
- * eddy_train_items_know was told of; unknown ones get zeros. */
+/* And back, for training that goes on from a snapshot, after the first
+ * eddy_train_items_know: e and b of the kept items that it was told of. */
 void eddy_train_items_resume(struct eddy_train_items *items, float *params);
 
 #endif

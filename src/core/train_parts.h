@@ -147,6 +147,8 @@ int eddy_train_checkpoint_load(struct eddy_trainer *trainer, struct eddy_err *er
 
 /* Start values from options->warm (train_warm.c); no effect without. EDDY_ECONFIG. */
 int eddy_train_warm_start(struct eddy_trainer *trainer, struct eddy_err *err);
+/* Says to trainer->items, made meanwhile, which items have such values. 0, EDDY_ENOMEM. */
+int eddy_train_warm_keep(struct eddy_trainer *trainer);
 
 /* Epochs until validation does not improve, then the last phase. */
 int eddy_train_epochs(struct eddy_trainer *trainer, eddy_train_progress_fn progress,

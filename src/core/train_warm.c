@@ -1,7 +1,8 @@
 /* Training that goes on from an older model: its weights by item id and event type, fresh
  * ones for what it did not know. What it has learned from already is learned from again for
  * a sample of users only (core/sequence.h, replay), so that it is not forgotten and the cost
- * is that of the new events. */
+ * is that of the new events. Items of which it sees nothing now keep their vectors
+ * (core/train_items.h). */
 #include <math.h>
 
 #include "core/train_parts.h"
@@ -49,6 +50,16 @@ static void copy_items(struct eddy_trainer *trainer)
         if (!(biases[i] > hidden))
             biases[i] = 0;
     }
+}
+
+int eddy_train_warm_keep(struct eddy_trainer *trainer)
+{
+    const struct eddy_train_warm *warm = trainer->options->warm;
+    int r = 0;
+    for (uint32_t i = 0; warm != NULL && r == 0 && i < trainer->items.items; i++)
+        if (warm->items[i] != EDDY_ITEM_NONE && has_vector(warm, warm->items[i]))
+            r = eddy_train_items_keep(&trainer->items, i, trainer->params);
+    return r;
 }
 
 /* Tables by feature are not copied: a vocabulary is learned anew, and E of the old model

@@ -273,6 +273,8 @@ static void finish_and_resume_undo_each_other(void)
     size_t bytes = world->layout.size * sizeof(float);
     float *before = malloc(bytes), query[H] = {0};
     memcpy(before, world->params, bytes);
+    for (uint32_t i = 0; i < V; i++)
+        CHECK_INT(eddy_train_items_keep(&world->items, i, world->params), 0);
     eddy_train_items_finish(&world->items, query, world->params);
     eddy_train_items_resume(&world->items, world->params);
     for (size_t i = 0; i < world->layout.size; i++)
@@ -280,6 +282,50 @@ static void finish_and_resume_undo_each_other(void)
             break;
     free(before);
     world_free(world);
+}
+
+static void check_row(const float *row, float bias, double first, double want_bias)
+{
+    for (uint32_t h = 0; h < H; h++)
+        CHECK_NEAR((double)row[h], first + h, 1e-5);
+    CHECK_NEAR((double)bias, want_bias, 1e-5);
+}
+
+/* An item of an older model that no replayed user has had: no candidate in training, itself
+ * in service and when, in the last phase, it has an event. */
+static void an_item_without_an_event_keeps_what_an_older_model_knew(void)
+{
+    for (uint32_t with = 0; with < 2; with++) {
+        struct world *world = world_new(with, 0.4);
+        struct eddy_train_items *items = &world->items;
+        float *e = eddy_global(&world->layout, world->params, EDDY_G_ITEM) + COLD * H;
+        float *b = eddy_global(&world->layout, world->params, EDDY_G_ITEM_BIAS) + COLD;
+        float query[H] = {0};
+        for (uint32_t h = 0; h < H; h++)
+            e[h] = (float)(2 + h);
+        *b = 0.75f;
+        CHECK_INT(eddy_train_items_keep(items, COLD, world->params), 0);
+        eddy_train_items_know(items, world->sequences, SEQUENCES, 1, world->params);
+        CHECK_INT(items->unknown, 1); /* item 8 */
+        eddy_train_items_batch(items, world->params, 3);
+        CHECK((with ? items->bias[COLD] : *b) < -1000);
+
+        world->targets[0] = COLD;
+        float *last = malloc(world->layout.size * sizeof *last);
+        memcpy(last, world->params, world->layout.size * sizeof *last);
+        eddy_train_items_finish(items, query, world->params);
+        check_row(e, *b, 2, 0.75);
+        eddy_train_items_know(items, world->sequences, SEQUENCES, 1, last);
+        eddy_train_items_all(items, last);
+        if (with)
+            check_row(items->table + COLD * H, items->bias[COLD], 2, 0.75);
+        else
+            check_row(eddy_global(&world->layout, last, EDDY_G_ITEM) + COLD * H,
+                      eddy_global(&world->layout, last, EDDY_G_ITEM_BIAS)[COLD], 2,
+                      0.75);
+        free(last);
+        world_free(world);
+    }
 }
 
 static void what_metadata_says_shrinks_by_the_rate_and_nothing_else_does(void)
@@ -357,6 +403,7 @@ int main(void)
     RUN(an_item_without_events_is_no_negative);
     RUN(unwanted_items_are_not_taken_for_new_ones);
     RUN(finish_and_resume_undo_each_other);
+    RUN(an_item_without_an_event_keeps_what_an_older_model_knew);
     RUN(what_metadata_says_shrinks_by_the_rate_and_nothing_else_does);
     RUN(without_metadata_an_unknown_item_ends_low);
     RUN(an_item_becomes_known_in_the_last_phase);
