@@ -2,6 +2,7 @@
 #include "core/head_fit.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/rng.h"
 #include "check.h"
@@ -112,6 +113,33 @@ static void what_does_not_help_leaves_the_network_alone(void)
     for (uint32_t b = 0; b < EDDY_HEAD_BUCKETS; b++)
         CHECK(got.head.network[b]);
     eddy_tables_fini(&tables);
+}
+
+/* Items that nothing puts forward, as new ones are, answer every third case: the others are
+ * ordered as well as without them. */
+static void answers_beyond_reach_do_not_disturb_the_others(void)
+{
+    enum { HIDDEN_FROM = ITEMS - 8 };
+    double ndcg[2];
+    for (uint32_t beyond = 0; beyond < 2; beyond++) {
+        make_cases(9, 0.5, 0.6);
+        for (uint32_t i = HIDDEN_FROM; i < ITEMS; i++) {
+            bias[i] = -60;
+            tables.prior[0][i] = -9;
+        }
+        for (uint32_t n = 0; n < ITEMS * SUCCESSORS; n++)
+            if (tables.rules.index[n] >= HIDDEN_FROM)
+                tables.rules.weight[n] = 0;
+        for (uint32_t c = 0; c < CASES && beyond; c += 3)
+            cases[c].answer = HIDDEN_FROM + c / 3 % (ITEMS - HIDDEN_FROM);
+        struct eddy_head_fit_result got = fit(embedding, CASES, 2);
+        CHECK(got.head.network[3]);
+        CHECK(eddy_head_uses(&got.head, EDDY_HEAD_RULES));
+        ndcg[beyond] = got.ndcg;
+        eddy_tables_fini(&tables);
+    }
+    memset(bias, 0, sizeof bias);
+    CHECK_NEAR(ndcg[1] / ndcg[0], 2.0 / 3, 0.02);
 }
 
 static void items_that_never_return_are_put_down(void)
@@ -230,6 +258,7 @@ int main(void)
     RUN(rules_that_predict_get_a_weight);
     RUN(a_network_without_skill_is_left_out);
     RUN(what_does_not_help_leaves_the_network_alone);
+    RUN(answers_beyond_reach_do_not_disturb_the_others);
     RUN(items_that_never_return_are_put_down);
     RUN(what_was_shown_counts_for_or_against_as_the_log_says);
     RUN(what_was_shown_and_says_nothing_has_no_weight);
