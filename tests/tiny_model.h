@@ -107,6 +107,7 @@ __attribute__((unused)) static int tiny_encode(const struct tiny *tiny,
     struct tiny_tables with = {0};
     if (tiny->tables) {
         (void)tiny_tables_make(&with, tiny->items, tiny->seed);
+        (void)tiny_cold(&with.tables, layout.shape.hidden);
     }
     const struct eddy_snapshot_parts parts = {
         .layout = &layout,

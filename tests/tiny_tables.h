@@ -102,4 +102,24 @@ __attribute__((unused)) static int tiny_tables_make(struct tiny_tables *ret,
     return r;
 }
 
+/* Three items without events. 0 or EDDY_ENOMEM. */
+__attribute__((unused)) static int tiny_cold(struct eddy_tables *tables,
+                                             uint32_t hidden)
+{
+    struct eddy_cold_items *cold = &tables->cold;
+    cold->items = malloc(3 * sizeof *cold->items);
+    cold->place = malloc((2 + (size_t)hidden) * sizeof *cold->place);
+    if (cold->items == NULL || cold->place == NULL)
+        return EDDY_ENOMEM;
+    cold->count = 3;
+    cold->items[0] = 0;
+    cold->items[1] = tables->items / 2;
+    cold->items[2] = tables->items - 1;
+    cold->place[0] = 0.5f;
+    cold->place[1] = 0.25f;
+    for (uint32_t h = 0; h < hidden; h++)
+        cold->place[2 + h] = 0.01f * (float)h;
+    return 0;
+}
+
 #endif

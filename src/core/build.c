@@ -61,14 +61,14 @@ static void drop_priors(struct eddy_tables *tables, const struct eddy_head *head
 /* No list's fit sees a score like this; finite, so that sums with it are numbers. */
 static const float out_of_reach = -10000.0f;
 
-/* The fit without the items that have no events, when metadata speaks for them; *ret_shift:
- * of their biases. */
+/* The fit without the items that have no events, when metadata speaks for them; place: (2 +
+ * H), of their scores. */
 static int fit_without_cold(const struct eddy_build_cold *cold,
                             const struct eddy_build_options *options,
                             const struct eddy_layout *layout, float *params,
                             struct eddy_tables *tables,
                             const struct eddy_build_cases *cases,
-                            struct eddy_head_fit_result *ret, float *ret_shift,
+                            struct eddy_head_fit_result *ret, float *place,
                             struct eddy_err *err)
 {
     struct eddy_head_case *warm = malloc(((size_t)cases->count + 1) * sizeof *warm);
@@ -87,8 +87,8 @@ static int fit_without_cold(const struct eddy_build_cold *cold,
                            err);
         eddy_build_cold_network(&ret->head);
         eddy_build_cold_priors(cold, tables);
-        if (rc == 0 && eddy_build_cold_shift(cold, layout, params, tables, &ret->head,
-                                             cases->cases, cases->count, ret_shift) < 0)
+        if (rc == 0 && eddy_build_cold_place(cold, layout, params, tables, &ret->head,
+                                             cases->cases, cases->count, place) < 0)
             rc = eddy_fail(err, EDDY_ENOMEM, "no memory for lists of %u cases",
                            cases->count);
     }
@@ -97,30 +97,28 @@ static int fit_without_cold(const struct eddy_build_cold *cold,
     return rc;
 }
 
-/* What the head takes from items without events, back into their biases. */
-static int keep_cold(const struct eddy_build_inputs *inputs, float shift,
+/* Items without events get their place in lists. */
+static int keep_cold(const struct eddy_build_inputs *inputs, const float *place,
                      struct eddy_build_result *ret)
 {
     struct eddy_selection all = eddy_selection_all(&ret->network.selection);
     struct eddy_build_cold cold;
-    float *bias =
-        eddy_global(&ret->network.layout, ret->network.params, EDDY_G_ITEM_BIAS);
     if (ret->vocabularies.items == NULL)
         return 0;
     if (eddy_build_cold_init(&cold, inputs->interactions, &all) < 0)
         return EDDY_ENOMEM;
-    for (uint32_t i = 0; i < cold.items; i++)
-        bias[i] += cold.is[i] ? shift : 0;
     eddy_build_cold_priors(&cold, &ret->tables);
+    int rc = eddy_build_cold_items(&cold, ret->network.layout.shape.hidden, place,
+                                   &ret->tables.cold);
     eddy_build_cold_fini(&cold);
-    return 0;
+    return rc;
 }
 
 static int fit_head(const struct eddy_build_inputs *inputs,
                     const struct eddy_build_options *options,
                     const struct eddy_build_plan *plan,
                     const struct eddy_build_cases *cases, struct eddy_build_result *ret,
-                    float *ret_shift, struct eddy_err *err)
+                    float *place, struct eddy_err *err)
 {
     const struct eddy_train_result *network = &ret->network;
     const struct eddy_layout *layout = &network->layout;
@@ -139,9 +137,10 @@ static int fit_head(const struct eddy_build_inputs *inputs,
         return eddy_fail(err, EDDY_ENOMEM, "no memory for %u items",
                          layout->shape.items);
     }
+    cold.learned = options->train.item_id_dropout > 0;
     if (ret->vocabularies.items != NULL && cold.count > 0)
         rc = fit_without_cold(&cold, options, layout, params, &tables, cases, &fit,
-                              ret_shift, err);
+                              place, err);
     else
         rc = eddy_head_fit(&tables,
                            has ? eddy_global(layout, params, EDDY_G_ITEM) : NULL,
@@ -175,8 +174,9 @@ static struct eddy_head unfitted_head(bool network)
     return head;
 }
 
-static int make_tables(const struct eddy_build_inputs *inputs,
-                       const struct eddy_build_options *options,
+/* place: (2 + H) of items without events, as they are. */
+static int fill_tables(const struct eddy_build_inputs *inputs,
+                       const struct eddy_build_options *options, float *place,
                        struct eddy_build_result *ret, struct eddy_err *err)
 {
     const struct eddy_interactions *in = inputs->interactions;
@@ -188,7 +188,6 @@ static int make_tables(const struct eddy_build_inputs *inputs,
                                  threads);
 
     struct eddy_features users = {0};
-    float shift = 0;
     int rc = 0;
     if (ret->vocabularies.users != NULL)
         rc = eddy_features_align(ret->vocabularies.users, inputs->users, in->users,
@@ -206,7 +205,7 @@ static int make_tables(const struct eddy_build_inputs *inputs,
     if (cases.count >= EDDY_HEAD_FIT_CASES_MIN) {
         rc = eddy_build_plan_choose(&plan, in, selection, &cases, threads, err);
         if (rc == 0)
-            rc = fit_head(inputs, options, &plan, &cases, ret, &shift, err);
+            rc = fit_head(inputs, options, &plan, &cases, ret, place, err);
     }
     eddy_build_cases_fini(&cases);
     if (rc < 0)
@@ -216,10 +215,23 @@ static int make_tables(const struct eddy_build_inputs *inputs,
         trim_plan(&plan, &ret->head);
         rc = eddy_build_tables(&plan, in, &all, &ret->tables, err);
     }
-    if (rc == 0 && keep_cold(inputs, shift, ret) < 0)
+    if (rc == 0 && keep_cold(inputs, place, ret) < 0)
         rc = eddy_fail(err, EDDY_ENOMEM, "no memory for the head");
     if (rc == 0)
         drop_priors(&ret->tables, &ret->head);
+    return rc;
+}
+
+static int make_tables(const struct eddy_build_inputs *inputs,
+                       const struct eddy_build_options *options,
+                       struct eddy_build_result *ret, struct eddy_err *err)
+{
+    float *place = calloc((size_t)ret->network.layout.shape.hidden + 2, sizeof *place);
+    if (place == NULL)
+        return eddy_fail(err, EDDY_ENOMEM, "no memory for the head");
+    place[0] = 1;
+    int rc = fill_tables(inputs, options, place, ret, err);
+    free(place);
     return rc;
 }
 

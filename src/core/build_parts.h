@@ -41,7 +41,8 @@ void eddy_build_cases_fini(struct eddy_build_cases *cases);
 /* Items that have no row before the cut, and how a head may treat them (build_cold.c). */
 struct eddy_build_cold {
     uint32_t items, count;
-    uint8_t *is; /* (items) */
+    uint8_t *is;  /* (items) */
+    bool learned; /* the network has been trained to rank them (ID dropout) */
 };
 int eddy_build_cold_init(struct eddy_build_cold *cold,
                          const struct eddy_interactions *in,
@@ -56,15 +57,20 @@ void eddy_build_cold_priors(const struct eddy_build_cold *cold,
                             struct eddy_tables *tables);
 /* Makes a head that leaves the network out somewhere hear it there, faintly. */
 void eddy_build_cold_network(struct eddy_head *head);
-/* What has to be added to their biases so that they keep, with the head, the places that
- * the network alone gives them, or as much less as it takes for the lists of these cases to
- * be nearly as good as they can be. tables: with eddy_build_cold_priors. 0 or EDDY_ENOMEM. */
-int eddy_build_cold_shift(const struct eddy_build_cold *cold,
+/* Where they stand in lists (core/head.h, eddy_cold_items): so that they keep, with the head,
+ * the places that the network alone gives them, at least some when it has learned to, or as
+ * many of those as cost the lists of these cases next to nothing. tables: with eddy_build_cold_priors. place: (2 + H) spread, shift,
+ * level. 0 or EDDY_ENOMEM. */
+int eddy_build_cold_place(const struct eddy_build_cold *cold,
                           const struct eddy_layout *layout, const float *params,
                           const struct eddy_tables *tables,
                           const struct eddy_head *head,
                           const struct eddy_head_case *cases, uint32_t count,
-                          float *ret);
+                          float *place);
+/* Gives the items that place, if it changes anything. ret is freed with its tables, also
+ * after EDDY_ENOMEM. */
+int eddy_build_cold_items(const struct eddy_build_cold *cold, uint32_t hidden,
+                          const float *place, struct eddy_cold_items *ret);
 
 /* Which tables, and how they are made. */
 struct eddy_build_plan {

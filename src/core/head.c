@@ -72,6 +72,8 @@ void eddy_tables_fini(struct eddy_tables *tables)
     eddy_table_fini(&tables->related);
     eddy_table_fini(&tables->rules);
     eddy_sessions_fini(&tables->sessions);
+    free(tables->cold.items);
+    free(tables->cold.place);
     for (uint32_t h = 0; h < EDDY_HALF_LIVES_MAX; h++)
         free(tables->prior[h]);
     *tables = (struct eddy_tables){0};

@@ -12,6 +12,9 @@
  *   seen             sum over all recent events equal to i of exp(-p / decay_f)
  *   shown            n exp(-p / decay_f), when i was shown n times and not chosen since;
  *                    p: lists shown later than the last of those
+ * In place of q . E[i] + bias[i], items of which the log knew no event have
+ * spread (q . E[i] + bias[i]) + q . level + shift (eddy_cold_items): what metadata says,
+ * drawn together and put on the level of the list.
  * Weights are fitted on validation events per bucket (core/head_fit.h) and are zero where
  * they do not help; `seen` and `shown` may have a negative weight, the others never have.
  * A function of state and snapshot alone: single floats in a fixed order, exp and log of
@@ -56,9 +59,17 @@ bool eddy_head_uses(const struct eddy_head *head, enum eddy_head_feature feature
 bool eddy_head_uses_prior(const struct eddy_head *head, uint32_t prior);
 bool eddy_head_is_plain(const struct eddy_head *head);
 
+/* Items without events, and how their scores are changed. */
+struct eddy_cold_items {
+    uint32_t count;  /* 0: none, or nothing is changed */
+    uint32_t *items; /* (count) rising */
+    float *place;    /* (2 + H) spread, shift, level */
+};
+
 /* What a snapshot holds besides the network; any part may be empty. */
 struct eddy_tables {
     uint32_t items;
+    struct eddy_cold_items cold;
     struct eddy_table related, rules;
     struct eddy_sessions sessions;
     uint32_t priors;

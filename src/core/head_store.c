@@ -16,6 +16,8 @@ static const char *const table_names[][3] = {
 static const char *const prior_names[EDDY_HALF_LIVES_MAX] = {
     "prior.0", "prior.1", "prior.2", "prior.3", "prior.4", "prior.5"};
 
+static const char *const cold_names[] = {"cold.items", "cold.place"};
+
 /* ---- tensors ------------------------------------------------------------------------ */
 
 static uint32_t list_table(const struct eddy_table *table, const char *const names[3],
@@ -30,11 +32,19 @@ static uint32_t list_table(const struct eddy_table *table, const char *const nam
 }
 
 uint32_t eddy_head_tensors(const struct eddy_tables *tables,
-                           const struct eddy_head *head, struct eddy_st_tensor *ret)
+                           const struct eddy_head *head, uint32_t hidden,
+                           struct eddy_st_tensor *ret)
 {
     uint32_t n = 0;
     if (tables == NULL)
         return 0;
+    if (tables->cold.count > 0) {
+        const struct eddy_cold_items *cold = &tables->cold;
+        ret[n++] = (struct eddy_st_tensor){cold_names[0], cold->count, 1, cold->items,
+                                           EDDY_ST_U32};
+        ret[n++] = (struct eddy_st_tensor){cold_names[1], hidden + 2, 1, cold->place,
+                                           EDDY_ST_F32};
+    }
     if (eddy_head_uses(head, EDDY_HEAD_RELATED))
         n += list_table(&tables->related, table_names[0], ret + n);
     if (eddy_head_uses(head, EDDY_HEAD_RULES))
@@ -125,15 +135,51 @@ static int read_sessions(const struct eddy_safetensors *file, uint32_t items,
     return r ? r : eddy_sessions_index(ret, err);
 }
 
+/* Items that are there, each once. */
+static bool are_rising(const uint32_t *list, uint32_t count, uint32_t items)
+{
+    bool good = true;
+    for (uint32_t i = 0; i < count; i++)
+        good = good && list[i] < items && (i == 0 || list[i] > list[i - 1]);
+    return good;
+}
+
+static int read_cold(const struct eddy_safetensors *file, uint32_t items,
+                     uint32_t hidden, struct eddy_cold_items *ret, struct eddy_err *err)
+{
+    uint32_t count = 0;
+    int r = length_of(file, cold_names[0], &count, err);
+    if (r < 0)
+        return r;
+    ret->items = malloc(((size_t)count + 1) * sizeof *ret->items);
+    ret->place = malloc((2 + (size_t)hidden) * sizeof *ret->place);
+    if (ret->items == NULL || ret->place == NULL)
+        return eddy_fail(err, EDDY_ENOMEM, "no memory for %u new items", count);
+    r = eddy_safetensors_read_as(file, cold_names[0], EDDY_ST_U32, count, 1, ret->items,
+                                 err);
+    r = r ? r
+          : eddy_safetensors_read(file, cold_names[1], hidden + 2, 1, ret->place, err);
+    if (r == 0 && (count == 0 || !are_rising(ret->items, count, items)))
+        r = eddy_fail(err, EDDY_EFORMAT,
+                      "tensor %s: not rising numbers of the %u items", cold_names[0],
+                      items);
+    ret->count = r == 0 ? count : 0;
+    return r;
+}
+
 int eddy_head_read_tensors(const struct eddy_safetensors *file,
                            const struct eddy_head *head, uint32_t items,
-                           struct eddy_tables *tables, uint32_t *ret_count,
-                           struct eddy_err *err)
+                           uint32_t hidden, struct eddy_tables *tables,
+                           uint32_t *ret_count, struct eddy_err *err)
 {
     int r = 0;
     uint32_t count = 0;
     tables->items = items;
-    if (eddy_head_uses(head, EDDY_HEAD_RELATED)) {
+    if (eddy_safetensors_length(file, cold_names[0]) >= 0) {
+        r = read_cold(file, items, hidden, &tables->cold, err);
+        count += 2;
+    }
+    if (r == 0 && eddy_head_uses(head, EDDY_HEAD_RELATED)) {
         r = read_table(file, table_names[0], items, &tables->related, err);
         count += 3;
     }

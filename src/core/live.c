@@ -65,6 +65,7 @@ static int allocate(struct eddy_live *live, const struct eddy_snapshot *snapshot
         .items = live->items_max,
         .related = snapshot->tables.related,
         .sessions = snapshot->tables.sessions,
+        .cold = snapshot->tables.cold,
         .priors = options.half_lives,
     };
     for (uint32_t h = 0; h < options.half_lives; h++) {

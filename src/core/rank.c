@@ -44,9 +44,9 @@ static uint32_t used_priors(const struct eddy_head *head,
     return count;
 }
 
-bool eddy_rank_is_dense(const struct eddy_head *head)
+bool eddy_rank_is_dense(const struct eddy_tables *tables, const struct eddy_head *head)
 {
-    bool dense = false;
+    bool dense = tables->cold.count > 0;
     for (uint32_t b = 0; b < EDDY_HEAD_BUCKETS; b++)
         dense = dense || !head->network[b];
     for (uint32_t h = 0; h < EDDY_HALF_LIVES_MAX; h++)
@@ -64,6 +64,22 @@ void eddy_rank_set_priors(struct eddy_packed *matrix, uint32_t hidden,
         eddy_packed_set(matrix, hidden + 1 + i, 1, tables->prior[used[i]]);
 }
 
+/* Items without events stand where the tables say. */
+static void place_cold(struct eddy_packed *matrix, uint32_t hidden,
+                       const struct eddy_cold_items *cold)
+{
+    for (uint32_t k = 0; k < cold->count; k++) {
+        const float spread = cold->place[0], shift = cold->place[1];
+        const float *level = cold->place + 2;
+        uint32_t item = cold->items[k];
+        float *column =
+            matrix->data + (size_t)(item / 16) * matrix->inputs * 16 + item % 16;
+        for (uint32_t h = 0; h < hidden; h++)
+            column[(size_t)h * 16] = spread * column[(size_t)h * 16] + level[h];
+        column[(size_t)hidden * 16] = spread * column[(size_t)hidden * 16] + shift;
+    }
+}
+
 int eddy_rank_pack(struct eddy_packed *ret, const struct eddy_layout *layout,
                    const float *params, uint32_t items, float cold_bias,
                    const struct eddy_tables *tables, const struct eddy_head *head)
@@ -79,6 +95,7 @@ int eddy_rank_pack(struct eddy_packed *ret, const struct eddy_layout *layout,
     if (embedding)
         eddy_packed_set(ret, 0, H, embedding);
     eddy_packed_set(ret, H, 1, bias);
+    place_cold(ret, H, &tables->cold);
     ret->outputs = items;
     for (uint32_t i = V; i < items; i++) {
         size_t at = (size_t)(i / 16) * ret->inputs + H;

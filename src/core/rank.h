@@ -23,10 +23,11 @@ struct eddy_rank_model {
 };
 struct eddy_rank_model eddy_rank_model_of(const struct eddy_snapshot *snapshot);
 
-/* Whether the head needs a matrix of its own. */
-bool eddy_rank_is_dense(const struct eddy_head *head);
+/* Whether head and tables need a matrix of their own. */
+bool eddy_rank_is_dense(const struct eddy_tables *tables, const struct eddy_head *head);
 /* That matrix, owned by the caller, for items >= those of the layout: further ones have no
- * embedding and the bias cold_bias. Priors are those of tables. 0 or EDDY_ENOMEM. */
+ * embedding and the bias cold_bias. Priors and the place of items without events are those
+ * of tables. 0 or EDDY_ENOMEM. */
 int eddy_rank_pack(struct eddy_packed *ret, const struct eddy_layout *layout,
                    const float *params, uint32_t items, float cold_bias,
                    const struct eddy_tables *tables, const struct eddy_head *head);

@@ -87,7 +87,8 @@ int eddy_snapshot_encode(struct eddy_manifest *manifest,
     const struct eddy_head used = eddy_head_union(head, parts->stream_head);
     uint32_t count =
         list_tensors(parts->layout, parts->params, parts->popularity, tensors);
-    count += eddy_head_tensors(parts->tables, &used, tensors + count);
+    count += eddy_head_tensors(parts->tables, &used, parts->layout->shape.hidden,
+                               tensors + count);
     code = check_parts(parts, tensors, count, err);
     if (code < 0) {
         return code;
@@ -162,8 +163,8 @@ static int read_tensors(struct eddy_snapshot *snapshot, struct eddy_span bytes,
     uint32_t more = 0;
     const struct eddy_head used =
         eddy_head_union(&snapshot->head, &snapshot->stream_head);
-    code = eddy_head_read_tensors(&file, &used, layout->shape.items, &snapshot->tables,
-                                  &more, err);
+    code = eddy_head_read_tensors(&file, &used, layout->shape.items,
+                                  layout->shape.hidden, &snapshot->tables, &more, err);
     if (code == 0 && file.count != count + more) {
         code = eddy_fail(err, EDDY_EFORMAT, "%u tensors, shape and head have %u",
                          file.count, count + more);
@@ -326,7 +327,7 @@ static int read_files(struct eddy_snapshot *snapshot,
         return code;
     }
     snapshot->hrnn = eddy_hrnn_new(&snapshot->layout, snapshot->params, kernels);
-    if (snapshot->hrnn && eddy_rank_is_dense(&snapshot->head) &&
+    if (snapshot->hrnn && eddy_rank_is_dense(&snapshot->tables, &snapshot->head) &&
         eddy_rank_pack(&snapshot->matrix, &snapshot->layout, snapshot->params,
                        snapshot->layout.shape.items, 0, &snapshot->tables,
                        &snapshot->head) < 0) {

@@ -296,6 +296,11 @@ class Snapshot:
         own = query is not None and self.head["network"][bucket]
         priors = self.head["prior"][bucket]
         scores = self.network.scores(query) if own else [0.0] * len(self.items)
+        if own and "cold.items" in self.tensors:
+            spread, shift, *level = self.tensors["cold.place"][1]
+            of_list = shift + sum(a * b for a, b in zip(query, level))
+            for item in self.tensors["cold.items"][1]:
+                scores[item] = spread * scores[item] + of_list
         for h, weight in enumerate(priors):
             if weight != 0:
                 scores = add(scores, [weight * v for v in self.tensors["prior.%d" % h][1]])

@@ -105,7 +105,7 @@ def compare(user, got, want, scores):
     return problems
 
 
-def check_model(eddy, folder, name, settings, shown=False, request={}):
+def check_model(eddy, folder, name, settings, shown=False, request={}, cold=False):
     path = lambda file: os.path.join(folder, file)
     model, lists = path(name), path(name + ".tsv")
     subprocess.run([eddy, "train", "-q", "-i", path("events.csv"), "-I", path("items.csv"),
@@ -133,7 +133,10 @@ def check_model(eddy, folder, name, settings, shown=False, request={}):
     has_shown = any(len(row) > 4 and row[4] != 0 for row in snapshot.head["weight"])
     if has_shown != shown:
         print("the head %s at what was shown" % ("looks" if has_shown else "does not look"))
-    return not problems and equal > 0.9 * places and has_shown == shown
+    if cold and "cold.place" not in snapshot.tensors:
+        print("new items have no place of their own")
+    return (not problems and equal > 0.9 * places and has_shown == shown and
+            (not cold or "cold.place" in snapshot.tensors))
 
 
 def main():
@@ -141,7 +144,7 @@ def main():
     eddy = os.path.abspath(eddy)
     with tempfile.TemporaryDirectory() as folder:
         write_shop(folder)
-        good = check_model(eddy, folder, "whole", ["--set", "validation_fraction=0.2"])
+        good = check_model(eddy, folder, "whole", ["--set", "validation_fraction=0.2"], cold=True)
         good &= check_model(eddy, folder, "network",
                             ["--recipe", "aws-hrnn-metadata", "--set", "mode=init",
                              "--set", "cell=gru"],

@@ -1,5 +1,7 @@
 /* Items without events beside a head: who they are, what priors and biases they get. */
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "check.h"
 #include "core/build_parts.h"
@@ -9,7 +11,7 @@ enum { V = 40, H = 4, WARM = 30, CASES = 60 };
 static struct eddy_layout layout;
 static float *params;
 static uint8_t is_cold[V];
-static const struct eddy_build_cold cold = {V, V - WARM, is_cold};
+static struct eddy_build_cold cold = {V, V - WARM, is_cold, false};
 static float queries[CASES][H];
 static uint32_t recents[CASES];
 static struct eddy_head_case cases[CASES];
@@ -81,13 +83,52 @@ static uint32_t best_of(uint32_t c, uint32_t end)
     return found;
 }
 
-/* For a head whose prior lifts warm items so much, and users who take the best of the
- * first `end` items. */
-static double shift_for(float lift, uint32_t end)
+enum { PLACES = V / 4 + 1, RANKED = 10 };
+
+/* Score of an item under a prior that lifts warm ones, in a place. */
+static double score_of(uint32_t c, uint32_t item, float lift, const float *place)
+{
+    const float *e = eddy_global(&layout, params, EDDY_G_ITEM) + item * H;
+    double sum = 0, level = 0;
+    for (uint32_t h = 0; h < H; h++) {
+        sum += (double)(queries[c][h] * e[h]);
+        level += (double)(queries[c][h] * place[2 + h]);
+    }
+    return is_cold[item] ? (double)place[0] * sum + level + (double)place[1]
+                         : sum + (double)lift;
+}
+
+struct seen {
+    double share, ndcg; /* of new items' places; NDCG@10 */
+};
+
+static struct seen look(float lift, const float *place)
+{
+    struct seen seen = {0};
+    for (uint32_t c = 0; c < CASES; c++) {
+        double own = score_of(c, cases[c].answer, lift, place);
+        uint32_t rank = 1;
+        for (uint32_t i = 0; i < V; i++) {
+            double score = score_of(c, i, lift, place);
+            uint32_t above = 0;
+            if (i == recents[c])
+                continue;
+            for (uint32_t j = 0; j < V; j++)
+                above += j != recents[c] && score_of(c, j, lift, place) > score ? 1 : 0;
+            seen.share += is_cold[i] && above < PLACES ? 1.0 / PLACES / CASES : 0;
+            rank += score > own ? 1 : 0;
+        }
+        seen.ndcg += rank <= RANKED ? 1 / log2(rank + 1.0) / CASES : 0;
+    }
+    return seen;
+}
+
+/* The place for a head whose prior lifts warm items so much, and users who take the best of
+ * the first `end` items. */
+static void find_place(float lift, uint32_t end, float place[2 + H])
 {
     struct eddy_tables tables = {.items = V, .priors = 1};
     struct eddy_head head = eddy_head_plain;
-    float shift = -100;
     tables.prior[0] = calloc(V, sizeof(float));
     for (uint32_t i = 0; i < WARM; i++)
         tables.prior[0][i] = lift;
@@ -95,29 +136,66 @@ static double shift_for(float lift, uint32_t end)
         head.prior[b][0] = 1;
     for (uint32_t c = 0; c < CASES; c++)
         cases[c].answer = best_of(c, end);
-    CHECK_INT(eddy_build_cold_shift(&cold, &layout, params, &tables, &head, cases,
-                                    CASES, &shift),
+    CHECK_INT(eddy_build_cold_place(&cold, &layout, params, &tables, &head, cases,
+                                    CASES, place),
               0);
     eddy_tables_fini(&tables);
-    return (double)shift;
 }
+
+static const float untouched[2 + H] = {1};
 
 /* Where users take new items as often as the network says, a prior that lifts warm items by
  * 3 has to be made up for by 3, and one that lowers them must not favour new ones. */
-static void a_shift_makes_up_for_what_a_head_does(void)
+static void a_place_makes_up_for_what_a_head_does(void)
 {
-    CHECK_NEAR(shift_for(0, V), 0, 0.05);
-    CHECK_NEAR(shift_for(3, V), 3, 0.05);
-    CHECK_NEAR(shift_for(-3, V), -2.5, 0.2); /* half of the places are left */
+    float place[2 + H];
+    double plain = look(0, untouched).share;
+    find_place(0, V, place);
+    CHECK_NEAR((double)place[0], 1, 0);
+    CHECK_NEAR((double)place[1], 0, 0.05);
+    find_place(3, V, place);
+    CHECK_NEAR((double)place[0], 1, 0);
+    CHECK_NEAR((double)place[1], 3, 0.05);
+    find_place(-3, V, place);
+    double before = look(-3, untouched).share, after = look(-3, place).share;
+    CHECK(before > plain * 1.5);
+    CHECK(after < before * 0.6 && after > before * 0.45);
 }
 
-/* Where they never do, new items come down, by as much with every head: to below the best
- * warm item, not out of the lists. */
+/* Where they never do, new items come down until they cost little, but not out of the
+ * lists. */
 static void new_items_that_nobody_takes_come_down(void)
 {
-    double shift = shift_for(0, WARM);
-    CHECK(shift < -0.2 && shift > -3);
-    CHECK_NEAR(shift_for(3, WARM), shift + 3, 0.13);
+    for (uint32_t lift = 0; lift <= 3; lift += 3) {
+        float place[2 + H], beyond[2 + H] = {1, -100};
+        find_place((float)lift, WARM, place);
+        struct seen seen = look((float)lift, place), none = look((float)lift, beyond);
+        double plain = look(0, untouched).share;
+        CHECK(seen.share > 0.45 * plain);
+        CHECK(seen.ndcg > 0.97 * none.ndcg);
+        CHECK_NEAR(none.share, 0, 0.02); /* there are known items enough */
+        CHECK(lift > 0 || look(0, untouched).ndcg < 0.9 * none.ndcg);
+    }
+}
+
+/* A network that has learned to rank new items, and a head that shuts them out: they get some
+ * places where they cost little, and none of the sort where nobody has learned anything. */
+static void new_items_that_can_be_ranked_get_places(void)
+{
+    float place[2 + H], *bias = eddy_global(&layout, params, EDDY_G_ITEM_BIAS);
+    for (uint32_t i = WARM; i < V; i++)
+        bias[i] = -8;
+    find_place(0, WARM, place);
+    CHECK_NEAR((double)place[0], 1, 0);
+    CHECK_NEAR((double)place[1], 0, 0.05);
+    cold.learned = true;
+    find_place(0, WARM, place);
+    place[1] += place[0] * -8; /* score_of knows of no bias */
+    struct seen seen = look(0, place), none = look(0, (float[2 + H]){1, -100});
+    CHECK(seen.share > 0.09 && seen.share < 0.21);
+    CHECK(seen.ndcg > none.ndcg * 0.95);
+    cold.learned = false;
+    memset(bias, 0, V * sizeof *bias);
 }
 
 static void a_head_without_a_network_hears_it_faintly(void)
@@ -136,14 +214,23 @@ static void a_head_without_a_network_hears_it_faintly(void)
     CHECK(eddy_head_is_plain(&plain));
 }
 
-static void without_cases_nothing_is_shifted(void)
+static void without_cases_nothing_is_moved(void)
 {
     struct eddy_tables tables = {.items = V};
-    float shift = 1;
-    CHECK_INT(eddy_build_cold_shift(&cold, &layout, params, &tables, &eddy_head_plain,
-                                    cases, 0, &shift),
+    struct eddy_cold_items items;
+    float place[2 + H] = {7};
+    CHECK_INT(eddy_build_cold_place(&cold, &layout, params, &tables, &eddy_head_plain,
+                                    cases, 0, place),
               0);
-    CHECK_NEAR((double)shift, 0, 0);
+    CHECK(memcmp(place, untouched, sizeof place) == 0);
+    CHECK_INT(eddy_build_cold_items(&cold, H, place, &items), 0);
+    CHECK_INT(items.count, 0);
+    place[1] = -1;
+    CHECK_INT(eddy_build_cold_items(&cold, H, place, &tables.cold), 0);
+    CHECK_INT(tables.cold.count, V - WARM);
+    CHECK_INT(tables.cold.items[0], WARM);
+    CHECK_NEAR((double)tables.cold.place[1], -1, 0);
+    eddy_tables_fini(&tables);
 }
 
 int main(void)
@@ -151,10 +238,11 @@ int main(void)
     make_world();
     RUN(cases_with_a_new_answer_are_left_out);
     RUN(priors_of_new_items_are_the_mean_of_the_others);
-    RUN(a_shift_makes_up_for_what_a_head_does);
+    RUN(a_place_makes_up_for_what_a_head_does);
     RUN(new_items_that_nobody_takes_come_down);
     RUN(a_head_without_a_network_hears_it_faintly);
-    RUN(without_cases_nothing_is_shifted);
+    RUN(new_items_that_can_be_ranked_get_places);
+    RUN(without_cases_nothing_is_moved);
     free(params);
     return check_done();
 }

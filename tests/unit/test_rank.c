@@ -59,10 +59,18 @@ static float slow_score(struct eddy_snapshot *snapshot,
     const float *embedding = eddy_global(layout, snapshot->params, EDDY_G_ITEM);
     float bias = eddy_global(layout, snapshot->params, EDDY_G_ITEM_BIAS)[item];
     bool network = user->query && head->network[bucket];
-    bool dense = eddy_rank_is_dense(head);
+    bool dense = eddy_rank_is_dense(&snapshot->tables, head);
+    const float *place = NULL; /* of an item without events */
+    for (uint32_t i = 0; i < snapshot->tables.cold.count; i++)
+        place = snapshot->tables.cold.items[i] == item ? snapshot->tables.cold.place
+                                                       : place;
+    bias = place ? place[0] * bias + place[1] : bias;
     float sum = dense ? 0 : bias;
-    for (uint32_t i = 0; i < H; i++)
-        sum = fmaf(embedding[item * H + i], network ? user->query[i] : 0, sum);
+    for (uint32_t i = 0; i < H; i++) {
+        float e = embedding[item * H + i];
+        e = place ? place[0] * e + place[2 + i] : e;
+        sum = fmaf(e, network ? user->query[i] : 0, sum);
+    }
     if (dense) {
         sum = fmaf(bias, network ? 1 : 0, sum);
         for (uint32_t h = 0; h < EDDY_HALF_LIVES_MAX; h++)

@@ -359,6 +359,10 @@ static void tables_and_head_come_back_where_they_are_used(void)
     CHECK(memcmp(snapshot->head.weight, want.head.weight, sizeof want.head.weight) ==
           0);
     CHECK(snapshot->matrix.inputs == 16 + 1 + 2);
+    CHECK_INT(tiny_cold(&want.tables, 16), 0);
+    CHECK_INT(got->cold.count, 3);
+    CHECK(memcmp(got->cold.items, want.tables.cold.items, 3 * sizeof(uint32_t)) == 0);
+    CHECK(memcmp(got->cold.place, want.tables.cold.place, 18 * sizeof(float)) == 0);
     CHECK(strcmp(snapshot->manifest.version, plain->manifest.version) != 0);
     CHECK(eddy_head_is_plain(&plain->head) && plain->manifest.head_json == NULL);
     CHECK(plain->matrix.data == NULL);
@@ -383,7 +387,12 @@ static void tables_that_lie_are_refused(void)
         "tensor prior.0: NaN",
         "tensor sessions.entries is missing",
         "tensor prior.2 is missing",
+        "tensor cold.items: not rising",
+        "tensor cold.items: not rising",
+        "tensor cold.place: NaN",
+        "tensor cold.place",
     };
+    enum { HIDDEN = 16 };
     struct tiny_tables from;
     for (size_t i = 0; i < sizeof wants / sizeof *wants; i++) {
         CHECK_INT(tiny_tables_make(&from, 50, 1), 0);
@@ -392,7 +401,9 @@ static void tables_that_lie_are_refused(void)
         struct eddy_safetensors file;
         struct eddy_err err = {0};
         struct eddy_buf bytes;
-        uint32_t count = eddy_head_tensors(t, &from.head, tensors), read_count = 0;
+        CHECK_INT(i < 12 ? 0 : tiny_cold(t, HIDDEN), 0);
+        uint32_t count = eddy_head_tensors(t, &from.head, HIDDEN, tensors);
+        uint32_t read_count = 0;
         switch (i) {
         case 0: t->related.begin[50] -= 1; break;
         case 1: t->related.index[3] = 50; break;
@@ -406,13 +417,17 @@ static void tables_that_lie_are_refused(void)
         case 9: t->prior[0][0] = INFINITY; break;
         case 10: tensors[7].name = "other"; break;
         case 11: tensors[count - 1].name = "other"; break;
+        case 12: t->cold.items[2] = 50; break;
+        case 13: t->cold.items[1] = 0; break;
+        case 14: t->cold.place[5] = NAN; break;
+        case 15: tensors[1].name = "other"; break;
         }
         eddy_buf_init(&bytes, 0);
         eddy_safetensors_encode(tensors, count, &bytes);
         CHECK_INT(eddy_safetensors_open(eddy_buf_span(&bytes), &file, &err), 0);
         read.priors = 3;
-        CHECK_INT(eddy_head_read_tensors(&file, &from.head, 50, &read, &read_count,
-                                         &err),
+        CHECK_INT(eddy_head_read_tensors(&file, &from.head, 50, HIDDEN, &read,
+                                         &read_count, &err),
                   EDDY_EFORMAT);
         CHECK(begins_with(err.text, wants[i]));
         eddy_safetensors_close(&file);
