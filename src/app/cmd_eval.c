@@ -286,6 +286,8 @@ static int open_all(struct job *job, struct eddy_err *err)
     memcpy(job->eval.sha256, job->inputs.interactions.sha256, sizeof job->eval.sha256);
     warn_of_leaks(job);
     warn_of_request(job);
+    if (job->inputs.users != NULL)
+        eddy_model_warn_of_users("eval", job->arguments->model, job->snapshot);
     return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "app/inputs.h"
 #include "app/model.h"
 #include "app/option_rows.h"
+#include "app/part_file.h"
 #include "app/progress.h"
 #include "app/recipe.h"
 #include "app/recommend_batch.h"
@@ -360,9 +361,13 @@ static int write_lists(struct job *job, struct eddy_err *err)
     if (snprintf(beside, sizeof beside, "%s%s", target, in_place ? "" : ".part") >=
         (int)sizeof beside)
         return eddy_fail(err, EDDY_EIO, "%s: the path is too long", path);
+    if (!in_place)
+        eddy_part_file_guard(beside);
     job->out = to_stdout ? stdout : fopen(beside, "we");
-    if (job->out == NULL)
+    if (job->out == NULL) {
+        eddy_part_file_release();
         return eddy_fail(err, EDDY_EIO, "%s: %s", beside, strerror(errno));
+    }
     eddy_buf_init(&job->line, 0);
     r = job->arguments->batch         ? batch(job, err)
         : job->arguments->input_lists ? rank(job, err)
@@ -378,6 +383,7 @@ static int write_lists(struct job *job, struct eddy_err *err)
         r = eddy_fail(err, EDDY_EIO, "%s: %s", path, strerror(errno));
     if (r < 0 && !in_place)
         (void)remove(beside);
+    eddy_part_file_release();
     return r;
 }
 
@@ -403,6 +409,7 @@ static int open_users(struct job *job, struct eddy_inputs *inputs,
     int r = 0;
     if (inputs->users == NULL)
         return 0;
+    eddy_model_warn_of_users("recommend", arguments->model, job->snapshot);
     if (!arguments->every_event && !arguments->stream)
         r = eddy_users_without_events(&inputs->interactions, inputs->users, err);
     if (r == 0)

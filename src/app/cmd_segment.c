@@ -391,6 +391,8 @@ static int segment(struct job *job, struct eddy_err *err)
                                        .skip_bad = arguments->skip_bad};
     if ((r = eddy_inputs_open(&job->inputs, &input, err)) < 0)
         return r;
+    if (job->inputs.users != NULL)
+        eddy_model_warn_of_users("segment", arguments->model, job->snapshot);
     if (job->inputs.users != NULL &&
         ((r = eddy_users_without_events(&job->inputs.interactions, job->inputs.users,
                                         err)) < 0 ||

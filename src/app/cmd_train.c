@@ -329,6 +329,10 @@ int eddy_cmd_train(int argc, char **argv)
                                   arguments.recipe, eddy_recipe_names());
         return eddy_args_fail("train", "%s", err.text);
     }
+    if (arguments.hold_out == EDDY_PROTOCOL_SESSIONS)
+        return eddy_args_fail("train",
+                              "--hold-out sessions: that protocol asks about a "
+                              "test file of its own; train on all of this one");
     if (arguments.from_ms != INT64_MIN && arguments.hold_out == HOLD_OUT_NONE)
         return eddy_args_fail("train", "--from TIME goes with --hold-out");
     if (arguments.from_ms != INT64_MIN &&

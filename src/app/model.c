@@ -1,5 +1,6 @@
 #include "app/model.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,6 +154,18 @@ static struct eddy_catalog *whole_catalog(const struct eddy_catalog *items,
         }
     }
     return whole;
+}
+
+void eddy_model_warn_of_users(const char *command, const char *folder,
+                              const struct eddy_snapshot *snapshot)
+{
+    if (snapshot->vocabularies.users == NULL)
+        (void)fprintf(
+            stderr,
+            "eddy %s: %s has learned nothing of users: what --users says of them "
+            "changes no list (train with --users and a recipe that hears it, see "
+            "eddy recipes)\n",
+            command, folder);
 }
 
 int eddy_model_save(const char *folder, const struct eddy_model_source *source,

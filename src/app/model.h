@@ -30,6 +30,9 @@ struct eddy_model_source {
  * here, EDDY_EIO, and nothing that comes when one waits, as for a worker. */
 int eddy_model_open(const char *folder, struct eddy_snapshot **ret,
                     struct eddy_err *err);
+/* To standard error, where it has learned nothing of users: a users file says nothing to it. */
+void eddy_model_warn_of_users(const char *command, const char *folder,
+                              const struct eddy_snapshot *snapshot);
 /* Write the folder beside and rename it into place. */
 int eddy_model_save(const char *folder, const struct eddy_model_source *source,
                     const struct eddy_build_result *result,

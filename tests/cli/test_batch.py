@@ -4,6 +4,9 @@ those of `eddy recommend`; what cannot be answered has an error, and no line is 
 
 import json
 import math
+import os
+import signal
+import time
 from collections import defaultdict
 
 import small_logs as logs
@@ -166,6 +169,28 @@ class Batch(SharedFolder):
                             self.path("none.jsonl"), "-o", self.path("never"))
         self.assertEqual(code, 74)
         self.assertIn("none.jsonl", err)
+
+    def test_a_stopped_run_leaves_nothing_behind(self):
+        os.mkfifo(self.path("slow.jsonl"))
+        run = support.start("recommend", "-m", self.path("users"), "-i", self.log, "--batch",
+                            self.path("slow.jsonl"), "-o", self.path("stopped"))
+        with open(self.path("slow.jsonl"), "w", encoding="utf-8") as requests:
+            while not os.path.exists(self.path("stopped.part")):
+                self.assertIsNone(run.poll())
+                time.sleep(0.01)
+            run.send_signal(signal.SIGINT)
+            self.assertEqual(run.wait(30), -signal.SIGINT)
+            del requests
+        self.assertFalse(os.path.exists(self.path("stopped.part")))
+        self.assertFalse(os.path.exists(self.path("stopped")))
+
+    def test_a_users_file_that_changes_nothing_is_said_to(self):
+        with open(self.path("ages.csv"), "w", encoding="utf-8") as file:
+            file.write("USER_ID,AGE\nu3,31\n")
+        code, _, err = eddy("recommend", "-q", "-m", self.path("users"), "-i", self.log, "-U",
+                            self.path("ages.csv"), "-o", self.path("lists"))
+        self.assertEqual(code, 0)
+        self.assertIn("has learned nothing of users", err)
 
 
 if __name__ == "__main__":

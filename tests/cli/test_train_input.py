@@ -195,6 +195,8 @@ class Input(Folder):
     def test_a_time_goes_with_what_is_held_out_by_time(self):
         self.refused("--from TIME goes with --hold-out successive", HEAD + good(),
                      "--hold-out", "loo", "--from", "2020-09-13", exit_code=64)
+        self.refused("asks about a test file of its own", HEAD + good(), "--hold-out",
+                     "sessions", exit_code=64)
 
     def test_a_model_that_is_not_there_is_a_mistyped_path(self):
         log = self.write("f.csv", HEAD + good())
