@@ -7,7 +7,7 @@
 #include "base/rng.h"
 #include "check.h"
 
-enum { ITEMS = 400, HIDDEN = 8, CASES = 1200, RECENT = 4, SHOWN = 6, SUCCESSORS = 5 };
+enum { ITEMS = 400, HIDDEN = 8, CASES = 500, RECENT = 4, SHOWN = 6, SUCCESSORS = 5 };
 
 static float embedding[ITEMS * HIDDEN], bias[ITEMS], queries[CASES * HIDDEN];
 static float prior[ITEMS];
