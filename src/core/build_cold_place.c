@@ -44,7 +44,7 @@ static const double shift_max = 500, shift_step = 0.0625;
  * was worse than none: they are too few to tell. */
 static const double drawn = 0.35, pulled = 0.5;
 #define SHARE_MIN   0.01
-#define FRESH       0.2   /* of the places, at least, if they cost no more than COST */
+#define FRESH       0.14  /* of the places, at least, if they cost no more than COST */
 #define KEPT        0.5   /* of their places, whatever they cost */
 #define COST        0.005 /* of NDCG@10; what bringing new items may cost */
 #define LEVEL_RIDGE 0.03  /* of the mean square of a query's values */
