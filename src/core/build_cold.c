@@ -3,12 +3,10 @@
  * The network ranks them by metadata, at the place of an item of which nothing else is known
  * (core/train_items.h). The head is fitted on events that, by their nature, were never with
  * such items: it would learn that they never come, and its tables say nothing of them. So
- * they are no candidates of the fit; of each prior they get the mean of the others; and
- * their bias gets what makes up for the rest: as much as it takes for them to hold, with
- * the head, the share of places on lists that the network alone gives them, counted on
- * lists for validation events. A head that does without the network would know nothing of
- * them at all: the network comes back, too faint to decide anything else. Where that place costs more
- * than it may, build_cold_place.c finds another. */
+ * they are no candidates of the fit, and of each prior they get the mean of the others. Where
+ * their scores then stand in lists is found by core/build_cold_place.c. A head that does
+ * without the network would know nothing of them at all: the network comes back, too faint
+ * to decide anything else. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -15,12 +15,12 @@
  * has a high score has no room for them, one of low scores is full of them: so they follow
  * the level of the list, the score of its RANKED-th item, as far as the query tells it
  * before there is a list (a ridge regression on the queries of the validation lists; each
- * half of the users is measured with the level from the other half; on films it explains 0.9
- * of the variance). With them as they are or so moved, and the highest shift that costs no
- * more than COST: the better is what leaves them more places, or the same at less cost.
+ * half of the users is measured with the level from the other half). With them as they are
+ * or so moved, and the highest shift that costs no more than COST: the better is what leaves
+ * them more places, or the same at less cost.
  *
- * They lose no more than half of their places: in a log of yesterday nobody takes what is
- * new today, and an item that is never shown is never taken. */
+ * They lose no more than half of the places that the network gives them: in a log of
+ * yesterday nobody takes what is new today, and an item that is never shown is never taken. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,13 +39,12 @@ enum {
 };
 static const double scores_max = 4e8; /* of all lists: 400,000 items 1,000 lists */
 static const double shift_max = 500, shift_step = 0.0625;
-/* Of new items that are drawn together; on two halves of ML-1M's films, three seeds, 0.5 and
- * 0.2 do as well, a pull of 0 or 0.75 worse. A choice between many on the validation lists
- * was worse than none: they are too few to tell. */
+/* Of new items that are drawn together. Found on a half of ML-1M's known films; fixed,
+ * because validation lists are too few to choose between many such pairs. */
 static const double drawn = 0.35, pulled = 0.5;
 #define SHARE_MIN   0.01
 #define FRESH       0.14  /* of the places, at least, if they cost no more than COST */
-#define KEPT        0.5   /* of their places, whatever they cost */
+#define KEPT        0.5   /* of the network's places for them, whatever they cost */
 #define COST        0.005 /* of NDCG@10; what bringing new items may cost */
 #define LEVEL_RIDGE 0.03  /* of the mean square of a query's values */
 
@@ -329,19 +328,17 @@ static struct place choose_place(const struct eddy_build_cold *cold,
     const uint32_t count = lists->count;
     uint32_t places = places_of(cold, lists->plain, count);
     struct place best = {.spread = 1};
-    double wanted = share_of(lists->plain, count, places, 0), highest = 0;
     double fresh = (double)cold->count / cold->items;
 
-    fresh = fresh < FRESH ? fresh : FRESH;
-    wanted = !cold->learned || wanted > fresh ? wanted : fresh;
-
     move_lists(lists, 1, 0);
-    if (share_of(lists->moved, count, places, 0) < wanted)
-        highest = find_shift(lists->moved, count, places, wanted, 0, shift_max);
-    else
-        wanted = share_of(lists->moved, count, places, 0);
+    double now = share_of(lists->moved, count, places, 0);
+    double own = fmax(share_of(lists->plain, count, places, 0), now);
+    double wanted = cold->learned ? fmax(own, fmin(fresh, FRESH)) : own;
+    double highest = now < wanted
+                         ? find_shift(lists->moved, count, places, wanted, 0, shift_max)
+                         : 0;
     double enough = best_ndcg(lists->moved, count, highest) * (1 - COST);
-    double lowest = find_shift(lists->moved, count, places, wanted * KEPT,
+    double lowest = find_shift(lists->moved, count, places, own * KEPT,
                                highest - 2 * shift_max, highest);
     best.shift = lower_shift(lists->moved, count, lowest, highest, enough);
     best = measure_place(lists, places, best);
@@ -351,7 +348,7 @@ static struct place choose_place(const struct eddy_build_cold *cold,
         highest =
             find_shift(lists->moved, count, places, wanted, -shift_max, shift_max);
         lowest =
-            find_shift(lists->moved, count, places, wanted * KEPT, -shift_max, highest);
+            find_shift(lists->moved, count, places, own * KEPT, -shift_max, highest);
         other.shift = lower_shift(lists->moved, count, lowest, highest, enough);
         other = measure_place(lists, places, other);
         best = is_better(&other, &best, enough) ? other : best;

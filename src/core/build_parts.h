@@ -59,8 +59,8 @@ void eddy_build_cold_priors(const struct eddy_build_cold *cold,
 void eddy_build_cold_network(struct eddy_head *head);
 /* Where they stand in lists (core/head.h, eddy_cold_items): so that they keep, with the head,
  * the places that the network alone gives them, at least some when it has learned to, or as
- * many of those as cost the lists of these cases next to nothing. tables: with eddy_build_cold_priors. place: (2 + H) spread, shift,
- * level. 0 or EDDY_ENOMEM. */
+ * many of those as cost the lists of these cases next to nothing. tables: with
+ * eddy_build_cold_priors. place: (2 + H) spread, shift, level. 0 or EDDY_ENOMEM. */
 int eddy_build_cold_place(const struct eddy_build_cold *cold,
                           const struct eddy_layout *layout, const float *params,
                           const struct eddy_tables *tables,

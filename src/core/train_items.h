@@ -14,7 +14,8 @@
  *
  * Training that goes on from an older model sees few of its users again, and not all of its
  * items. An item that it sees nothing of is no candidate of the loss either, but keeps what
- * the older model knew: its vector and its bias come back when the model serves.
+ * the older model knew, be it from metadata alone: its vector and its bias come back when
+ * the model serves.
  * Private to training. */
 #ifndef EDDY_CORE_TRAIN_ITEMS_H
 #define EDDY_CORE_TRAIN_ITEMS_H
@@ -53,8 +54,8 @@ int eddy_train_items_keep(struct eddy_train_items *items, uint32_t item,
 
 /* Which items have an event, as input or target, in these sequences; and in params (the
  * moving block, whose start values are set): e of the others becomes 0 (of kept ones it
- * stays), b what keeps them out of the loss. Called again for other sequences (the last phase), it gives items that
- * have become known a start. */
+ * stays), b what keeps them out of the loss. Called again for other sequences (the last
+ * phase), it gives items that have become known a start. */
 void eddy_train_items_know(struct eddy_train_items *items,
                            const struct eddy_sequence *sequences, uint32_t count,
                            uint64_t seed, float *params);

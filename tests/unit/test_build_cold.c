@@ -123,9 +123,8 @@ static struct seen look(float lift, const float *place)
     return seen;
 }
 
-/* The place for a head whose prior lifts warm items so much, and users who take the best of
- * the first `end` items. */
-static void find_place(float lift, uint32_t end, float place[2 + H])
+/* The place for a head whose prior lifts warm items so much. */
+static void place_of(float lift, float place[2 + H])
 {
     struct eddy_tables tables = {.items = V, .priors = 1};
     struct eddy_head head = eddy_head_plain;
@@ -134,12 +133,18 @@ static void find_place(float lift, uint32_t end, float place[2 + H])
         tables.prior[0][i] = lift;
     for (uint32_t b = 0; b < EDDY_HEAD_BUCKETS; b++)
         head.prior[b][0] = 1;
-    for (uint32_t c = 0; c < CASES; c++)
-        cases[c].answer = best_of(c, end);
     CHECK_INT(eddy_build_cold_place(&cold, &layout, params, &tables, &head, cases,
                                     CASES, place),
               0);
     eddy_tables_fini(&tables);
+}
+
+/* And for users who take the best of the first `end` items. */
+static void find_place(float lift, uint32_t end, float place[2 + H])
+{
+    for (uint32_t c = 0; c < CASES; c++)
+        cases[c].answer = best_of(c, end);
+    place_of(lift, place);
 }
 
 static const float untouched[2 + H] = {1};
@@ -176,6 +181,39 @@ static void new_items_that_nobody_takes_come_down(void)
         CHECK_NEAR(none.share, 0, 0.02); /* there are known items enough */
         CHECK(lift > 0 || look(0, untouched).ndcg < 0.9 * none.ndcg);
     }
+}
+
+/* The warm item that stands RANKED-th for a query: it is lost to any new item before it. */
+static uint32_t last_of_ten(uint32_t c)
+{
+    for (uint32_t i = 0; i < WARM; i++) {
+        uint32_t above = 0;
+        for (uint32_t j = 0; j < WARM; j++)
+            above += j != recents[c] &&
+                             score_of(c, j, 0, untouched) > score_of(c, i, 0, untouched)
+                         ? 1
+                         : 0;
+        if (i != recents[c] && above == RANKED - 1)
+            return i;
+    }
+    return 0;
+}
+
+/* Places that the network does not give are not kept at any cost. */
+static void places_that_cost_too_much_are_not_given(void)
+{
+    float place[2 + H], *bias = eddy_global(&layout, params, EDDY_G_ITEM_BIAS);
+    for (uint32_t i = WARM; i < V; i++)
+        bias[i] = -8;
+    cold.learned = true;
+    for (uint32_t c = 0; c < CASES; c++)
+        cases[c].answer = last_of_ten(c);
+    place_of(0, place);
+    place[1] += place[0] * -8;
+    struct seen seen = look(0, place), none = look(0, (float[2 + H]){1, -100});
+    CHECK(seen.ndcg > none.ndcg * 0.98);
+    cold.learned = false;
+    memset(bias, 0, V * sizeof *bias);
 }
 
 /* A network that has learned to rank new items, and a head that shuts them out: they get some
@@ -241,6 +279,7 @@ int main(void)
     RUN(a_place_makes_up_for_what_a_head_does);
     RUN(new_items_that_nobody_takes_come_down);
     RUN(a_head_without_a_network_hears_it_faintly);
+    RUN(places_that_cost_too_much_are_not_given);
     RUN(new_items_that_can_be_ranked_get_places);
     RUN(without_cases_nothing_is_moved);
     free(params);
