@@ -62,7 +62,7 @@ int eddy_vocabularies_decode(struct eddy_span json, struct eddy_vocabularies *re
 void eddy_vocabularies_free(struct eddy_vocabularies *vocabularies);
 
 /* Rows of a catalogue as sparse vectors; the weights of a column have Euclidean length 1,
- * those of a text 0.3. */
+ * those of a text 0.05. */
 struct eddy_features {
     uint32_t rows, size; /* size: M */
     uint64_t *begin;     /* (rows + 1) */

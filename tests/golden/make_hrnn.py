@@ -2,10 +2,12 @@
 """Golden vectors of the HRNN's forward pass, in double precision.
 
 Written from the formulas in src/core/params.h and step.h, not from the C code: plain
-lists, one user at a time, math.exp and math.tanh. Run it in this folder:
+lists, one user at a time, math.exp and math.tanh. Cells: mingru and gru with the block
+around them, plain_gru (GRU4Rec) without.
 
-    python3 make_hrnn.py        writes hrnn_<cell>_<mode>_<hidden>.txt, always the same,
-                                and metadata_, context_<cell>_<mode>_<hidden>.txt
+    python3 make_hrnn.py        writes hrnn_<cell>_<mode>_<hidden>.txt, always the same, and
+                                metadata_, context_<cell>_<mode>_<hidden>.txt beside itself
+    python3 make_hrnn.py --check    writes none, says which of them differ; exit 1 if any
 
 Format, a line each, words separated by blanks, # comments:
     shape items hidden layers types cell mode session_gap_s
@@ -29,8 +31,12 @@ With context (Mc features): `context Mc` behind the shape, and for every event, 
     request FEATURE...          of the next request; scores are of queries with them in
 and behind the tensors `start USER`, its request and scores, before any event.
 """
+import glob
 import math
+import os
 import random
+import sys
+import tempfile
 
 GAPS = 32
 SESSION_GAP_S = 1800
@@ -117,9 +123,10 @@ def tensor_table(V, H, L, T, cell, mode, M=0, Mu=0, Mc=0):
             rows += [("uz", H if cell == "mingru" else 2 * H, H)]
         if user:
             rows += [("winit", H, H), ("binit", 1, H)]
-        rows += [("wo", H, H), ("bo", 1, H), ("norm1.gain", 1, H), ("norm1.bias", 1, H),
-                 ("w1", 4 * H, H), ("b1", 1, 4 * H), ("w2", H, 4 * H), ("b2", 1, H),
-                 ("norm2.gain", 1, H), ("norm2.bias", 1, H)]
+        if cell != "plain_gru":
+            rows += [("wo", H, H), ("bo", 1, H), ("norm1.gain", 1, H), ("norm1.bias", 1, H),
+                     ("w1", 4 * H, H), ("b1", 1, 4 * H), ("w2", H, 4 * H), ("b2", 1, H),
+                     ("norm2.gain", 1, H), ("norm2.bias", 1, H)]
         table += [("layers.%d.%s" % (l, name), r, c) for name, r, c in rows]
     return table
 
@@ -146,7 +153,7 @@ class Network:
         p = "layers.%d." % l
         t = self.tensors
         context = matvec(t[p + "uz"], c) if self.mode == "all" else None
-        if self.cell == "gru":
+        if self.cell != "mingru":
             return gru(t[p + "wi"], self.vector(p + "bi"), t[p + "wh"],
                        self.vector(p + "bh"), x, s, context)
         z = add(matvec(t[p + "wz"], x), self.vector(p + "bz"))
@@ -173,6 +180,9 @@ class Network:
             p = "layers.%d." % l
             s = self.layer_state(l, x, state["layers"][l], state["user"])
             state["layers"][l] = s
+            if self.cell == "plain_gru":
+                x = s
+                continue
             y = add(x, matvec(t[p + "wo"], s), self.vector(p + "bo"))
             x = layer_norm(y, self.vector(p + "norm1.gain"), self.vector(p + "norm1.bias"))
             inner = gelu(add(matvec(t[p + "w1"], x), self.vector(p + "b1")))
@@ -345,8 +355,9 @@ def write_case(cell, mode, V, H, L, T, users, events):
             print("scores", numbers(network.scores(state["query"])), file=out)
 
 
-def main():
-    for cell in ("mingru", "gru"):
+def write_all():
+    """Every file, into the working directory."""
+    for cell in ("mingru", "gru", "plain_gru"):
         for mode in ("flat", "init", "all"):
             write_case(cell, mode, V=9, H=5, L=2, T=3, users=3, events=24)
         write_case(cell, "all", V=19, H=17, L=1, T=2, users=2, events=20)
@@ -354,6 +365,61 @@ def main():
     write_metadata_case("gru", "init", V=12, H=6, L=1, T=2, M=5, Mu=4, users=3, events=24)
     write_context_case("mingru", "flat", V=12, H=6, L=2, T=2, Mc=7, users=3, events=24)
     write_context_case("gru", "all", V=12, H=6, L=1, T=2, Mc=7, users=3, events=24)
+
+
+DIGITS = 1e-6  # the files keep seven digits, of which mathematics libraries may differ in one
+
+
+def same_words(mine, kept):
+    """Lines of words: equal texts, or numbers that are."""
+    for line, other in zip(mine, kept):
+        if line == other:
+            continue
+        words, others = line.split(), other.split()
+        if len(words) != len(others):
+            return False
+        for a, b in zip(words, others):
+            try:
+                if a != b and not abs(float(a) - float(b)) <= DIGITS * (1 + abs(float(a))):
+                    return False
+            except ValueError:
+                return False
+    return len(mine) == len(kept)
+
+
+def check_all(folder):
+    """Whether the files of folder are those that write_all would write, and no others."""
+    def lines(path):
+        with open(path, encoding="ascii") as file:
+            return file.read().splitlines()
+
+    here, good = os.getcwd(), True
+    with tempfile.TemporaryDirectory() as made:
+        os.chdir(made)
+        write_all()
+        os.chdir(here)
+        written = {os.path.basename(path) for path in glob.glob(os.path.join(made, "*.txt"))}
+        kept = {os.path.basename(path) for path in glob.glob(os.path.join(folder, "*.txt"))}
+        for name in sorted(written | kept):
+            if name in written and name in kept and same_words(
+                    lines(os.path.join(made, name)), lines(os.path.join(folder, name))):
+                continue
+            good = False
+            print("%s: %s" % (name, "not here" if name not in kept else
+                              "not written by make_hrnn.py" if name not in written else
+                              "differs from what make_hrnn.py writes"))
+    print("%d files %s" % (len(written), "as written" if good else "expected"))
+    return good
+
+
+def main():
+    folder = os.path.dirname(os.path.abspath(__file__))
+    if sys.argv[1:] == ["--check"]:
+        sys.exit(0 if check_all(folder) else 1)
+    if sys.argv[1:]:
+        sys.exit(__doc__)
+    os.chdir(folder)
+    write_all()
 
 
 if __name__ == "__main__":

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""A snapshot read by plain Python: lists for histories, by the published mathematics alone.
+"""A snapshot of any recipe read by plain Python: lists for histories, by the published
+mathematics alone.
 
     read_snapshot.py MODEL HISTORIES [--users USERS] [--k 10] [--exclude-seen]
                      [--context NAME=VALUE]...
 
 Prints what `eddy recommend` writes: user, rank, item, score. Standard library only; the
 network's formulas are those of make_hrnn.py beside it (src/core/params.h), the head's are
-written from src/core/head.h and neighbours.h. Slow, and in double precision: scores differ
-from eddy's in the sixth digit, and items whose scores differ less may change places.
-Users' metadata: categorical and numeric columns (a text column is refused).
+written from src/core/head.h and neighbours.h, texts are cut as src/core/features_text.c says.
+Slow, and in double precision: scores differ from eddy's in the sixth digit, and items whose
+scores differ less may change places.
 """
 import argparse
 import collections
@@ -16,8 +17,8 @@ import csv
 import json
 import math
 import os
+import re
 import struct
-import sys
 
 from make_hrnn import Network, add, step_of, tensor_table
 import make_hrnn
@@ -49,6 +50,8 @@ def make_network(shape, tensors):
     network.V, network.H, network.L = shape["items"], shape["hidden"], shape["layers"]
     network.T, network.cell, network.mode = shape["types"], shape["cell"], shape["mode"]
     network.tensors = {}
+    if network.H == 0:  # a recipe that counts: it has no network
+        return network
     for name, rows, cols in tensor_table(network.V, network.H, network.L, network.T,
                                          network.cell, network.mode,
                                          shape.get("item_features", 0),
@@ -60,11 +63,93 @@ def make_network(shape, tensors):
     return network
 
 
+# ---- texts ---------------------------------------------------------------------------------
+
+BUCKETS, TEXT_ROW, RUN_MAX, TEXT_LENGTH = 4096, 128, 64, 0.05
+MASK = (1 << 64) - 1
+BEGIN, END, WORD, GRAM = 2, 3, 1, 2
+MARKUP = re.compile(r"<[A-Za-z/!][^>]*>|&[A-Za-z0-9#]{1,10};")
+# Scripts without blanks between words: Hangul, Han, Kana. What is no letter or digit.
+PAIR_SCRIPT = re.compile("[\u1100-\u11ff\u3005-\u3007\u3040-\u30fa\u30fc-\u318f\u31f0-\u31ff"
+                         "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff66-\uff9d"
+                         "\U00020000-\U0002fa1f]")
+NO_LETTER = re.compile("[\x00-/:-`{-\xbf\xd7\xf7\u2000-\u2bff\u2e00-\u303f\u30fb\ue000-\uf8ff"
+                       "\ufe10-\ufe6f\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
+                       "\ufff0-\uffff\U0001f000-\U0001faff]")
+
+
+def mix64(a, b):
+    """splitmix64's finaliser of a + golden ratio * b."""
+    z = (a + 0x9E3779B97F4A7C15 * b) & MASK
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & MASK
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB & MASK
+    return z ^ (z >> 31)
+
+
+def bucket(kind, codes):
+    value = kind
+    for code in codes:
+        value = mix64(value, code)
+    return value % BUCKETS
+
+
+def small(letter):
+    """Small letters of Latin (with Extended-A), Greek, Cyrillic; full-width forms as ASCII."""
+    if "\uff01" <= letter <= "\uff5e":
+        letter = chr(ord(letter) - 0xfee0)
+    code = ord(letter)
+    if 0x100 <= code <= 0x137 or 0x14a <= code <= 0x177:  # pairs, the large one even
+        return chr(code | 1)
+    if 0x139 <= code <= 0x148 or 0x179 <= code <= 0x17e:  # odd
+        return chr(code + (code & 1))
+    is_large = ("A" <= letter <= "Z" or 0xc0 <= code <= 0xde or 0x391 <= code <= 0x3a9 or
+                0x400 <= code <= 0x42f)
+    return letter.lower() if is_large else letter
+
+
+def runs_of(text):
+    """(letters, whether of a script without blanks between words)"""
+    run, run_pairs, at = "", False, 0
+    while at < len(text):
+        markup = MARKUP.match(text, at)
+        letter = " " if markup else small(text[at])
+        at = markup.end() if markup else at + 1
+        pairs = bool(PAIR_SCRIPT.match(letter))
+        is_letter = pairs or not NO_LETTER.match(letter)
+        if run and (not is_letter or pairs != run_pairs or len(run) == RUN_MAX):
+            yield run, run_pairs
+            run = ""
+        if is_letter:
+            run, run_pairs = run + letter, pairs
+    if run:
+        yield run, run_pairs
+
+
+def buckets_of(text):
+    """Hashes of words and of what they consist of, each once."""
+    found = {}
+    for run, pairs in runs_of(text):
+        codes = [ord(letter) for letter in run]
+        found.setdefault(bucket(WORD, codes))
+        size = 2 if pairs else 3
+        if not pairs:
+            codes = [BEGIN] + codes + [END] if len(codes) > 3 else []
+        for i in range(len(codes) - size + 1):
+            found.setdefault(bucket(GRAM, codes[i:i + size]))
+    return list(found)[:TEXT_ROW]
+
+
 # ---- metadata of users -------------------------------------------------------------------
 
-def unit(pairs):
+def scaled(pairs, to=1.0):
     length = math.sqrt(sum(weight * weight for _, weight in pairs))
-    return [(index, weight / length) for index, weight in pairs]
+    return [(index, to * weight / length) for index, weight in pairs]
+
+
+def textual(column, cell):
+    place = {bucket: i for i, bucket in enumerate(column["buckets"])}
+    return ([(place[found], 1.0) for found in buckets_of(cell) if found in place],
+            len(place))
 
 
 def categorical(column, cell):
@@ -96,12 +181,11 @@ def features_of(vocabulary, row):
     for column in vocabulary["columns"]:
         if column["kind"] == "ignored":
             continue
-        if column["kind"] == "text":
-            sys.exit("column %s: texts of users are not read here" % column["name"])
-        read = categorical if column["kind"] == "categorical" else numeric
+        read, length = {"categorical": (categorical, 1.0), "numeric": (numeric, 1.0),
+                        "text": (textual, TEXT_LENGTH)}[column["kind"]]
         mine, size = read(column, row.get(column["name"]) or "")
         if size:
-            pairs += [(first + index, weight) for index, weight in unit(mine)]
+            pairs += [(first + index, weight) for index, weight in scaled(mine, length)]
         first += size
     return pairs
 
@@ -215,6 +299,7 @@ def additions(head, tensors, recent, shown):
 
 
 SHOWN_MAX = 50
+HIDDEN = -1e30  # a bias up to this: the item is in no list
 
 
 def note(shown, chosen, now, impression):
@@ -244,6 +329,8 @@ class Snapshot:
         self.index = {item: i for i, item in enumerate(self.items)}
         self.network = make_network(self.manifest["shape"], self.tensors)
         self.head = self.manifest.get("head") or PLAIN
+        self.hidden = {i for i, bias in enumerate(self.tensors["item_bias"][1])
+                       if bias <= HIDDEN}
         make_hrnn.SESSION_GAP_S = self.manifest["session_gap_s"]
 
     def play(self, events):
@@ -259,6 +346,8 @@ class Snapshot:
             if known is None:
                 continue
             seen.add(known)
+            if self.network.H == 0:
+                continue
             state = state or self.network.new_state()
             gap, begin, first, phi = step_of(previous, now, value)
             self.network.move(state, known, types.get(kind, 0), gap, begin, first, phi,
@@ -315,7 +404,8 @@ class Snapshot:
         state, recent, seen, shown = self.play(events)
         request = {fold(name): text for name, text in (request or {}).items()}
         scores = self.scores(self.query(state, metadata, request), recent, shown)
-        allowed = [i for i in range(len(scores)) if not (exclude_seen and i in seen)]
+        out = self.hidden | seen if exclude_seen else self.hidden
+        allowed = [i for i in range(len(scores)) if i not in out]
         allowed.sort(key=lambda i: (-scores[i], i))
         return [(self.items[i], scores[i]) for i in allowed[:k]]
 

@@ -4,10 +4,12 @@
     test_read_snapshot.py EDDY
 
 A made-up shop: users of five sizes take things of their size, mostly the neighbour of what
-they took last, on devices at hours. Models: the whole recipe with tables and head, and a
-network with a user level and metadata, asked also with the context of a request. Scores have to agree within TOLERANCE; items nearer to each other than
-that may change places.
+they took last, on devices at hours. Models: one of every shape that a recipe has: tables and
+head, networks of each cell and mode with metadata, texts and context of requests, cold items
+alone, counts. Scores have to agree within TOLERANCE; items nearer to each other than that may
+change places.
 """
+import collections
 import os
 import random
 import subprocess
@@ -81,6 +83,21 @@ def show(folder):
                 print(user, item, rest, "|".join(shown), sep=",", file=file)
 
 
+def write_texts(folder):
+    """texts.csv: users.csv with what the users say of themselves, which tells their size."""
+    words = {"XS": "Très petite! <b>mini</b> 소형 小さい", "S": "klein &amp; FEIN 작은옷을 좋아함 小",
+             "M": "Ma\u00dfvoll (1995) 보통 사이즈 ＭＩＤＤＬＥ", "L": "Großes ČERNÉ 큰옷 ВЕЛИКИЙ 大きい服",
+             "XL": "ΜΕΓΆΛΟ robots & <unclosed 아주큰옷만삽니다 特大サイズの服"}
+    with open(os.path.join(folder, "users.csv"), encoding="utf-8") as file:
+        header, *lines = file.read().splitlines()
+    with open(os.path.join(folder, "texts.csv"), "w", encoding="utf-8") as file:
+        print(header.replace("SIZE", "SAYS"), file=file)
+        for n, line in enumerate(lines):
+            user, size, rest = line.split(",", 2)
+            says = words[size] + " %d " % (n % 40) + words[size][:n % 9]
+            print(user, '"%s"' % says, rest, sep=",", file=file)
+
+
 def read_lists(path):
     lists = {}
     with open(path, encoding="utf-8") as file:
@@ -105,38 +122,61 @@ def compare(user, got, want, scores):
     return problems
 
 
-def check_model(eddy, folder, name, settings, shown=False, request={}, cold=False):
+SMALL = ["--set", "hidden_dimension=32", "--set", "epochs=4"]
+
+
+def check_model(eddy, folder, name, settings, shown=False, request={}, cold=False,
+                users_file="users.csv", hides=0):
+    """hides: at least so many items are in no list."""
     path = lambda file: os.path.join(folder, file)
     model, lists = path(name), path(name + ".tsv")
     subprocess.run([eddy, "train", "-q", "-i", path("events.csv"), "-I", path("items.csv"),
-                    "-U", path("users.csv"), "-o", model, "--threads", "1",
-                    "--set", "hidden_dimension=32", "--set", "epochs=4"] + settings,
+                    "-U", path(users_file), "-o", model, "--threads", "1"] + settings,
                    check=True, stdout=subprocess.DEVNULL)
     subprocess.run([eddy, "recommend", "-q", "-m", model, "-i", path("asked.csv"), "-U",
-                    path("users.csv"), "-k", str(K), "--exclude-seen", "--threads", "1",
+                    path(users_file), "-k", str(K), "--exclude-seen", "--threads", "1",
                     "-o", lists] + [word for pair in request.items()
                                     for word in ("--context", "=".join(pair))], check=True)
     snapshot = read_snapshot.Snapshot(model)
     histories = read_snapshot.read_histories(path("asked.csv"))
-    users = read_snapshot.read_users(path("users.csv"))
+    users = read_snapshot.read_users(path(users_file))
     eddys, problems, places, equal = read_lists(lists), [], 0, 0
     assert len(eddys) == len(set(histories) | set(users))
     for user in list(histories) + ["new%d" % n for n in range(5)]:
         everything = snapshot.list(histories.get(user, []), users.get(user), 10 ** 6, True, request)
         problems += compare(user, eddys[user], everything[:K], dict(everything))
-        places += K
+        places += len(eddys[user])
         equal += sum(a == b for (a, _), (b, _) in zip(eddys[user], everything))
     used = sorted(key for key in snapshot.tensors if "." in key and "layers" not in key)
     print("%s: %d of %d places equal; head tensors %s"
           % (name, equal, places, [key for key in used if not key.startswith(("input", "user"))]))
-    print("\n".join(problems[:20]))
     has_shown = any(len(row) > 4 and row[4] != 0 for row in snapshot.head["weight"])
     if has_shown != shown:
-        print("the head %s at what was shown" % ("looks" if has_shown else "does not look"))
+        problems.append("the head %s at what was shown"
+                        % ("looks" if has_shown else "does not look"))
     if cold and "cold.place" not in snapshot.tensors:
-        print("new items have no place of their own")
-    return (not problems and equal > 0.9 * places and has_shown == shown and
-            (not cold or "cold.place" in snapshot.tensors))
+        problems.append("new items have no place of their own")
+    if not hides <= len(snapshot.hidden) <= 120 * hides:
+        problems.append("%d items are hidden" % len(snapshot.hidden))
+    if equal <= 0.9 * places or places < 100:
+        problems.append("%d of %d places are equal" % (equal, places))
+    print("\n".join(problems[:20]))
+    return not problems
+
+
+def same_hashes(folder, model):
+    """The manifest's hashes of texts are those that two users and more have by Python."""
+    manifest = read_snapshot.Snapshot(os.path.join(folder, model)).manifest
+    (column,) = [column for column in manifest["features"]["users"]["columns"]
+                 if column["kind"] == "text"]
+    users = read_snapshot.read_users(os.path.join(folder, "texts.csv")).values()
+    counts = collections.Counter(bucket for row in users
+                                 for bucket in read_snapshot.buckets_of(row[column["name"]]))
+    wanted = sorted(bucket for bucket, count in counts.items() if count > 1)
+    if column["buckets"] != wanted:
+        print("texts: %d hashes, by Python %d, %d of both"
+              % (len(column["buckets"]), len(wanted), len(set(wanted) & set(column["buckets"]))))
+    return column["buckets"] == wanted
 
 
 def main():
@@ -144,13 +184,23 @@ def main():
     eddy = os.path.abspath(eddy)
     with tempfile.TemporaryDirectory() as folder:
         write_shop(folder)
-        good = check_model(eddy, folder, "whole", ["--set", "validation_fraction=0.2"], cold=True)
-        good &= check_model(eddy, folder, "network",
-                            ["--recipe", "aws-hrnn-metadata", "--set", "mode=init",
-                             "--set", "cell=gru"],
-                            request={"deviceType": "TV", "hour": "12.5"})
+        write_texts(folder)
+        check = lambda *args, **rest: check_model(eddy, folder, *args, **rest)
+        good = check("whole", SMALL + ["--set", "validation_fraction=0.2"], cold=True)
+        good &= check("network", SMALL + ["--recipe", "aws-hrnn-metadata", "--set", "mode=init",
+                                          "--set", "cell=gru"],
+                      request={"deviceType": "TV", "hour": "12.5"})
+        good &= check("plain", SMALL + ["--recipe", "aws-hrnn", "--set", "mode=all",
+                                        "--set", "cell=plain_gru"])
+        good &= check("texts", SMALL + ["--recipe", "aws-hrnn-metadata", "--set", "mode=all",
+                                        "--column", "USERS.SAYS=text"], users_file="texts.csv")
+        good &= same_hashes(folder, "texts")
+        good &= check("coldstart", SMALL + ["--recipe", "aws-hrnn-coldstart"], hides=50)
+        for recipe in ("aws-sims", "aws-similar-items", "aws-popularity-count",
+                       "aws-trending-now"):
+            good &= check(recipe, ["--recipe", recipe])
         show(folder)
-        good &= check_model(eddy, folder, "shown", ["--set", "validation_fraction=0.2"], True)
+        good &= check("shown", SMALL + ["--set", "validation_fraction=0.2"], True)
     sys.exit(0 if good else 1)
 
 

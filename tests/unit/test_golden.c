@@ -52,15 +52,17 @@ static void compare(FILE *file, const char *what, const float *got, uint32_t cou
 
 static bool read_shape(struct golden *golden)
 {
-    char cell[8], mode[8];
+    char cell[16], mode[8];
     struct eddy_shape *shape = &golden->shape;
-    if (!CHECK_INT(fscanf(golden->file, "#%*[^\n] shape %u %u %u %u %7s %7s %u",
+    if (!CHECK_INT(fscanf(golden->file, "#%*[^\n] shape %u %u %u %u %15s %7s %u",
                           &shape->items, &shape->hidden, &shape->layers, &shape->types,
                           cell, mode, &golden->session_gap_s),
                    7)) {
         return false;
     }
-    shape->cell = strcmp(cell, "gru") ? EDDY_CELL_MINGRU : EDDY_CELL_GRU;
+    shape->cell = !strcmp(cell, "mingru") ? EDDY_CELL_MINGRU
+                  : !strcmp(cell, "gru")  ? EDDY_CELL_GRU
+                                          : EDDY_CELL_PLAIN_GRU;
     shape->mode = !strcmp(mode, "flat")   ? EDDY_MODE_FLAT
                   : !strcmp(mode, "init") ? EDDY_MODE_INIT
                                           : EDDY_MODE_ALL;
@@ -265,12 +267,13 @@ static void check_file(const char *name, const char *kernels)
 
 static void states_and_scores_are_those_of_the_double_precision_reference(void)
 {
-    static const char *const files[] = {"hrnn_mingru_flat_5",     "hrnn_mingru_init_5",
-                                        "hrnn_mingru_all_5",      "hrnn_mingru_all_17",
-                                        "hrnn_gru_flat_5",        "hrnn_gru_init_5",
-                                        "hrnn_gru_all_5",         "hrnn_gru_all_17",
-                                        "metadata_mingru_flat_6", "metadata_gru_init_6",
-                                        "context_mingru_flat_6",  "context_gru_all_6"};
+    static const char *const files[] = {
+        "hrnn_mingru_flat_5",     "hrnn_mingru_init_5",   "hrnn_mingru_all_5",
+        "hrnn_mingru_all_17",     "hrnn_gru_flat_5",      "hrnn_gru_init_5",
+        "hrnn_gru_all_5",         "hrnn_gru_all_17",      "hrnn_plain_gru_flat_5",
+        "hrnn_plain_gru_init_5",  "hrnn_plain_gru_all_5", "hrnn_plain_gru_all_17",
+        "metadata_mingru_flat_6", "metadata_gru_init_6",  "context_mingru_flat_6",
+        "context_gru_all_6"};
     static const char *const names[] = {"naive", "avx2", "avx512"};
     for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++) {
         for (int n = 0; n < 3; n++) {
