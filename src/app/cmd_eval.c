@@ -86,6 +86,8 @@ static const struct eddy_args command_line = {
         "  protocol          asked                                          seen items\n"
         "  loo               each user's last event                         excluded\n"
         "  aws-workshop      each user's newest tenth, one list per user    kept\n"
+        "                    (of any file: the half of ML-1M's items that the\n"
+        "                    workshop draws with seed 42 is made by bench/data.py)\n"
         "  solution-metrics  the newest tenth of a tenth of the users       kept\n"
         "  cold-items        events on half of the items, never trained on  excluded\n"
         "  successive        every event from --from on (default: the last  kept\n"
@@ -98,7 +100,12 @@ static const struct eddy_args command_line = {
         "Measures: HR (a hit in the list), NDCG, MRR; with several answers per list also\n"
         "recall, precision, and NDCG as Amazon's GetSolutionMetrics and its workshop\n"
         "count it: their ideal is the hits of the list, not the answers, so that it is\n"
-        "higher. Intervals are 95 %, over users. Coverage: items in any list of 25.",
+        "higher. Rewards, too, come in two forms: what the hits are worth of what the\n"
+        "answers are, and Amazon's average_rewards_at_k: of the rewarded hits of a list of\n"
+        "500 what those among its 25 dearest items are worth. Intervals are 95 %, over\n"
+        "users. Coverage: items in any list of 25. By age of the state: what lists lose\n"
+        "that do not know the newest 1, 5, 20 events of the user, or his last day; by age\n"
+        "of the model: from the newest event that it has learned from.",
     .rows = rows,
     .row_count = sizeof rows / sizeof *rows,
     .examples =
@@ -378,6 +385,9 @@ static const char *contradiction(const struct arguments *arguments)
         return "--refresh goes with --protocol prequential";
     if (arguments->half_life_ms != 0 && arguments->refresh_ms == 0)
         return "--half-life goes with --refresh";
+    if (arguments->reward != NULL &&
+        !eddy_protocol_asks_once((enum eddy_protocol)arguments->protocol))
+        return "--reward goes with the protocols of one list per user";
     if (arguments->train != NULL && !arguments->baselines)
         return "--train is what --baselines are fitted on: give both";
     if (arguments->baselines && arguments->train == NULL &&

@@ -42,7 +42,8 @@ struct eddy_eval {
     struct eddy_eval_contender contenders[EDDY_EVAL_CONTENDERS]; /* [0]: the model */
     uint32_t contender_count;
     struct eddy_eval_curve by_history, by_age, by_time;
-    const char *time_unit; /* of by_time: "hour", "day", "week" after training */
+    const char *time_unit; /* of by_time: "hour", "day", "week", "30 days" */
+    int64_t learned_ms;    /* that by_time counts from: the newest event learned */
 };
 
 /* The protocol's headline (what curves are made of). */

@@ -1,4 +1,5 @@
 /* Means, differences and curves of the contenders. */
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +24,8 @@ struct eddy_eval_headline eddy_eval_headline(enum eddy_protocol protocol)
 const char *eddy_measure_title(enum eddy_measure measure)
 {
     static const char *const titles[EDDY_MEASURES] = {
-        "HR",        "NDCG",        "MRR",           "Recall",
-        "Precision", "NDCG Amazon", "NDCG workshop", "Avg rewards"};
+        "HR",          "NDCG",          "MRR",         "Recall",        "Precision",
+        "NDCG Amazon", "NDCG workshop", "Avg rewards", "Rewards Amazon"};
     return titles[measure];
 }
 
@@ -49,7 +50,8 @@ bool eddy_eval_shows(const struct eddy_eval *eval, enum eddy_measure measure)
     case EDDY_HR:
     case EDDY_NDCG:
     case EDDY_MRR: return true;
-    case EDDY_REWARD: return eval->exam->rewards != NULL;
+    case EDDY_REWARD:
+    case EDDY_REWARD_AWS: return eval->exam->rewards != NULL;
     case EDDY_NDCG_WORKSHOP: return eval->protocol == EDDY_PROTOCOL_WORKSHOP;
     default: return several;
     }
@@ -140,36 +142,57 @@ static void by_history(struct eddy_eval *eval, struct columns *columns)
     draw(eval, columns, curve);
 }
 
-/* From the time that the protocol begins at on: the age of what was learned. Hours up to
- * two days, days up to three weeks, weeks. */
+/* What the age of a model counts from: the newest event that it has learned from, where its
+ * manifest says so; else the beginning of what is asked. */
+static int64_t learned_until(const struct eddy_eval *eval, int64_t first_ms)
+{
+    json_t *data = eval->manifest->data_json
+                       ? json_loads(eval->manifest->data_json, 0, NULL)
+                       : NULL;
+    const json_t *newest = json_object_get(data, "newest_ms");
+    int64_t from_ms = eval->from_ms != INT64_MIN ? eval->from_ms : first_ms;
+    if (json_is_integer(newest))
+        from_ms = json_integer_value(newest);
+    json_decref(data);
+    return from_ms;
+}
+
+/* Hours up to two days, days up to three weeks, weeks up to a year, then 30 days. */
+static int64_t unit_of(struct eddy_eval *eval, int64_t span_ms)
+{
+    static const struct {
+        const char *name;
+        int64_t hours, most; /* most: so many of them */
+    } units[] = {
+        {"hour", 1, 48}, {"day", 24, 21}, {"week", 168, 52}, {"30 days", 720, 0}};
+    int k = 0;
+    while (units[k].most > 0 && span_ms > units[k].hours * units[k].most * HOUR_MS)
+        k++;
+    eval->time_unit = units[k].name;
+    return units[k].hours * HOUR_MS;
+}
+
+/* By the age of what was learned: group 0 are questions that are no newer than it. */
 static void by_time(struct eddy_eval *eval, struct columns *columns)
 {
     struct eddy_eval_curve *curve = &eval->by_time;
     const struct eddy_interactions *in = eval->exam->interactions;
-    int64_t from_ms = INT64_MAX, to_ms = INT64_MIN, unit_ms = HOUR_MS;
+    int64_t first_ms = INT64_MAX, to_ms = INT64_MIN;
     *curve = (struct eddy_eval_curve){.key = "time", .points = EDDY_GROUPS_MAX};
     for (uint32_t q = 0; q < eval->exam->count; q++) {
         int64_t ts_ms = in->rows[eval->exam->questions[q].row].ts_ms;
-        from_ms = ts_ms < from_ms ? ts_ms : from_ms;
+        first_ms = ts_ms < first_ms ? ts_ms : first_ms;
         to_ms = ts_ms > to_ms ? ts_ms : to_ms;
     }
-    if (eval->from_ms != INT64_MIN)
-        from_ms = eval->from_ms;
-    eval->time_unit = "hour";
-    if (to_ms - from_ms > 48 * HOUR_MS) {
-        unit_ms = 24 * HOUR_MS;
-        eval->time_unit = "day";
-    }
-    if (to_ms - from_ms > 21 * 24 * HOUR_MS) {
-        unit_ms = 7 * 24 * HOUR_MS;
-        eval->time_unit = "week";
-    }
+    eval->learned_ms = learned_until(eval, first_ms);
+    int64_t unit_ms = unit_of(eval, to_ms - eval->learned_ms);
     for (uint32_t p = 0; p < curve->points; p++)
         (void)snprintf(curve->labels[p], sizeof curve->labels[p],
-                       p + 1 == curve->points ? "%u+" : "%u", p + 1);
+                       p + 1 == curve->points ? "%u+" : "%u", p);
     for (uint32_t q = 0; q < eval->exam->count; q++) {
         int64_t ts_ms = in->rows[eval->exam->questions[q].row].ts_ms;
-        int64_t unit = (ts_ms - from_ms) / unit_ms;
+        int64_t unit =
+            ts_ms < eval->learned_ms ? 0 : (ts_ms - eval->learned_ms) / unit_ms + 1;
         columns->group[q] =
             (uint8_t)(unit < EDDY_GROUPS_MAX ? unit : EDDY_GROUPS_MAX - 1);
     }
@@ -191,7 +214,8 @@ static void by_age(struct eddy_eval *eval, struct columns *columns)
                                  eval->exam->count, 1, &curve->groups[c][p]);
     }
     for (uint32_t p = 0; p < EDDY_AGES; p++)
-        (void)snprintf(curve->labels[p], sizeof curve->labels[p], "%u", eddy_ages[p]);
+        (void)snprintf(curve->labels[p], sizeof curve->labels[p], "%s",
+                       eddy_age_names[p]);
     if (curve->groups[0][EDDY_AGES - 1].queries == 0)
         curve->points = 0;
 }

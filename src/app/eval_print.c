@@ -130,16 +130,18 @@ static void print_curve(const struct eddy_eval *eval, const char *title,
 
 void eddy_eval_print(const struct eddy_eval *eval)
 {
-    char title[40];
+    char title[96], text[32];
     print_head(eval);
     print_measures(eval);
     print_coverage(eval);
     if (eval->contender_count > 1 || eval->missing[0] != 0)
         print_contenders(eval);
     print_curve(eval, "length of the history", &eval->by_history);
-    print_curve(eval, "age of the state, in events it has not seen", &eval->by_age);
-    (void)snprintf(title, sizeof title, "%s after training",
-                   eval->time_unit ? eval->time_unit : "");
+    print_curve(eval, "age of the state: events, or a day, that it has not seen",
+                &eval->by_age);
+    (void)snprintf(title, sizeof title, "%s after the newest event learned, of %s UTC",
+                   eval->time_unit ? eval->time_unit : "",
+                   time_text(eval->learned_ms, text));
     print_curve(eval, title, &eval->by_time);
 }
 
@@ -160,7 +162,8 @@ static void put_measures(struct eddy_buf *out, const struct eddy_eval *eval,
 {
     for (int m = 0; m < EDDY_MEASURES; m++)
         for (int c = 0; c < EDDY_CUTOFFS; c++) {
-            if (m == EDDY_REWARD && eval->exam->rewards == NULL)
+            if ((m == EDDY_REWARD || m == EDDY_REWARD_AWS) &&
+                eval->exam->rewards == NULL)
                 continue;
             eddy_buf_printf(out, ",\"%s@%u\":", eddy_measure_key((enum eddy_measure)m),
                             eddy_cutoffs[c]);
@@ -201,7 +204,7 @@ static void put_amazon(struct eddy_buf *out, const struct eddy_eval *eval)
     }
     if (eval->exam->rewards != NULL) {
         eddy_buf_puts(out, ",\"average_rewards_at_k\":");
-        eddy_buf_put_fixed(out, estimates[EDDY_REWARD][cutoff_index(25)].mean, 6);
+        eddy_buf_put_fixed(out, estimates[EDDY_REWARD_AWS][cutoff_index(25)].mean, 6);
     }
     eddy_buf_putc(out, '}');
 }
@@ -279,7 +282,8 @@ void eddy_eval_json(const struct eddy_eval *eval, struct eddy_buf *out)
     put_curve(out, eval, &eval->by_history);
     put_curve(out, eval, &eval->by_age);
     if (eval->time_unit != NULL)
-        eddy_buf_printf(out, ",\"time_unit\":\"%s\"", eval->time_unit);
+        eddy_buf_printf(out, ",\"time_unit\":\"%s\",\"time_counts_from_ms\":%lld",
+                        eval->time_unit, (long long)eval->learned_ms);
     put_curve(out, eval, &eval->by_time);
     put_rivals(out, eval);
     if (eval->missing[0] != 0) {

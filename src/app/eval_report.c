@@ -327,14 +327,16 @@ static void put_learning(const struct eddy_eval *eval, struct eddy_buf *out)
 static void put_curves(const struct eddy_eval *eval, struct eddy_buf *out)
 {
     uint32_t contenders = eval->contender_count < 8 ? eval->contender_count : 8;
-    char title[40];
+    char title[96], text[32];
     eddy_buf_puts(out, "<h2>Where it comes from</h2>\n<div class=\"charts\">\n");
     put_curve(eval, &eval->by_age, "What it costs when the state is not up to date",
-              "newest events that the state has not seen", contenders, out);
+              "newest events, or the last day, that the state has not seen", contenders,
+              out);
     put_curve(eval, &eval->by_history, "By length of the history",
               "events of the user before the question", contenders, out);
-    (void)snprintf(title, sizeof title, "%s after training",
-                   eval->time_unit ? eval->time_unit : "");
+    (void)snprintf(title, sizeof title, "%s after the newest event learned (%s UTC)",
+                   eval->time_unit ? eval->time_unit : "",
+                   eddy_tool_time(eval->learned_ms / 1000, text));
     put_curve(eval, &eval->by_time, "By age of the model", title, contenders, out);
     put_learning(eval, out);
     eddy_buf_puts(out, "</div>\n<p class=\"soft\">Shaded: 95 % interval of the model. "

@@ -2,6 +2,7 @@
 #include "app/eval_rivals.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "app/inputs.h"
 #include "app/model.h"
@@ -30,6 +31,21 @@ int eddy_eval_sit(const struct eddy_exam *exam, const struct eddy_snapshot *snap
     return r;
 }
 
+/* The rewards of asked's items under the other model's numbers; free(). NULL: memory. */
+static float *other_rewards(const struct eddy_exam *asked,
+                            const struct eddy_interactions *other)
+{
+    uint32_t count = eddy_catalog_count(asked->interactions->items);
+    float *ret = calloc((size_t)eddy_catalog_count(other->items) + 1, sizeof *ret);
+    for (uint32_t i = 0; ret != NULL && i < count; i++) {
+        uint32_t at = eddy_catalog_find(other->items,
+                                        eddy_catalog_id(asked->interactions->items, i));
+        if (at != EDDY_ITEM_NONE)
+            ret[at] = asked->options.item_rewards[i];
+    }
+    return ret;
+}
+
 int eddy_eval_ask_model(const struct eddy_eval_rivals *rivals, const char *folder,
                         struct eddy_err *err)
 {
@@ -47,13 +63,20 @@ int eddy_eval_ask_model(const struct eddy_eval_rivals *rivals, const char *folde
                                          .skip_bad = rivals->skip_bad,
                                          .no_hash = true};
     r = eddy_inputs_open(&inputs, &options, err);
-    if (r ==
-        0) /* marks depend on the file alone, questions stand in the order of rows */
-        r = eddy_exam_init(&exam, &inputs.interactions, rivals->marks,
-                           &eval->exam->options, err);
+    struct eddy_exam_options asked = eval->exam->options;
+    float *rewards = NULL;
+    if (r == 0 && asked.item_rewards != NULL) {
+        asked.item_rewards = rewards = other_rewards(eval->exam, &inputs.interactions);
+        if (rewards == NULL)
+            r = eddy_fail(err, EDDY_ENOMEM, "no memory for the rewards");
+    }
+    /* marks depend on the file alone, questions stand in the order of rows */
+    if (r == 0)
+        r = eddy_exam_init(&exam, &inputs.interactions, rivals->marks, &asked, err);
     if (r == 0)
         r = eddy_eval_sit(&exam, snapshot, contender, rivals->quiet, err);
     eddy_exam_fini(&exam);
+    free(rewards);
     eddy_inputs_close(&inputs);
     eddy_snapshot_release(snapshot);
     return r;

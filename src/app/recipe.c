@@ -102,7 +102,8 @@ const struct eddy_recipe eddy_recipes[] = {
               "eddy recommend --input-lists."},
     {.name = "aws-sims", .kind = EDDY_RECIPE_RELATED, .counting = EDDY_COUNTING_SIMS,
      HYPERS(sims),
-     .about = "Items that the same users have, for an item: eddy recommend --for-items."},
+     .about = "Items that the same users have within 20 of their events, for an item: "
+              "eddy recommend --for-items."},
     {.name = "aws-similar-items", .kind = EDDY_RECIPE_RELATED, .item_metadata = true,
      .counting = EDDY_COUNTING_SIMILAR, HYPERS(similar),
      .about = "Items like an item, by interactions and metadata, new items too: "

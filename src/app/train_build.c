@@ -1,8 +1,10 @@
 #include "app/train_build.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "core/exchange.h"
 
 /* Entries per row of an item-item table: a list of 25 takes out what the user has had. */
 enum { WIDTH = 200 };
@@ -11,7 +13,9 @@ enum { WIDTH = 200 };
  * item before), MRR@25: 5 0.174, 10 0.168, 20 0.167; of Beauty's and Toys' last training
  * events 5 0.026 and 0.024, 10 and 20 the same. The one that counts most pairs of small
  * data. */
-enum { SIMS_WINDOW = 20 };
+enum { SIMS_WINDOW = 20 }; /* app/recipe.c tells users */
+/* How many cold items the service wants for aws-hrnn-coldstart. */
+enum { COLD_ITEMS_MIN = 100, COLD_ITEMS_MAX = 80000 };
 
 static int count(const struct eddy_build_inputs *inputs,
                  const struct eddy_recipe *recipe,
@@ -46,13 +50,21 @@ static int keep_cold(const struct eddy_build_inputs *inputs,
                       ? eddy_now_ms()
                       : INT64_MIN,
     };
-    bool *is_cold = NULL;
+    const struct eddy_exchange *group = options->train.exchange;
+    bool *is_cold = NULL, leads = group == NULL || group->rank == 0;
     uint32_t count_cold = 0;
     if (eddy_count_cold(inputs->interactions, inputs->items, &cold, &is_cold,
                         &count_cold) < 0)
         return eddy_fail(err, EDDY_ENOMEM, "no memory for the age of items");
     int r = eddy_counting_keep_cold(result, is_cold, err);
     free(is_cold);
+    if (r == 0 && leads && (count_cold < COLD_ITEMS_MIN || count_cold > COLD_ITEMS_MAX))
+        (void)fprintf(stderr,
+                      "eddy train: warning: lists will hold %u item%s, as so many are "
+                      "cold; Amazon's service trains this recipe with %d to %d: see "
+                      "cold_start_max_interactions and cold_start_max_duration\n",
+                      count_cold, count_cold == 1 ? "" : "s", COLD_ITEMS_MIN,
+                      COLD_ITEMS_MAX);
     return r;
 }
 

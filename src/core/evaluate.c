@@ -15,9 +15,15 @@ const uint32_t eddy_cutoffs[EDDY_CUTOFFS] = {1, 5, 10, 20, 25};
 
 const char *eddy_measure_key(enum eddy_measure measure)
 {
-    static const char *const keys[EDDY_MEASURES] = {
-        "hr",        "ndcg",     "mrr",           "recall",
-        "precision", "ndcg_aws", "ndcg_workshop", "average_rewards"};
+    static const char *const keys[EDDY_MEASURES] = {"hr",
+                                                    "ndcg",
+                                                    "mrr",
+                                                    "recall",
+                                                    "precision",
+                                                    "ndcg_aws",
+                                                    "ndcg_workshop",
+                                                    "average_rewards",
+                                                    "average_rewards_aws"};
     return keys[measure];
 }
 
@@ -79,6 +85,7 @@ void eddy_hits_of(const struct eddy_scored *list, uint32_t count, uint32_t k,
     ret->answers = answers->count;
     ret->count = 0;
     ret->reward = 0;
+    memset(ret->rewarded, 0, sizeof ret->rewarded);
     for (uint32_t i = 0; answers->rewards != NULL && i < answers->count; i++)
         ret->reward += (double)answers->rewards[i];
     if (count > EDDY_EVALUATE_LIST)
@@ -101,11 +108,59 @@ void eddy_hits_of(const struct eddy_scored *list, uint32_t count, uint32_t k,
     }
 }
 
+/* One item of a list as a reward sees it. */
+struct worth {
+    double worth, reward; /* reward: of the hit, 0: none */
+};
+
+static int dearest(const void *a, const void *b)
+{
+    const struct worth *x = a, *y = b;
+    if (x->worth > y->worth || x->worth < y->worth)
+        return x->worth > y->worth ? -1 : 1;
+    return x->reward < y->reward ? -1 : x->reward > y->reward;
+}
+
+void eddy_hits_reward(const struct eddy_scored *list, uint32_t count,
+                      const struct eddy_answers *answers, const float *worth,
+                      uint32_t worth_count, struct eddy_hits *hits)
+{
+    struct worth items[EDDY_REWARD_LIST];
+    double all = 0, sum = 0;
+    uint32_t at = 0;
+    count = count < EDDY_REWARD_LIST ? count : EDDY_REWARD_LIST;
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t hit = find(answers, list[i].item);
+        double reward = hit >= 0 ? reward_of(answers, hit) : 0;
+        items[i] = (struct worth){reward, reward};
+        if (worth != NULL)
+            items[i].worth =
+                list[i].item < worth_count ? (double)worth[list[i].item] : 0;
+        all += reward;
+    }
+    qsort(items, count, sizeof *items, dearest);
+    for (int c = 0; c < EDDY_CUTOFFS; c++) {
+        for (; at < count && at < eddy_cutoffs[c]; at++)
+            sum += items[at].reward;
+        hits->rewarded[c] = all > 0 ? sum / all : 0;
+    }
+}
+
+static double rewarded(const struct eddy_hits *hits, uint32_t cutoff)
+{
+    int c = 0;
+    while (c + 1 < EDDY_CUTOFFS && eddy_cutoffs[c] != cutoff)
+        c++;
+    return hits->rewarded[c];
+}
+
 double eddy_measure_hits(enum eddy_measure measure, const struct eddy_hits *hits,
                          uint32_t cutoff)
 {
     uint32_t within = 0, most = cutoff;
     double sum = 0;
+    if (measure == EDDY_REWARD_AWS)
+        return rewarded(hits, cutoff);
     while (within < hits->count && hits->ranks[within] <= cutoff)
         within++;
     if (within == 0)
@@ -134,7 +189,7 @@ double eddy_measure_hits(enum eddy_measure measure, const struct eddy_hits *hits
 void eddy_user_score_add(struct eddy_user_score *score, const struct eddy_hits *hits)
 {
     score->queries++;
-    if (hits->count == 0)
+    if (hits->count == 0 && hits->rewarded[EDDY_CUTOFFS - 1] <= 0)
         return;
     for (int m = 0; m < EDDY_MEASURES; m++)
         for (int c = 0; c < EDDY_CUTOFFS; c++)

@@ -8,6 +8,8 @@ enum { EDDY_CUTOFFS = 5 };
 extern const uint32_t eddy_cutoffs[EDDY_CUTOFFS]; /* 1, 5, 10, 20, 25 */
 /* A list must be this long for ranks up to the last cut-off to be certain under ties. */
 enum { EDDY_EVALUATE_LIST = 26 };
+/* The most that GetRecommendations gives: what rewards are counted over. */
+enum { EDDY_REWARD_LIST = 500 };
 
 /* Of one list with its hits at ranks r_1 < r_2 < ... and `answers` that were asked. With one
  * answer HR is recall, and NDCG is that of Amazon.
@@ -19,7 +21,11 @@ enum { EDDY_EVALUATE_LIST = 26 };
  *   NDCG_AWS       Amazon's solution metrics: weights 1 / log(1 + r), ideal = all hits of the
  *                  list of 25 moved to its front (not the answers)
  *   NDCG_WORKSHOP  the same ideal, weights 1, 1, 1 / log2(r): metrics.py of AWS' workshop
- *   REWARD         reward of the hits / reward of all answers (average_rewards_at_k)
+ *   REWARD         reward of the hits / reward of all answers
+ *   REWARD_AWS     Amazon's average_rewards_at_k: reward of the hits among the K items of the
+ *                  list that are worth most / reward of all hits of the list. The list is as
+ *                  long as the service makes one (EDDY_REWARD_LIST); without a rewarded hit
+ *                  it is 0
  */
 enum eddy_measure {
     EDDY_HR,
@@ -30,10 +36,11 @@ enum eddy_measure {
     EDDY_NDCG_AWS,
     EDDY_NDCG_WORKSHOP,
     EDDY_REWARD,
+    EDDY_REWARD_AWS,
     EDDY_MEASURES
 };
 /* "hr", "ndcg", "mrr", "recall", "precision", "ndcg_aws", "ndcg_workshop",
- * "average_rewards": keys of JSON. */
+ * "average_rewards", "average_rewards_aws": keys of JSON. */
 const char *eddy_measure_key(enum eddy_measure measure);
 
 /* Rank of answer in a list (best first, scores falling), ties counted against us: the
@@ -54,12 +61,19 @@ struct eddy_hits {
     uint32_t ranks[EDDY_EVALUATE_LIST]; /* rising */
     double rewards[EDDY_EVALUATE_LIST]; /* of the hit at ranks[i] */
     double reward;                      /* of all answers; 0: none is known */
+    double rewarded[EDDY_CUTOFFS];      /* REWARD_AWS; 0 until eddy_hits_reward */
 };
 /* The hits of a list that was asked for k items. Ties count against us: among items of one
  * score the hits stand last, and a score that reaches the end of a full list may go on
  * behind it: its hits are misses. Scores that are no numbers are misses. */
 void eddy_hits_of(const struct eddy_scored *list, uint32_t count, uint32_t k,
                   const struct eddy_answers *answers, struct eddy_hits *ret);
+/* Fills hits->rewarded of a list of at most EDDY_REWARD_LIST items. worth: of the first
+ * worth_count items, others are worth nothing; the list is ordered anew by it (of equal ones
+ * the hits stand last); NULL: an item is worth what its hit is. */
+void eddy_hits_reward(const struct eddy_scored *list, uint32_t count,
+                      const struct eddy_answers *answers, const float *worth,
+                      uint32_t worth_count, struct eddy_hits *hits);
 double eddy_measure_hits(enum eddy_measure measure, const struct eddy_hits *hits,
                          uint32_t cutoff);
 

@@ -2,7 +2,9 @@
  *
  * A question has a place: for protocols with one list per user the end of his played
  * events, otherwise the row of its answer. A state s events old is the state at the place
- * s rows earlier, which the same pass comes by; its list answers the later question too. */
+ * s rows earlier, which the same pass comes by; its list answers the later question too. A
+ * state that is a day old stands before the first row of the last 24 hours: one list may
+ * answer many questions of a busy day. */
 #include "core/exam.h"
 
 #include <math.h>
@@ -12,7 +14,9 @@
 #include "core/metadata.h"
 #include "core/play.h"
 
-const uint32_t eddy_ages[EDDY_AGES] = {0, 1, 5, 20};
+const uint32_t eddy_ages[EDDY_AGE_DAY] = {0, 1, 5, 20};
+const char *const eddy_age_names[EDDY_AGES] = {"0", "1", "5", "20", "1 day"};
+static const int64_t DAY_MS = 86400 * 1000;
 enum { OLDEST = 20, COVERED_LIST = 25, GROUP_USERS = 16384, GROUP_USERS_BY_ROW = 1024 };
 
 #define NO_QUESTION UINT32_MAX
@@ -115,6 +119,42 @@ static void ask_rows(struct eddy_exam *exam, uint32_t user)
     }
 }
 
+/* Rows of the user's played events that are at least a day older than ts_ms end here. */
+static uint64_t day_before(const struct eddy_interactions *played, uint32_t user,
+                           int64_t ts_ms)
+{
+    uint64_t low = played->user_begin[user], high = played->user_begin[user + 1];
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (played->rows[middle].ts_ms <= ts_ms - DAY_MS)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Where the states of a day ago stand; a question put at the end of the events is as late as
+ * the last of them. */
+static void find_days(struct eddy_exam *exam)
+{
+    const struct eddy_interactions *played = &exam->played;
+    uint32_t users = eddy_catalog_count(exam->interactions->users), user = 0;
+    for (uint32_t q = 0; q < exam->count; q++) {
+        const struct eddy_question *question = &exam->questions[q];
+        uint64_t end = played->user_begin[question->user + 1];
+        int64_t ts_ms = exam->interactions->rows[question->row].ts_ms;
+        if (asks_once(exam) && question->history > 0 &&
+            played->rows[end - 1].ts_ms > ts_ms)
+            ts_ms = played->rows[end - 1].ts_ms;
+        exam->day_place[q] = day_before(played, question->user, ts_ms);
+        while (user <= question->user)
+            exam->user_question[user++] = q;
+    }
+    while (user <= users)
+        exam->user_question[user++] = exam->count;
+}
+
 static void count_training(struct eddy_exam *exam, uint8_t *had)
 {
     const struct eddy_interactions *in = exam->interactions;
@@ -145,6 +185,8 @@ static int build(struct eddy_exam *exam, struct eddy_err *err)
         return EDDY_ENOMEM;
     exam->asked_rows = asked;
     exam->questions = calloc((size_t)asked + 1, sizeof *exam->questions);
+    exam->day_place = calloc((size_t)asked + 1, sizeof *exam->day_place);
+    exam->user_question = calloc((size_t)users + 1, sizeof *exam->user_question);
     exam->answers = calloc((size_t)asked + 1, sizeof *exam->answers);
     exam->answer_begin = calloc((size_t)asked + 2, sizeof *exam->answer_begin);
     exam->question_of = calloc((size_t)(asks_once(exam) ? users : in->count) + 1,
@@ -156,15 +198,18 @@ static int build(struct eddy_exam *exam, struct eddy_err *err)
     struct reward_answer *scratch = calloc((size_t)longest + 1, sizeof *scratch);
     uint8_t *had = calloc(items, 1);
     bool complete = exam->questions && exam->answers && exam->answer_begin &&
-                    exam->question_of && scratch && had && (exam->rewards || !rewarded);
+                    exam->day_place && exam->user_question && exam->question_of &&
+                    scratch && had && (exam->rewards || !rewarded);
     for (uint32_t u = 0; complete && u < users; u++) {
         if (asks_once(exam))
             ask_user(exam, u, scratch);
         else
             ask_rows(exam, u);
     }
-    if (complete)
+    if (complete) {
         count_training(exam, had);
+        find_days(exam);
+    }
     free(scratch);
     free(had);
     return complete ? 0 : EDDY_ENOMEM;
@@ -186,6 +231,8 @@ void eddy_exam_fini(struct eddy_exam *exam)
 {
     eddy_interactions_view_fini(&exam->played);
     free(exam->questions);
+    free(exam->user_question);
+    free(exam->day_place);
     free(exam->question_of);
     free(exam->answer_begin);
     free(exam->answers);
@@ -212,7 +259,7 @@ static uint32_t question_at(const struct eddy_exam *exam, uint32_t user, uint64_
     return at < end ? exam->question_of[at] : NO_QUESTION;
 }
 
-/* The question that a list made at `at` answers with a state of that age. */
+/* The question that a list made at `at` answers with a state of that age in events. */
 static uint32_t aged_question(const struct eddy_exam *exam, uint32_t user, uint64_t at,
                               int age)
 {
@@ -221,6 +268,30 @@ static uint32_t aged_question(const struct eddy_exam *exam, uint32_t user, uint6
         exam->questions[question].history <= OLDEST)
         return NO_QUESTION;
     return question;
+}
+
+/* The first question that a list made at `at` answers with a state of a day ago, and the end
+ * of such questions: a user's stand in the order of their places. */
+static uint32_t day_questions(const struct eddy_exam *exam, uint32_t user, uint64_t at,
+                              uint32_t *ret_end)
+{
+    uint32_t low = exam->user_question[user], high = exam->user_question[user + 1];
+    uint32_t end = high;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (exam->day_place[middle] < at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    /* short histories come first */
+    while (low < end && exam->day_place[low] == at &&
+           exam->questions[low].history <= OLDEST)
+        low++;
+    for (high = low; high < end && exam->day_place[high] == at;)
+        high++;
+    *ret_end = high;
+    return low;
 }
 
 static uint64_t place_of(const struct eddy_exam *exam, uint32_t user, uint64_t row)
@@ -232,10 +303,11 @@ static bool wants(void *context, uint32_t user, uint64_t row)
 {
     const struct sitting *sitting = context;
     uint64_t at = place_of(sitting->exam, user, row);
-    for (int age = 0; age < EDDY_AGES; age++)
+    uint32_t end, first = day_questions(sitting->exam, user, at, &end);
+    for (int age = 0; age < EDDY_AGE_DAY; age++)
         if (aged_question(sitting->exam, user, at, age) != NO_QUESTION)
             return true;
-    return false;
+    return first < end;
 }
 
 static void judge(const struct sitting *sitting, uint32_t question, int age,
@@ -251,6 +323,9 @@ static void judge(const struct sitting *sitting, uint32_t question, int age,
     };
     struct eddy_hits hits;
     eddy_hits_of(list, count, EDDY_EVALUATE_LIST, &answers, &hits);
+    if (exam->rewards != NULL)
+        eddy_hits_reward(list, count, &answers, exam->options.item_rewards,
+                         eddy_catalog_count(exam->interactions->items), &hits);
     result->values[age][question] =
         (float)eddy_measure_hits(exam->options.measure, &hits, exam->options.cutoff);
     if (age > 0)
@@ -268,11 +343,14 @@ static void take_list(void *context, uint32_t user, uint64_t row,
 {
     const struct sitting *sitting = context;
     uint64_t at = place_of(sitting->exam, user, row);
-    for (int age = 0; age < EDDY_AGES; age++) {
+    for (int age = 0; age < EDDY_AGE_DAY; age++) {
         uint32_t question = aged_question(sitting->exam, user, at, age);
         if (question != NO_QUESTION)
             judge(sitting, question, age, list, count);
     }
+    uint32_t end, q = day_questions(sitting->exam, user, at, &end);
+    for (; q < end; q++)
+        judge(sitting, q, EDDY_AGE_DAY, list, count);
 }
 
 /* The context that the answer's event had: what was so when it was asked for. */
@@ -281,9 +359,12 @@ static struct eddy_context_row request_of(void *context, uint32_t user, uint64_t
     const struct sitting *sitting = context;
     const struct eddy_exam *exam = sitting->exam;
     uint64_t at = place_of(exam, user, row);
-    uint32_t question = NO_QUESTION;
-    for (int age = 0; age < EDDY_AGES && question == NO_QUESTION; age++)
+    uint32_t question = NO_QUESTION, end;
+    for (int age = 0; age < EDDY_AGE_DAY && question == NO_QUESTION; age++)
         question = aged_question(exam, user, at, age);
+    uint32_t day = day_questions(exam, user, at, &end);
+    if (question == NO_QUESTION && day < end)
+        question = day;
     if (question == NO_QUESTION)
         return (struct eddy_context_row){{0}};
     return eddy_context_index_interaction(
@@ -300,7 +381,7 @@ static int sit_histories(struct sitting *sitting, const struct eddy_snapshot *sn
     struct eddy_play play = {
         .snapshot = snapshot,
         .interactions = &exam->played,
-        .k = EDDY_EVALUATE_LIST,
+        .k = exam->rewards ? EDDY_REWARD_LIST : EDDY_EVALUATE_LIST,
         .threads = exam->options.threads,
         .exclude_seen = exam->options.exclude_seen,
         .users = sitting->users,

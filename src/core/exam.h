@@ -7,9 +7,11 @@
 #include "core/snapshot.h"
 #include "core/split.h"
 
-/* State ages (MODELS 7): events of the user that the state has not seen when it is asked. */
-enum { EDDY_AGES = 4 };
-extern const uint32_t eddy_ages[EDDY_AGES]; /* 0, 1, 5, 20 */
+/* State ages (MODELS 7): events of the user that the state has not seen when it is asked, and
+ * last a state that knows nothing of the 24 hours before the question. */
+enum { EDDY_AGES = 5, EDDY_AGE_DAY = EDDY_AGES - 1 };
+extern const uint32_t eddy_ages[EDDY_AGE_DAY];      /* 0, 1, 5, 20 */
+extern const char *const eddy_age_names[EDDY_AGES]; /* "0", ..., "1 day" */
 
 struct eddy_exam_options {
     enum eddy_protocol protocol;
@@ -41,12 +43,15 @@ struct eddy_exam {
     struct eddy_interactions played;              /* a view: what states are made of */
     uint32_t count;
     struct eddy_question *questions; /* (count) by user, then time */
-    uint32_t *question_of;           /* by user (one list each) or by row; none: ~0 */
-    uint64_t *answer_begin;          /* (count + 1) */
-    uint32_t *answers;               /* distinct and rising per question */
-    float *rewards;                  /* (answers), NULL: none */
-    uint64_t asked_rows, repeated;   /* answers; of them seen before (if excluded) */
-    uint32_t training_items;         /* distinct items among TRAIN; 0: there are none */
+    uint32_t *user_question;         /* (users + 1) where each user's questions begin */
+    uint64_t
+        *day_place; /* (count) row of played that a state of a day ago comes before */
+    uint32_t *question_of;         /* by user (one list each) or by row; none: ~0 */
+    uint64_t *answer_begin;        /* (count + 1) */
+    uint32_t *answers;             /* distinct and rising per question */
+    float *rewards;                /* (answers), NULL: none */
+    uint64_t asked_rows, repeated; /* answers; of them seen before (if excluded) */
+    uint32_t training_items;       /* distinct items among TRAIN; 0: there are none */
     uint64_t training_rows;
 };
 /* 0, EDDY_ENOMEM. Ended by eddy_exam_fini, also after an error. */
@@ -66,8 +71,8 @@ struct eddy_exam_result {
 typedef void (*eddy_exam_progress_fn)(void *context, uint64_t events_done);
 /* Interactions must have been parsed with the snapshot's catalogue first. progress may be
  * NULL. 0, EDDY_ENOMEM; ret is ended by eddy_exam_result_fini, also after an error.
- * Ages above 0 are asked where all of them can be (a history of 21 events and more), not in
- * prequential. Thread: the caller's, which starts threads - 1 more. */
+ * Ages above 0 are asked where all of them can be (a history of 21 events and more; a state
+ * of a day ago may know none of them), not in prequential. Thread: the caller's, which starts threads - 1 more. */
 int eddy_exam_sit(const struct eddy_exam *exam, const struct eddy_snapshot *snapshot,
                   eddy_exam_progress_fn progress, void *context,
                   struct eddy_exam_result *ret, struct eddy_err *err);

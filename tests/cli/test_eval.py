@@ -78,9 +78,9 @@ class Eval(SharedFolder):
             if "@" in key:
                 self.assertAlmostEqual(evaluation[key]["mean"], value, delta=1e-5, msg=key)
 
-    def recommend(self, model, log, *more):
+    def recommend(self, model, log, *more, k=26):
         lists = self.path("lists.tsv")
-        code, _, err = eddy("recommend", "-m", model, "-i", log, "-o", lists, "-k", 26,
+        code, _, err = eddy("recommend", "-m", model, "-i", log, "-o", lists, "-k", k,
                             "--quiet", *more)
         self.assertEqual(code, 0, err)
         return lists
@@ -121,8 +121,83 @@ class Eval(SharedFolder):
             self.assertAlmostEqual(amazon[f"precision_at_{k}"], scored[f"precision@{k}"], 5)
             self.assertAlmostEqual(amazon[f"normalized_discounted_cumulative_gain_at_{k}"],
                                    scored[f"ndcg_aws@{k}"], 5)
-        self.assertGreater(amazon["average_rewards_at_k"], 0)
-        self.assertLessEqual(amazon["average_rewards_at_k"], 1)
+        shown = self.shown(self.recommend(model, train, k=500))
+        taken = {}
+        for row, flag in pairs:
+            if flag:
+                mine = taken.setdefault(f"u{row[1]}", {})
+                mine[f"i{row[2]}"] = mine.get(f"i{row[2]}", 0) + row[3]
+        textbook = sum(sum(mine.get(i, 0) for i in shown[user][:25]) / sum(mine.values())
+                       for user, mine in taken.items()) / len(taken)
+        self.assertAlmostEqual(evaluation["average_rewards@25"]["mean"], textbook, 5)
+        literal = sum(self.amazons_reward(shown[user], mine, mine)
+                      for user, mine in taken.items()) / len(taken)
+        self.assertAlmostEqual(amazon["average_rewards_at_k"], literal, 5)
+        self.assertEqual(amazon["average_rewards_at_k"],
+                         evaluation["average_rewards_aws@25"]["mean"])
+
+    @staticmethod
+    def shown(lists):
+        users = {}
+        with open(lists, encoding="utf-8") as file:
+            for line in file:
+                user, _, item, _ = line.split("\t")
+                users.setdefault(user, []).append(item)
+        return users
+
+    @staticmethod
+    def amazons_reward(shown, taken, worth):
+        """Of the reward of all that was shown and taken the share that is among the 25 of it
+        that are worth most; of equals what was taken comes last."""
+        dearest = sorted(shown, key=lambda i: (-worth.get(i, 0), taken.get(i, 0)))[:25]
+        every = sum(taken.get(i, 0) for i in shown)
+        return sum(taken.get(i, 0) for i in dearest) / every if every else 0
+
+    def split_in_python(self, rows, share=.9):
+        """Rows of the oldest nine tenths of each user, and the rest."""
+        users, train, test = {}, [], []
+        for row in rows:
+            users.setdefault(row[1], []).append(row)
+        for mine in users.values():
+            for n, row in enumerate(mine):
+                (test if (n + 1) / len(mine) > share else train).append(row)
+        return train, test
+
+    def test_coverage_and_rewards_by_the_prices_of_items(self):
+        """MISSION 94: popularity gives 25 / items of the training events. Ten items occur in
+        newest events alone, so that there are more items than those."""
+        rows = list(self.rows)
+        for n, mine in enumerate(list(self.by_user())[:10]):
+            rows.append((mine[-1][0] + 60, mine[-1][1], 500 + n, 3))
+        rows.sort()
+        train, test = self.split_in_python(rows)
+        log, price = self.write("late.csv", rows), {}
+        with open(self.path("prices.csv"), "w", encoding="utf-8") as file:
+            file.write("ITEM_ID,PRICE\n")
+            for item in sorted({row[2] for row in rows}):
+                price[f"i{item}"] = 1 + item * 37 % 50
+                file.write(f"i{item},{price[f'i{item}']}\n")
+        support.succeed("train", "-q", "-i", log, "-I", self.path("prices.csv"), "-o",
+                        self.path("priced"), "--hold-out", "aws-workshop", "--recipe",
+                        "aws-popularity-count")
+        out = json.loads(support.succeed(
+            "eval", "-q", "--json", "--resamples", 0, "-m", self.path("priced"), "-i", log,
+            "--protocol", "aws-workshop", "--reward", "PRICE"))
+        items = len({row[2] for row in train})
+        self.assertLess(items, len(price))
+        self.assertEqual(out["coverage"]["training_items"], items)
+        self.assertEqual(out["coverage"]["items_in_lists_of_25"], 25)
+        self.assertAlmostEqual(out["amazon"]["coverage"], 25 / items, 6)
+        shown = self.shown(self.recommend(self.path("priced"), self.write("early.csv", train),
+                                          k=500))
+        taken = {}
+        for _, user, item, _ in test:
+            mine = taken.setdefault(f"u{user}", {})
+            mine[f"i{item}"] = mine.get(f"i{item}", 0) + price[f"i{item}"]
+        literal = sum(self.amazons_reward(shown[user], mine, price)
+                      for user, mine in taken.items()) / len(taken)
+        self.assertAlmostEqual(out["amazon"]["average_rewards_at_k"], literal, 5)
+        self.assertNotAlmostEqual(out["average_rewards@25"]["mean"], literal, 2)
 
     def test_successive_and_sessions_are_asked_event_by_event(self):
         model = self.model("successive")
@@ -136,10 +211,36 @@ class Eval(SharedFolder):
         self.assertIn(evaluation["time_unit"], ("day", "week"))
         self.assertEqual(sum(time["queries"] for time in evaluation["by_time"]),
                          evaluation["queries"])
+        self.assertEqual([age["state_age"] for age in evaluation["by_state_age"]],
+                         ["0", "1", "5", "20", "1 day"])
         sessions = self.evaluate(model, "sessions", warns=True)
         self.assertEqual(sessions["queries"], len(self.rows) - USERS)
         self.agrees(sessions, score("events", self.recommend(model, self.log,
                                                              "--every-event"), self.log))
+
+    def test_the_age_of_a_model_counts_from_what_it_has_learned(self):
+        """Trained with nothing newer than half of the log, asked about its last tenth."""
+        times = sorted(row[0] for row in self.rows)
+        begin, ask = times[len(times) // 2], times[len(times) * 9 // 10]
+        model = self.model(("successive", "--from", begin))
+        newest = max(t for t in times if t < begin)
+        evaluation = self.evaluate(model, "successive", "--from", ask)
+        self.assertEqual(evaluation["time_counts_from_ms"], newest * 1000)
+        self.assertEqual(evaluation["time_unit"], "week")
+        users = {}
+        for row in self.rows:
+            users.setdefault(row[1], []).append(row[0])
+        want = {}
+        for mine in users.values():
+            for time in mine[1:]:
+                if time >= ask:
+                    week = (time - newest) // (7 * DAY) + 1
+                    want[str(week)] = want.get(str(week), 0) + 1
+        self.assertNotIn("1", want)
+        self.assertEqual({at["time"]: at["queries"] for at in evaluation["by_time"]}, want)
+        out = support.succeed("eval", "-q", "-m", model, "-i", self.log, "--protocol",
+                              "successive", "--from", ask, "--resamples", 0)
+        self.assertIn("by week after the newest event learned, of 2020-", out)
 
     def test_a_stream_asks_before_it_learns(self):
         model = self.model("successive")
@@ -173,8 +274,9 @@ class Eval(SharedFolder):
                                        "neighbours", "closed-form"})
         popularity = rivals["popularity"]
         self.assertEqual(popularity["coverage"]["items_in_lists_of_25"], 25)
-        self.assertAlmostEqual(popularity["coverage"]["of_training_items"],
-                               25 / evaluation["coverage"]["training_items"], 5)
+        items = {row[2] for row in self.split_in_python(self.rows)[0]}
+        self.assertAlmostEqual(popularity["coverage"]["of_training_items"], 25 / len(items),
+                               5)
         for rival in rivals.values():
             difference = rival["model_minus_it"]["mrr@25"]
             self.assertAlmostEqual(difference["mean"], evaluation["mrr@25"]["mean"] -
@@ -288,6 +390,8 @@ class Eval(SharedFolder):
                 (64, "--baselines need --train", ["--protocol", "sessions", "--baselines"]),
                 (64, "aws-workshop", ["--protocol", "workshop"]),
                 (64, "--train is what --baselines", ["--protocol", "loo", "--train", "x"]),
+                (64, "--reward goes with", ["--protocol", "successive", "--reward",
+                                            "EVENT_VALUE"]),
                 (78, "no such column", ["--protocol", "aws-workshop", "--reward", "PRICE"]),
                 (65, "nothing to ask", ["--protocol", "successive", "--from",
                                         "2030-01-01"])):

@@ -113,12 +113,30 @@ static double ndcg_of(const struct sitting *sitting, uint32_t question,
     return eddy_measure_hits(EDDY_NDCG, &hits, 10);
 }
 
+/* Where a state stands that knows nothing of the 24 hours before the question, counted row
+ * by row. once: questions are put when the user's events, and the answers begin, are over. */
+static uint64_t a_day_before(const struct sitting *sitting, uint32_t question,
+                             bool once)
+{
+    const struct eddy_interactions *played = &sitting->exam.played;
+    const struct eddy_question *asked = &sitting->exam.questions[question];
+    uint64_t begin = played->user_begin[asked->user];
+    uint64_t end = played->user_begin[asked->user + 1], place = begin;
+    int64_t now_ms = sitting->in.rows[asked->row].ts_ms;
+    for (uint64_t i = begin; once && i < end; i++)
+        if (played->rows[i].ts_ms > now_ms)
+            now_ms = played->rows[i].ts_ms;
+    for (uint64_t i = begin; i < end; i++)
+        place += now_ms - played->rows[i].ts_ms >= 24 * 3600 * 1000;
+    return place;
+}
+
 /* Every question of every age, by a list played for it alone. */
 static void values_are_those_of_lone_lists(enum eddy_protocol protocol, bool exclude)
 {
     struct sitting sitting;
     bool once = eddy_protocol_asks_once(protocol);
-    uint32_t aged = 0;
+    uint32_t aged = 0, day = 0;
     sit(&sitting, (struct eddy_exam_options){
                       .protocol = protocol, .exclude_seen = exclude, .threads = 3});
     const struct eddy_exam *exam = &sitting.exam;
@@ -133,12 +151,18 @@ static void values_are_those_of_lone_lists(enum eddy_protocol protocol, bool exc
                 CHECK(isnan(value));
                 continue;
             }
-            struct lone lone = list_at(&sitting, user, place - eddy_ages[age]);
+            uint64_t at = age == EDDY_AGE_DAY ? a_day_before(&sitting, q, once)
+                                              : place - eddy_ages[age];
+            struct lone lone = list_at(&sitting, user, at);
+            day += age == EDDY_AGE_DAY && at > exam->played.user_begin[user] &&
+                   at < place - 20;
             CHECK_NEAR(value, ndcg_of(&sitting, q, &lone), 1e-6);
             aged += age > 0;
         }
     }
     CHECK(aged > 0);
+    CHECK(day >
+          0); /* some states of a day ago know something, and less than the others */
     leave(&sitting);
 }
 
