@@ -20,14 +20,16 @@ static int save(void *context, const struct eddy_span *parts, uint32_t count,
 {
     struct eddy_checkpoint *checkpoint = context;
     struct eddy_err why = {0};
+    int unsafe = 0;
     (void)err; /* a training is worth more than its checkpoint */
     if (eddy_file_write_parts(checkpoint->path, parts, count, &why) < 0) {
         if (!checkpoint->failed)
             (void)fprintf(stderr, "eddy train: no checkpoint: %s\n", why.text);
         checkpoint->failed = true;
+        unsafe = 1;
     }
     checkpoint->last_ns = eddy_monotonic_ns();
-    return 0;
+    return unsafe;
 }
 
 static struct eddy_span note(void *context)

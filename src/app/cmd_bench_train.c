@@ -197,7 +197,7 @@ static int read_settings(struct bench *bench, struct eddy_err *err)
     bench->recipe = eddy_recipe_find("aws-user-personalization");
     int r = eddy_recipe_options_init(&bench->settings, bench->recipe, false, err);
     return r < 0 ? r
-                 : eddy_recipe_options_set(&bench->settings, bench->recipe,
+                 : eddy_recipe_options_set(&bench->settings, bench->recipe, false,
                                            &bench->options->set, err);
 }
 

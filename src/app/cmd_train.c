@@ -298,7 +298,8 @@ static int read_settings(struct job *job, struct eddy_err *err)
     if (job->recipe == NULL)
         return EDDY_EUSAGE; /* the names are longer than an error may be */
     if (eddy_recipe_options_init(&job->options, job->recipe, by_name, err) < 0 ||
-        eddy_recipe_options_set(&job->options, job->recipe, &arguments->set, err) < 0)
+        eddy_recipe_options_set(&job->options, job->recipe, by_name, &arguments->set,
+                                err) < 0)
         return EDDY_EUSAGE;
     job->options.train.seed = (uint64_t)arguments->seed;
     job->options.train.threads = arguments->threads;

@@ -116,7 +116,8 @@ static int unknown(const struct eddy_recipe *recipe, const char *name,
 }
 
 static int set_one(struct eddy_conf *conf, const struct eddy_recipe *recipe,
-                   const char *name, const char *value, struct eddy_err *err)
+                   bool by_name, const char *name, const char *value,
+                   struct eddy_err *err)
 {
     const struct eddy_hyper *hyper = eddy_hyper_find(recipe, name);
     char where[96];
@@ -125,7 +126,7 @@ static int set_one(struct eddy_conf *conf, const struct eddy_recipe *recipe,
                          "--set %s: belongs to serving (a campaign), training does not "
                          "take it",
                          name);
-    if (hyper != NULL && !eddy_hyper_takes(hyper, value)) {
+    if (hyper != NULL && by_name && !eddy_hyper_takes(hyper, value)) {
         struct eddy_buf range;
         eddy_buf_init(&range, 0);
         eddy_hyper_put_range(hyper, &range);
@@ -143,7 +144,7 @@ static int set_one(struct eddy_conf *conf, const struct eddy_recipe *recipe,
 }
 
 int eddy_recipe_options_set(struct eddy_recipe_options *options,
-                            const struct eddy_recipe *recipe,
+                            const struct eddy_recipe *recipe, bool by_name,
                             const struct eddy_arg_list *set, struct eddy_err *err)
 {
     struct eddy_recipe_options before = *options;
@@ -163,7 +164,7 @@ int eddy_recipe_options_set(struct eddy_recipe_options *options,
         }
         memcpy(name, text, size);
         name[size] = '\0';
-        r = set_one(conf, recipe, name, equals + 1, err);
+        r = set_one(conf, recipe, by_name, name, equals + 1, err);
     }
     eddy_conf_free(conf);
     if (r == 0 && (options->min_user_history > options->max_user_history ||

@@ -28,10 +28,11 @@ extern const int64_t eddy_trend_intervals_s[4];
 int eddy_recipe_options_init(struct eddy_recipe_options *options,
                              const struct eddy_recipe *recipe, bool by_name,
                              struct eddy_err *err);
-/* The NAME=VALUE texts of --set over the options: hyper-parameters of the recipe within
- * Amazon's ranges, settings of training within eddy's. EDDY_EUSAGE says what is allowed. */
+/* The NAME=VALUE texts of --set over the options: hyper-parameters of a recipe that was
+ * asked for by name within Amazon's ranges, all else within eddy's (bptt: 2 to 32, or 0 to
+ * 1000). EDDY_EUSAGE says what is allowed. */
 int eddy_recipe_options_set(struct eddy_recipe_options *options,
-                            const struct eddy_recipe *recipe,
+                            const struct eddy_recipe *recipe, bool by_name,
                             const struct eddy_arg_list *set, struct eddy_err *err);
 /* Whether a setting of core/train.h (its name in eddy_train_option_table) matters to the
  * recipe: without a network only those of states do. */

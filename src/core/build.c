@@ -271,7 +271,7 @@ int eddy_build(const struct eddy_build_inputs *given,
             : no_network(inputs->interactions, &options->train, &result.network, err);
     if (rc == 0 && tables)
         rc = make_tables(inputs, options, &result, err);
-    if (rc == 0 && tables)
+    if (rc == 0 && tables && options->train.recency_mask) /* else nothing fades */
         rc = make_stream_head(inputs, options, &result, err);
     if (rc < 0)
         eddy_build_result_fini(&result);

@@ -4,7 +4,8 @@
  * (MODELS 2) what differs between candidates that are not listed is less than the noise of
  * a validation slice. What does matter, and is chosen: whether a session or a user's whole
  * history is the unit (film ratings come in bursts that mean nothing, clicks do not), how
- * strong the ridge is, how fast rules fade. */
+ * strong the ridge is, how fast rules fade. Without recency (recency_mask false) nothing
+ * fades: one prior counts every event alike, and rules have no half-life. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,8 +94,9 @@ struct eddy_build_plan eddy_build_plan_defaults(const struct eddy_interactions *
     int64_t first, last;
     time_span(in, selection, &first, &last);
     double span_s = (double)(last - first) / 1000;
+    bool decays = selection->recency && !selection->positions;
     for (uint32_t h = 0; h < EDDY_HALF_LIVES_MAX; h++)
-        if (half_lives[h] == 0 || (!selection->positions && half_lives[h] < span_s / 2))
+        if (half_lives[h] == 0 || (decays && half_lives[h] < span_s / 2))
             plan.counters.half_life_s[plan.counters.half_lives++] = half_lives[h];
     return plan;
 }

@@ -318,6 +318,7 @@ int eddy_selection_init(struct eddy_selection *selection,
     int r;
     *selection = (struct eddy_selection){.cut_ms = INT64_MAX,
                                          .cut_row = UINT32_MAX,
+                                         .recency = options->recency,
                                          .seed = options->seed,
                                          .newest_ms = INT64_MIN};
     if ((r = set_weights(selection, interactions, options, err)) < 0)

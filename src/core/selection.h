@@ -30,6 +30,7 @@ struct eddy_selection_options {
 /* A value without memory of its own. Made for one eddy_interactions. */
 struct eddy_selection {
     bool positions; /* times say nothing across users: they are positions, or equal */
+    bool recency;   /* asked for: what is newer may count more, here and in tables */
     int64_t cut_ms; /* (time, row) of the first validation event; */
     uint32_t cut_row;
     uint64_t share; /* with positions: users whose draw is below it are validated on */

@@ -71,8 +71,8 @@ struct eddy_train_keeper {
     /* Settings of the caller that change the run: "name=value\n" each; NULL: none. */
     const char *settings;
     bool (*due)(void *context); /* after an epoch: is it time for one? */
-    /* The bytes are the parts one after the other, borrowed during the call. An error ends
-     * the training. */
+    /* The bytes are the parts one after the other, borrowed during the call. 0: they are
+     * safe; 1: they are not, and the training goes on; an error ends it. */
     int (*save)(void *context, const struct eddy_span *parts, uint32_t count,
                 struct eddy_err *err);
     /* What the caller wants to find in `resumed`, borrowed until save; NULL: nothing. */

@@ -175,7 +175,10 @@ int eddy_train_checkpoint_save(struct eddy_trainer *trainer, struct eddy_err *er
         eddy_sha256_update(&sha, parts[i].data, parts[i].size);
     eddy_sha256_final(&sha, digest);
     parts[n++] = (struct eddy_span){(const char *)digest, sizeof digest};
-    return keeper->save(keeper->context, parts, n, err);
+    int r = keeper->save(keeper->context, parts, n, err);
+    if (r == 0)
+        trainer->kept_epoch = trainer->progress.epoch;
+    return r < 0 ? r : 0;
 }
 
 /* What an earlier save left, with its parts found. */
@@ -312,6 +315,7 @@ int eddy_train_checkpoint_load(struct eddy_trainer *trainer, struct eddy_err *er
     if (r == 0 && keeper != NULL) {
         struct eddy_train_past past = {trainer->progress.epoch,
                                        trainer->progress.events, earlier.note};
+        trainer->kept_epoch = trainer->progress.epoch;
         keeper->resumed(keeper->context, &past, NULL);
     }
     return r;

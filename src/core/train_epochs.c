@@ -11,6 +11,7 @@
  * 2024). So what the newest events say is in the model, and when to stop was still decided
  * by events that the weights had not seen. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
@@ -145,6 +146,25 @@ static void touch_items(struct eddy_trainer *trainer)
     eddy_rows_catch_up(adam, trainer->params);
 }
 
+/* What to do about it, and where the run can go on: a checkpoint is named only if there
+ * is one, that of the last epoch whose numbers were good. */
+static int not_a_number(const struct eddy_trainer *trainer, const char *what,
+                        struct eddy_err *err)
+{
+    const struct eddy_train_keeper *keeper = trainer->options->keeper;
+    char kept[120] = "";
+    if (keeper != NULL && trainer->kept_epoch > 0)
+        (void)snprintf(kept, sizeof kept,
+                       "; what was learned up to epoch %u is kept%s%s",
+                       trainer->kept_epoch, keeper->name ? " in " : "",
+                       keeper->name ? keeper->name : "");
+    return eddy_fail(err, EDDY_EFATAL,
+                     "%s is not a number in epoch %u: lower learning_rate (now %g) or "
+                     "clip_norm (now %g)%s",
+                     what, trainer->progress.epoch, trainer->learning_rate,
+                     trainer->options->clip_norm, kept);
+}
+
 /* Adds the batch's loss and targets. */
 static int run_batch(struct eddy_trainer *trainer, const uint32_t *users,
                      uint32_t count, double *loss, uint64_t *targets,
@@ -168,13 +188,8 @@ static int run_batch(struct eddy_trainer *trainer, const uint32_t *users,
     eddy_train_items_shrink(&trainer->items, trainer->adam.learning_rate,
                             trainer->params);
     if (!isfinite(batch_loss) || !isfinite(norm))
-        return eddy_fail(
-            err, EDDY_EFATAL,
-            "%s is not a number in epoch %u: lower learning_rate (now %g) or "
-            "clip_norm (now %g)%s",
-            isfinite(batch_loss) ? "a gradient" : "the loss", trainer->progress.epoch,
-            trainer->learning_rate, trainer->options->clip_norm,
-            trainer->options->keeper ? "; the last checkpoint is kept" : "");
+        return not_a_number(trainer, isfinite(batch_loss) ? "a gradient" : "the loss",
+                            err);
     *loss += batch_loss;
     *targets += batch_targets;
     return 0;

@@ -124,7 +124,8 @@ struct eddy_trainer {
     struct eddy_train_progress progress;
     struct eddy_train_phase phase;
     double best_hr;
-    double flops_before;        /* of the run that a checkpoint goes on from */
+    double flops_before; /* of the run that a checkpoint goes on from */
+    uint32_t kept_epoch; /* of the newest checkpoint of this run, 0: there is none */
     unsigned char identity[32]; /* of the run's data, for checkpoints */
     struct eddy_buf settings;   /* of the run, for checkpoints */
     bool finished;              /* the last phase ran: params are the result */

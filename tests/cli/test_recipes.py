@@ -394,6 +394,25 @@ class HyperParameters(unittest.TestCase):
         self.assertIn('there is no recipe "aws-sim"; known: aws-user-personalization', err)
         self.assertEqual(eddy("recipes", "aws-sim")[0], 64)
 
+    def test_gradients_go_further_than_amazons_without_a_recipe(self):
+        base = ("train", "-i", path("interactions.csv"), "-q", "--set",
+                "hidden_dimension=32", "--set", "epochs=1")
+        shown = [row for row in eddy("train", "--set", "help")[1].splitlines()
+                 if "bptt" in row]
+        self.assertIn("0..1000", " ".join(shown))
+        for bptt in ("0", "64", "1000"):
+            code, _, err = eddy(*base, "-o", path("far"), "--set", f"bptt={bptt}")
+            self.assertEqual(code, 0, err)
+            with open(path("far/manifest.json")) as file:
+                self.assertEqual(json.load(file)["hyper_parameters"]["bptt"], int(bptt))
+            code, err = train("none", "aws-hrnn", "--set", f"bptt={bptt}", ok=False)
+            self.assertEqual(code, 64, err)
+            self.assertIn("takes an integer from 2 to 32", err)
+        code, _, err = eddy(*base, "-o", path("none"), "--set", "bptt=1001")
+        self.assertEqual(code, 64, err)
+        self.assertIn("bptt", err)
+        self.assertIn("1000", err)
+
     def test_defaults_of_the_recipe_reach_the_model(self):
         for recipe, hidden in (("aws-hrnn", 43), ("aws-user-personalization", 149)):
             train("defaults", recipe, "--set", "epochs=1")

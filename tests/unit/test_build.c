@@ -169,6 +169,69 @@ static double next_found(const struct eddy_build_result *model)
     return (double)found / ITEMS;
 }
 
+/* News: so many new items an hour, thirty are read at a time, for 27 hours. */
+static void make_news(uint32_t per_hour)
+{
+    struct eddy_buf csv = csv_begin("USER_ID,ITEM_ID,TIMESTAMP\n");
+    struct eddy_rng rng;
+    eddy_rng_seed(&rng, 6);
+    for (uint32_t e = 0; e < 8000; e++) {
+        uint32_t pick = eddy_rng_below(&rng, 30);
+        pick = pick * eddy_rng_below(&rng, 30) / 30;
+        eddy_buf_printf(&csv, "u%u,i%u,%u\n", e / 30 * 10 + e % 10,
+                        e * 12 * per_hour / 3600 + pick, 1600000000 + e * 12);
+    }
+    in = rows_of_csv(&csv, NULL);
+}
+
+static struct eddy_build_result build_of_tables(bool recency)
+{
+    struct eddy_build_inputs inputs = {.interactions = &in};
+    struct eddy_build_options options = {.tables = true};
+    struct eddy_build_result result;
+    struct eddy_selection selection;
+    eddy_train_options_init(&options.train);
+    CHECK(options.train.recency_mask);
+    options.train.recency_mask = recency;
+    options.train.validation_fraction = 0.1;
+    CHECK_INT(eddy_train_select(&in, &options.train, &selection, NULL), 0);
+    struct eddy_build_plan plan = eddy_build_plan_defaults(&in, &selection, 1800, 1);
+    CHECK_NEAR(plan.counters.half_life_s[0], 0, 0);
+    CHECK_INT(plan.counters.half_lives, recency ? 3 : 1); /* six hours, one */
+    CHECK_INT(eddy_build(&inputs, &options, NULL, NULL, &result, NULL), 0);
+    return result;
+}
+
+/* recency_mask where only the last hours say anything: with it fading tables are offered
+ * and taken, without it there is nothing that fades. */
+static void without_recency_no_table_fades(void)
+{
+    for (int recency = 0; recency < 2; recency++) {
+        uint32_t fading = 0;
+        make_news(10);
+        struct eddy_build_result result = build_of_tables(recency == 1);
+        for (uint32_t h = 0; h < result.tables.priors; h++)
+            fading +=
+                result.tables.prior[h] != NULL && result.tables.half_life_s[h] > 0;
+        CHECK(result.tables.priors > 0);
+        CHECK((fading > 0) == (recency == 1));
+        eddy_build_result_fini(&result);
+        eddy_interactions_fini(&in);
+    }
+}
+
+/* Fresh tables with weights of their own are for news as well. */
+static void without_recency_streams_get_no_head_of_their_own(void)
+{
+    for (int recency = 0; recency < 2; recency++) {
+        make_news(30);
+        struct eddy_build_result result = build_of_tables(recency == 1);
+        CHECK_INT(result.stream_head.refresh_s, recency ? 300 : 0);
+        eddy_build_result_fini(&result);
+        eddy_interactions_fini(&in);
+    }
+}
+
 static void baselines_are_heads_of_one_source(void)
 {
     make_log(5, 0.1);
@@ -194,6 +257,8 @@ int main(void)
     RUN(sessions_end_at_a_gap_or_with_the_user);
     RUN(tables_alone_learn_the_walk);
     RUN(a_network_comes_with_a_head_that_does_not_hurt);
+    RUN(without_recency_no_table_fades);
+    RUN(without_recency_streams_get_no_head_of_their_own);
     RUN(baselines_are_heads_of_one_source);
     return check_done();
 }

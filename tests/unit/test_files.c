@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "full_disk.h"
 #include "io/registry.h"
 #include "spans.h"
 #include "tiny_model.h"
@@ -96,11 +97,34 @@ static void errors_name_path_and_reason(void)
     CHECK_STR(err.text, want);
 }
 
+/* A rename that fails, and a disk that is full after the first 4 KiB. */
 static void failed_writes_leave_the_old_file_and_nothing_beside(void)
 {
+    static char big[50000];
+    const struct eddy_span parts[] = {{big, 1000}, {big + 1000, sizeof big - 1000}};
+    struct full_disk disk;
+    struct eddy_file file;
+    struct eddy_err err = {0};
     char beside[600];
+    const char *folder = in_root("full"), *path = in_root("full/old");
     snprintf(beside, sizeof beside, "%s.tmp.%ld", root, (long)getpid());
-    CHECK(!exists(beside)); /* of the rename onto a folder above */
+    CHECK_INT(eddy_file_write(root, S("x"), NULL), EDDY_EIO); /* a folder is there */
+    CHECK(!exists(beside));
+    CHECK_INT(eddy_make_folder(folder, NULL), 0);
+    CHECK_INT(eddy_file_write(path, S("the old bytes"), NULL), 0);
+    memset(big, 'n', sizeof big);
+    full_disk_begin(&disk, 4096);
+    int code = eddy_file_write_parts(path, parts, 2, &err);
+    full_disk_end(&disk);
+    CHECK_INT(code, EDDY_EIO);
+    CHECK(strncmp(err.text, "write ", 6) == 0);
+    CHECK(strstr(err.text, "File too large") != NULL);
+    CHECK_INT(full_disk_count(folder), 1);
+    CHECK_INT(eddy_file_open(path, &file, NULL), 0);
+    CHECK(eddy_span_eq(file.bytes, S("the old bytes")));
+    eddy_file_close(&file);
+    CHECK_INT(eddy_file_write_parts(path, parts, 2, &err), 0); /* with room, it works */
+    CHECK_INT(full_disk_count(folder), 1);
 }
 
 static void a_place_is_looked_at_before_there_is_something_to_write(void)
@@ -212,6 +236,25 @@ static void saved_snapshot_opens_and_is_replaced_whole(void)
     struct stat status;
     CHECK_INT(stat(in_root("models"), &status), 0);
     CHECK_INT(status.st_nlink, 3); /* ".", "..", "one": nothing left beside */
+}
+
+/* A disk that fills up while a model is written over another: the old one stays whole. */
+static void a_snapshot_that_cannot_be_written_leaves_the_one_before(void)
+{
+    struct eddy_snapshot *snapshot = NULL;
+    struct full_disk disk;
+    char folder[600], version[17], other[17];
+    snprintf(folder, sizeof folder, "%s", in_root("full/models/one"));
+    CHECK_INT(save(folder, 1, version), 0);
+    full_disk_begin(&disk, 4096);
+    int code = save(folder, 2, other);
+    full_disk_end(&disk);
+    CHECK_INT(code, EDDY_EIO);
+    CHECK(strcmp(version, other) != 0);
+    CHECK_INT(eddy_snapshot_open(folder, eddy_kernels_get(), &snapshot, NULL), 0);
+    CHECK_STR(snapshot->manifest.version, version);
+    eddy_snapshot_release(snapshot);
+    CHECK_INT(full_disk_count(in_root("full/models")), 1);
 }
 
 static void missing_and_damaged_snapshots_are_told_apart(void)
@@ -404,6 +447,7 @@ int main(void)
     RUN(links_stay_and_what_they_name_is_written);
     RUN(a_model_replaces_models_and_nothing_else);
     RUN(saved_snapshot_opens_and_is_replaced_whole);
+    RUN(a_snapshot_that_cannot_be_written_leaves_the_one_before);
     RUN(missing_and_damaged_snapshots_are_told_apart);
     RUN(versions_are_opened_once_and_the_unused_closed_for_a_third);
     RUN(versions_that_lie_or_leave_the_folder_are_refused);

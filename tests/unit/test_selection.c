@@ -147,11 +147,40 @@ static void drift_of_popularity_makes_old_events_count_less(void)
     }
 }
 
+/* The same drift, and nobody asked: the oldest event counts as the newest. */
+static void without_recency_all_events_count_alike(void)
+{
+    struct eddy_buf csv = csv_begin("USER_ID,ITEM_ID,TIMESTAMP\n");
+    for (unsigned e = 0; e < 4000; e++)
+        eddy_buf_printf(&csv, "u%u,i%u,%u\n", e % 97, e / 100 + e % 7,
+                        1000000000 + e * 3600);
+    struct eddy_interactions in = rows_of_csv(&csv, NULL);
+    for (int recency = 0; recency < 2; recency++) {
+        struct eddy_selection_options options = {.validation_fraction = 0.02,
+                                                 .validation_max = 1000,
+                                                 .recency = recency == 1};
+        struct eddy_selection selection = selection_of(&in, &options);
+        float least = 2, most = 0;
+        for (uint64_t i = 0; i < in.count; i++) {
+            float weight = eddy_selection_weight(&selection, &in.rows[i]);
+            least = weight < least ? weight : least;
+            most = weight > most ? weight : most;
+        }
+        CHECK_NEAR((double)most, 1, 0);
+        if (recency)
+            CHECK(least < 0.5f);
+        else
+            CHECK_NEAR((double)least, 1, 0);
+    }
+    eddy_interactions_fini(&in);
+}
+
 int main(void)
 {
     RUN(the_newest_events_by_time_are_for_validation);
     RUN(positions_for_times_cut_a_sample_of_users);
     RUN(types_weigh);
     RUN(drift_of_popularity_makes_old_events_count_less);
+    RUN(without_recency_all_events_count_alike);
     return check_done();
 }
