@@ -255,10 +255,34 @@ static int read_limit(const json_t *resources, const char *key, int64_t most,
     return 0;
 }
 
+static int read_resources(struct eddy_tune_plan *plan, json_t *resources,
+                          struct eddy_err *err)
+{
+    const char *key;
+    json_t *value;
+    if (resources != NULL && !json_is_object(resources))
+        return eddy_fail(err, EDDY_ECONFIG,
+                         "hpoResourceConfig is an object with maxNumberOfTrainingJobs "
+                         "and maxParallelTrainingJobs");
+    json_object_foreach(resources, key, value)
+    {
+        if (strcmp(key, "maxNumberOfTrainingJobs") != 0 &&
+            strcmp(key, "maxParallelTrainingJobs") != 0)
+            return eddy_fail(err, EDDY_ECONFIG,
+                             "hpoResourceConfig has no \"%.60s\"; it has "
+                             "maxNumberOfTrainingJobs and maxParallelTrainingJobs",
+                             key);
+    }
+    int r = read_limit(resources, "maxNumberOfTrainingJobs", EDDY_TUNE_JOBS,
+                       &plan->jobs, err);
+    return r < 0 ? r
+                 : read_limit(resources, "maxParallelTrainingJobs", EDDY_TUNE_PARALLEL,
+                              &plan->parallel, err);
+}
+
 static int read_config(struct eddy_tune_plan *plan, json_t *config,
                        struct eddy_err *err)
 {
-    const json_t *resources = json_object_get(config, "hpoResourceConfig");
     const char *key;
     json_t *value;
     json_object_foreach(config, key, value)
@@ -273,13 +297,9 @@ static int read_config(struct eddy_tune_plan *plan, json_t *config,
     plan->objective_given = json_object_get(config, "hpoObjective") != NULL;
     int r = read_ranges(plan, json_object_get(config, "algorithmHyperParameterRanges"),
                         err);
-    if (r == 0)
-        r = read_limit(resources, "maxNumberOfTrainingJobs", EDDY_TUNE_JOBS,
-                       &plan->jobs, err);
-    if (r == 0)
-        r = read_limit(resources, "maxParallelTrainingJobs", EDDY_TUNE_PARALLEL,
-                       &plan->parallel, err);
-    return r;
+    return r < 0 ? r
+                 : read_resources(plan, json_object_get(config, "hpoResourceConfig"),
+                                  err);
 }
 
 int eddy_tune_plan_read(struct eddy_tune_plan *plan, struct eddy_span json,

@@ -145,8 +145,9 @@ static void judge_users(struct findings *f)
              in->robots, percent(in->robot_events, in->events), in->robot_threshold);
         advise(f,
                "--set max_user_history_length_percentile=%.4f leaves the longest "
-               "histories out of training (default 0.99). Block them where events "
-               "are collected.",
+               "histories out of training: plain eddy train keeps all, a network "
+               "trained with --recipe has 0.99. Block robots where events are "
+               "collected.",
                share < .01 ? .99 : 1 - share);
     }
 }
@@ -232,9 +233,9 @@ static void judge_shape(struct findings *f)
         find(f, EDDY_FINDING_WARNING, "concentrated",
              "1 %% of the items draw %.0f %% of the events.",
              100 * in->per_item.top_1_percent);
-        advise(f, "Popular items will fill lists. Raise exploration_weight, or "
-                  "popularity_discount_factor with --recipe aws-sims; look at coverage "
-                  "in eddy eval, not at hits alone.");
+        advise(f, "Popular items will fill lists. Compare with --recipe aws-sims --set "
+                  "popularity_discount_factor=1, which holds popularity against an "
+                  "item; look at coverage in eddy eval, not at hits alone.");
     }
     if (in->order_events < 1000)
         return;
@@ -347,9 +348,11 @@ static void judge_tables(struct findings *f)
         find(f, EDDY_FINDING_NOTE, "cold_items",
              "%.0f %% of the items in %s have no event.",
              percent(items->without_events, items->ids), items->name);
-        advise(f, "They are ranked by metadata alone (--recipe "
-                  "aws-user-personalization uses it) and shown by exploration_weight. "
-                  "Are they for sale? Else take them out.");
+        advise(f,
+               "They are ranked by their metadata alone: give the file to eddy train, "
+               "too (-I; --recipe aws-hrnn does not use it). --recipe "
+               "aws-hrnn-coldstart makes lists of new items only. Are they for "
+               "sale? Else take them out.");
     }
     if (items != NULL) {
         uint64_t known = items->ids - items->without_events;

@@ -73,9 +73,9 @@ def setUpModule():
     WORLD = World()
 
 
-def train(model, recipe, *more, ok=True):
+def train(model, recipe, *more, ok=True, log="interactions.csv", items="items.csv"):
     fast = () if recipe in COUNTING else ("--set", "epochs=4", "--set", "layers=1")
-    code, out, err = eddy("train", "-i", path("interactions.csv"), "-I", path("items.csv"),
+    code, out, err = eddy("train", "-i", path(log), "-I", path(items),
                           "-U", path("users.csv"), "-o", path(model), "--recipe", recipe,
                           "--json", "-q", *fast, *more)
     if not ok:
@@ -230,6 +230,34 @@ class Recipes(unittest.TestCase):
         self.assertEqual(code, 65)
         self.assertIn("no item is cold", err)
 
+    def test_an_item_is_cold_up_to_15_events_and_5_days_before_the_newest_item(self):
+        ages = {"newest": 0, "four": 4, "five": 5, "over five": 5 + 1 / DAY, "six": 6,
+                "fifteen": 1, "sixteen": 1}
+        events = {**dict.fromkeys(ages, 3), "newest": 0, "fifteen": 15, "sixteen": 16}
+        first = {"seen four": 4, "seen six": 6}  # no date of their own: that of an event
+        rows = [(f"u{n}", item, END - 600 + n) for item, count in events.items()
+                for n in range(count)]
+        rows += [(f"u{n}", item, END - days * DAY + n) for item, days in first.items()
+                 for n in range(3)]
+        write("young.csv", [("USER_ID", "ITEM_ID", "TIMESTAMP"),
+                            *sorted(WORLD.rows + rows, key=lambda row: row[2])])
+        write("young-items.csv", [("ITEM_ID", "GENRE", "CREATION_TIMESTAMP")] + [
+            (item, "war", round(END - days * DAY)) for item, days in ages.items()] + [
+            (item, "war", "") for item in first] + [
+            (item, "love", END - 100 * DAY) for item in WORLD.items + WORLD.new])
+        cold = {"newest", "four", "five", "fifteen", "seen four"}
+        for settings, want in (
+                ((), cold),
+                (("cold_start_max_duration=10",), cold | {"over five", "six", "seen six"}),
+                (("cold_start_max_interactions=16",), cold | {"sixteen"})):
+            with self.subTest(settings=settings):
+                train("young", "aws-hrnn-coldstart",
+                      *[word for one in settings for word in ("--set", one)],
+                      log="young.csv", items="young-items.csv")
+                for user, found in lists("young", "-i", path("young.csv"), "-k",
+                                         25).items():
+                    self.assertEqual({item for item, _ in found}, want, user)
+
     def test_ranking_scores_add_up_to_one_and_unknown_items_come_last(self):
         train("rank", "aws-personalized-ranking")
         write("shelf.csv", [("USER_ID", "ITEM_IDS"),
@@ -264,12 +292,11 @@ class Recipes(unittest.TestCase):
 
 
 class Segments(unittest.TestCase):
-    def segment(self, model, queries, *more):
+    def segment(self, model, queries, *more, log="interactions.csv"):
         with open(path("queries.jsonl"), "w") as file:
             file.write("".join(json.dumps(q) + "\n" for q in queries))
         code, out, err = eddy("segment", "-m", path(model), "-i", path("queries.jsonl"), "-H",
-                              path("interactions.csv"), "-o", path("answers.jsonl"), "-q",
-                              *more)
+                              path(log), "-o", path("answers.jsonl"), "-q", *more)
         if code == 0:
             with open(path("answers.jsonl")) as file:
                 return [json.loads(line) for line in file]
@@ -331,6 +358,25 @@ class Segments(unittest.TestCase):
             with self.subTest(why=why):
                 self.assertIn(why, self.segment(model, queries))
 
+    def test_who_will_have_an_item_next_is_in_its_segment(self):
+        """Each user's last event is held out; the segment of its item is a tenth of all."""
+        last = {}
+        for row in WORLD.rows:
+            last[row[0]] = row
+        held = set(last.values())
+        write("before.csv", [("USER_ID", "ITEM_ID", "TIMESTAMP"),
+                             *(row for row in WORLD.rows if row not in held)])
+        train("held-affinity", "aws-item-affinity", "--set", "epochs=12", log="before.csv")
+        size = len(last) // 10
+        asked = sorted({item for _, item, _ in held})
+        answers = self.segment("held-affinity", [{"itemId": item} for item in asked], "-n",
+                               size, log="before.csv")
+        segment = {answer["input"]["itemId"]: answer["output"]["recommendedUsers"]
+                   for answer in answers}
+        self.assertEqual({len(users) for users in segment.values()}, {size})
+        hits = sum(user in segment[item] for user, item, _ in held)
+        self.assertGreater(hits, 2 * len(held) * size / len(last))
+
     def test_a_model_without_users_is_refused(self):
         train("popular", "aws-popularity-count")
         code, _, err = eddy("segment", "-m", path("popular"), "-i", path("items.csv"), "-H",
@@ -361,6 +407,11 @@ class HyperParameters(unittest.TestCase):
             hyper = {h["name"]: h for h in recipes[recipe]["hyper_parameters"]}[name]
             self.assertEqual((hyper["default"], hyper["min"], hyper["max"],
                               hyper["tunable"]), (default, low, high, tunable), name)
+        self.assertEqual(
+            {h["name"]: h["default"] for h in recipes["aws-hrnn-coldstart"][
+                "hyper_parameters"] if h["name"].startswith("cold_start_")},
+            {"cold_start_max_interactions": "15", "cold_start_max_duration": "5.0",
+             "cold_start_relative_from": "latestItem"})
         self.assertEqual(recipes["aws-popularity-count"]["hyper_parameters"], [])
         self.assertIn("149", eddy("recipes", "user-personalization")[1])
 

@@ -86,7 +86,7 @@ class Stats(Folder):
     def test_robots_are_listed_with_the_setting_that_drops_them(self):
         draw = random.Random(1)
         log = logs.write(self.path("log.csv"), logs.people(300),
-                         [logs.robot(draw, f"r{r}") for r in range(6)])
+                         [logs.robot(draw, f"r{r}", 2500 + 10 * r) for r in range(6)])
         figures = self.stats("-i", log)
         self.assertEqual(figures["robots"]["users"], 6)
         self.assertEqual({r["user"] for r in figures["robots"]["list"]},
@@ -94,6 +94,37 @@ class Stats(Folder):
         advice = [f["advice"] for f in figures["findings"] if f["code"] == "robots"][0]
         share = re.search(r"max_user_history_length_percentile=(0\.\d+)", advice)[1]
         self.assertLessEqual(float(share), 1 - 6 / 306 + 1e-4)
+        # What it says of the defaults holds: plain training keeps robots.
+        self.assertIn("plain eddy train keeps all, a network trained with --recipe has 0.99",
+                      advice)
+        for words, most in (((), 0), (("--recipe", "aws-hrnn"), 4), (
+                ("--set", f"max_user_history_length_percentile={share}"), 6)):
+            summary = json.loads(support.succeed(
+                "train", "-i", log, "-o", self.path("model"), "--set", "epochs=1", "--set",
+                "hidden_dimension=32", "--threads", 1, "--json", "-q", *words))
+            self.assertEqual(summary["long_users"], most, words)
+
+    def test_advice_names_what_can_be_done(self):
+        histories = logs.people(120)
+        crowd = [[(at, user, 0 if n % 3 else item + 100 * n)
+                  for n, (at, user, item) in enumerate(history)] for history in histories]
+        log = logs.write(self.path("log.csv"), crowd)
+        items = support.write_csv(self.path("items.csv"), [
+            ("ITEM_ID", "GENRE"), *((f"i{n}", f"g{n % 3}") for n in range(4000))])
+        advice = {f["code"]: f["advice"]
+                  for f in self.stats("-i", log, "-I", items)["findings"]}
+        self.assertLessEqual({"concentrated", "cold_items"}, set(advice))
+        for text in advice.values():
+            self.assertNotIn("exploration_weight", text)  # serving does not have it yet
+        # The commands that it names, as it names them.
+        for code, recipe in (("concentrated", "aws-sims"),
+                             ("cold_items", "aws-hrnn-coldstart")):
+            self.assertIn("--recipe " + recipe, advice[code])
+            settings = re.findall(r"--set (\S+=[\d.]+)", advice[code])
+            support.succeed("train", "-i", log, "-I", items, "-o", self.path(recipe),
+                            "--recipe", recipe, "-q", "--threads", 1,
+                            *(word for one in settings for word in ("--set", one)),
+                            *(() if recipe == "aws-sims" else ("--set", "epochs=1")))
 
     def test_metadata_columns(self):
         log = logs.write(self.path("log.csv"), logs.people(100))
