@@ -8,6 +8,7 @@
 #include "app/args.h"
 #include "app/blas_core.h"
 #include "app/checkpoint.h"
+#include "app/event_options.h"
 #include "app/group.h"
 #include "app/option_rows.h"
 #include "app/train_build.h"
@@ -20,16 +21,13 @@
 struct arguments {
     const char *interactions, *items, *users, *model, *recipe, *event_type, *warm_start,
         *scratch;
-    struct eddy_arg_list schemas, columns, set, event_weight;
+    struct eddy_arg_list schemas, columns, set, event_weight, threshold;
     int64_t seed, threads, hold_out, from_ms, checkpoint_s;
-    double threshold;
     bool skip_bad, quiet, json;
 };
 enum { HOLD_OUT_NONE = -1 };
 /* Arrays below are not worth a file. */
 enum { SCRATCH_THRESHOLD = 1 << 16 };
-/* No EVENT_VALUE is below it. */
-#define NO_THRESHOLD (-1e300)
 
 static const struct eddy_arg rows[] = {
     EDDY_INTERACTIONS_ROW(struct arguments, true),
@@ -60,8 +58,12 @@ static const struct eddy_arg rows[] = {
      .help = "With --hold-out successive or prequential: the first time held out."},
     {"event-type", 0, EDDY_ARG_TEXT, offsetof(struct arguments, event_type), "TYPE",
      .help = "Train on rows of this EVENT_TYPE only."},
-    {"event-value-threshold", 0, EDDY_ARG_FLOAT, offsetof(struct arguments, threshold),
-     "N", .help = "Train on rows whose EVENT_VALUE is at least N."},
+    {"event-value-threshold", 0, EDDY_ARG_LIST, offsetof(struct arguments, threshold),
+     "N|TYPE=N",
+     .help =
+         "Train on rows whose EVENT_VALUE is at least N; with TYPE=N that holds for rows of "
+         "this EVENT_TYPE, and others stay (or follow the N given besides). eval and "
+         "recommend look at every row."},
     {"event-weight", 0, EDDY_ARG_LIST, offsetof(struct arguments, event_weight),
      "TYPE=W",
      .help =
@@ -98,6 +100,7 @@ static const struct eddy_args command_line = {
         "--set dropout=0.5\n"
         "  eddy train -i ratings.csv -o model --hold-out loo       then: eddy eval\n"
         "  eddy train -i clicks.csv -o similar --recipe aws-sims\n"
+        "  eddy train -i log.csv -o model --event-value-threshold rating=4\n"
         "  eddy train --set help          list the settings of training\n"
         "  mpirun -n 2 --bind-to none eddy train ...   the same model by two processes\n"
         "      (a build with cmake -DEDDY_MPI=ON; 2 or 4; on one machine or several)\n",
@@ -121,9 +124,6 @@ static void list_settings(void)
         "recipes NAME\n");
 }
 
-/* Amazon's limits: 10 event types, 100 characters. */
-enum { EVENT_WEIGHTS_MAX = 10, EVENT_TYPE_SIZE = 101 };
-
 struct job {
     const struct arguments *arguments;
     struct eddy_group group;
@@ -132,8 +132,7 @@ struct job {
     struct eddy_inputs inputs;
     struct eddy_select_counts dropped;
     uint64_t held_out;
-    struct eddy_event_weight weights[EVENT_WEIGHTS_MAX];
-    char types[EVENT_WEIGHTS_MAX][EVENT_TYPE_SIZE];
+    struct eddy_event_options events;
 };
 
 /* Leave out what is held out, of another type or value, of users or items beyond the
@@ -144,8 +143,10 @@ static int select_rows(struct job *job, struct eddy_err *err)
     struct eddy_interactions *in = &job->inputs.interactions;
     struct eddy_select_options select = {
         .event_type = arguments->event_type,
-        .has_threshold = arguments->threshold > NO_THRESHOLD,
-        .threshold = arguments->threshold,
+        .has_threshold = job->events.has_threshold,
+        .threshold = job->events.threshold,
+        .type_thresholds = job->events.thresholds,
+        .type_threshold_count = job->events.threshold_count,
         .min_user_history = job->options.min_user_history,
         .max_user_history = job->options.max_user_history,
         .min_item_count = job->options.min_item_count,
@@ -184,8 +185,7 @@ static void put_settings(const struct job *job, struct eddy_buf *out)
         eddy_buf_printf(out, "from=%" PRId64 "\n", arguments->from_ms);
     if (arguments->event_type != NULL)
         eddy_buf_printf(out, "event-type=%s\n", arguments->event_type);
-    if (arguments->threshold > NO_THRESHOLD)
-        eddy_buf_printf(out, "event-value-threshold=%.17g\n", arguments->threshold);
+    eddy_event_options_put(&job->events, out);
     eddy_buf_printf(out,
                     "min_user_history_length_percentile=%.17g\n"
                     "max_user_history_length_percentile=%.17g\n"
@@ -216,6 +216,7 @@ static int train(struct job *job, struct eddy_err *err)
         .options = &job->options,
         .interactions = &job->inputs.interactions,
         .items = job->inputs.items,
+        .events = &job->events,
         .hold_out = arguments->hold_out == HOLD_OUT_NONE
                         ? NULL
                         : eddy_protocol_name((enum eddy_protocol)arguments->hold_out),
@@ -262,32 +263,6 @@ static int train(struct job *job, struct eddy_err *err)
     return r;
 }
 
-/* "TYPE=W" rows of --event-weight. EDDY_EUSAGE. */
-static int read_weights(struct job *job, struct eddy_err *err)
-{
-    const struct eddy_arg_list *list = &job->arguments->event_weight;
-    if (list->count > EVENT_WEIGHTS_MAX)
-        return eddy_fail(err, EDDY_EUSAGE, "--event-weight: at most %d types",
-                         EVENT_WEIGHTS_MAX);
-    for (size_t i = 0; i < list->count; i++) {
-        const char *equals = strrchr(list->values[i], '=');
-        size_t size = equals ? (size_t)(equals - list->values[i]) : 0;
-        char *end = NULL;
-        double weight = equals ? strtod(equals + 1, &end) : 0;
-        if (equals == NULL || size >= EVENT_TYPE_SIZE || end == equals + 1 ||
-            *end != '\0' || !(weight >= 0 && weight <= 1))
-            return eddy_fail(err, EDDY_EUSAGE,
-                             "--event-weight %s: write TYPE=W with W from 0 to 1, e.g. "
-                             "--event-weight purchase=1",
-                             list->values[i]);
-        memcpy(job->types[i], list->values[i], size);
-        job->weights[i] = (struct eddy_event_weight){job->types[i], weight};
-    }
-    job->options.train.event_weights = job->weights;
-    job->options.train.event_weight_count = (uint32_t)list->count;
-    return 0;
-}
-
 /* Recipe and settings from the command line. EDDY_EUSAGE. */
 static int read_settings(struct job *job, struct eddy_err *err)
 {
@@ -303,7 +278,11 @@ static int read_settings(struct job *job, struct eddy_err *err)
         return EDDY_EUSAGE;
     job->options.train.seed = (uint64_t)arguments->seed;
     job->options.train.threads = arguments->threads;
-    return read_weights(job, err) < 0 ? EDDY_EUSAGE : 0;
+    int r = eddy_event_options_read(&job->events, &arguments->event_weight,
+                                    &arguments->threshold, arguments->event_type, err);
+    job->options.train.event_weights = job->events.weights;
+    job->options.train.event_weight_count = job->events.weight_count;
+    return r < 0 ? EDDY_EUSAGE : 0;
 }
 
 int eddy_cmd_train(int argc, char **argv)
@@ -312,8 +291,7 @@ int eddy_cmd_train(int argc, char **argv)
                                   .checkpoint_s = 60,
                                   .threads = 2,
                                   .hold_out = HOLD_OUT_NONE,
-                                  .from_ms = INT64_MIN,
-                                  .threshold = NO_THRESHOLD};
+                                  .from_ms = INT64_MIN};
     struct job job = {.arguments = &arguments};
     struct eddy_err err = {0};
     int code;

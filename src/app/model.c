@@ -32,6 +32,8 @@ static void put_data(const struct eddy_model_source *source, struct eddy_buf *ou
         eddy_buf_put_json_string(out, eddy_span_of(source->hold_out));
     else
         eddy_buf_puts(out, "null");
+    if (source->events != NULL)
+        eddy_event_options_encode(source->events, out);
     eddy_buf_putc(out, '}');
 }
 

@@ -2,6 +2,7 @@
 #ifndef EDDY_APP_MODEL_H
 #define EDDY_APP_MODEL_H
 
+#include "app/event_options.h"
 #include "app/recipe_options.h"
 #include "core/build.h"
 #include "core/snapshot.h"
@@ -21,6 +22,7 @@ struct eddy_model_source {
     const struct eddy_recipe_options *options;
     const struct eddy_interactions *interactions; /* the rows trained on */
     const struct eddy_catalog *items;
+    const struct eddy_event_options *events;
     const char *hold_out;        /* protocol whose answers were left out, NULL: none */
     double seconds, cpu_seconds; /* of training, for the manifest */
     const struct eddy_learning_point *learning; /* borrowed */

@@ -9,6 +9,7 @@
  * users' last items with them (MRR@25 .10 instead of the published .18). */
 #include "core/select.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -97,21 +98,50 @@ static int fail_no_type(const struct eddy_interactions *in, const char *wanted,
                      known, used >= sizeof known ? "..." : "");
 }
 
+/* Index of an event type of the file, EDDY_ITEM_NONE: no row has it. */
+static uint32_t find_type(const struct eddy_interactions *in, const char *name)
+{
+    for (uint32_t t = 1; t < in->type_count; t++)
+        if (eddy_span_eq(eddy_span_of(in->types[t]), eddy_span_of(name)))
+            return t;
+    return EDDY_ITEM_NONE;
+}
+
+/* The least value per type; -HUGE_VAL: rows without a value stay, too. */
+static int find_least(const struct eddy_interactions *in,
+                      const struct eddy_select_options *options, double *ret,
+                      struct eddy_err *err)
+{
+    for (uint32_t t = 0; t < in->type_count; t++)
+        ret[t] = options->has_threshold ? options->threshold : -HUGE_VAL;
+    for (uint32_t i = 0; i < options->type_threshold_count; i++) {
+        uint32_t type = find_type(in, options->type_thresholds[i].type);
+        if (type == EDDY_ITEM_NONE)
+            return fail_no_type(in, options->type_thresholds[i].type, err);
+        ret[type] = options->type_thresholds[i].threshold;
+    }
+    return 0;
+}
+
 static int select_rows(struct eddy_interactions *in,
                        const struct eddy_select_options *options, uint8_t *marks,
                        struct eddy_select_counts *counts, struct eddy_err *err)
 {
+    double least[sizeof in->types / sizeof *in->types];
     uint32_t type = EDDY_ITEM_NONE;
-    for (uint32_t t = 1; options->event_type != NULL && t < in->type_count; t++)
-        if (eddy_span_eq(eddy_span_of(in->types[t]), eddy_span_of(options->event_type)))
-            type = t;
-    if (options->event_type != NULL && type == EDDY_ITEM_NONE)
-        return fail_no_type(in, options->event_type, err);
+    if (options->event_type != NULL) {
+        type = find_type(in, options->event_type);
+        if (type == EDDY_ITEM_NONE)
+            return fail_no_type(in, options->event_type, err);
+    }
+    int r = find_least(in, options, least, err);
+    if (r < 0)
+        return r;
     for (uint64_t i = 0; i < in->count; i++) {
         const struct eddy_interaction *row = &in->rows[i];
         bool drop_type = type != EDDY_ITEM_NONE && row->type != type;
-        bool drop_value = !drop_type && options->has_threshold &&
-                          (!row->has_value || (double)row->value < options->threshold);
+        bool drop_value = !drop_type && least[row->type] > -HUGE_VAL &&
+                          (!row->has_value || (double)row->value < least[row->type]);
         counts->by_type += drop_type;
         counts->by_value += drop_value;
         marks[i] = drop_type || drop_value ? EDDY_MARK_UNUSED : EDDY_MARK_TRAIN;
@@ -194,7 +224,8 @@ int eddy_select(struct eddy_interactions *interactions,
     if (marks == NULL)
         return eddy_fail(err, EDDY_ENOMEM, "no memory for the marks of %llu rows",
                          (unsigned long long)interactions->count);
-    if (options->event_type != NULL || options->has_threshold)
+    if (options->event_type != NULL || options->has_threshold ||
+        options->type_threshold_count > 0)
         r = select_rows(interactions, options, marks, &counts, err);
     if (r == 0 && (options->min_item_count > 0 || options->max_item_count < 1))
         r = select_items(interactions, options, marks, &counts);

@@ -5,10 +5,18 @@
 
 #include "core/interactions.h"
 
+/* Of rows of this type only those whose value is there and at least this. */
+struct eddy_event_threshold {
+    const char *type; /* borrowed */
+    double threshold;
+};
 struct eddy_select_options {
     const char *event_type; /* only rows of this type; NULL: all */
     bool has_threshold;
     double threshold; /* only rows whose value is there and at least this */
+    const struct eddy_event_threshold
+        *type_thresholds; /* in its place for these types */
+    uint32_t type_threshold_count;
     /* Users whose number of rows is below the first or above the second percentile of all
      * users' numbers go; 0 and 1 keep everyone. Of items, ordered by their number of rows,
      * go those that hold the first share of all rows and those beyond the second. */

@@ -112,13 +112,15 @@ class Resume(Folder):
                 (("--seed", 4), "seed is 4 here, but 3 in the run"),
                 (("--hold-out", "successive"), "hold-out is successive here, but loo in"),
                 (("--event-value-threshold", 3), "event-value-threshold is 3 here, but none"),
+                (("--event-value-threshold", "click=3"),
+                 "event-value-threshold click is 3 here, but none"),
                 (("--recipe", "aws-hrnn", "--set", "dropout=0.3"), "recipe is aws-hrnn")]:
             with self.subTest(words=words):
                 if "--event-value-threshold" in words:
                     log = self.path("valued.csv")
                     with open(self.log) as old, open(log, "w") as new:
-                        new.write(old.readline().strip() + ",EVENT_VALUE\n")
-                        new.writelines(line.strip() + ",5\n" for line in old)
+                        new.write(old.readline().strip() + ",EVENT_VALUE,EVENT_TYPE\n")
+                        new.writelines(line.strip() + ",5,click\n" for line in old)
                 else:
                     log = self.log
                 code, out, err = eddy(*command(log, model, *more, *words))

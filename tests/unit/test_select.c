@@ -107,6 +107,65 @@ static void type_and_value_choose_rows(void)
     eddy_interactions_fini(&in);
 }
 
+/* Explicit ratings beside clicks, which have no value. */
+static void a_type_with_a_threshold_of_its_own_leaves_the_others_alone(void)
+{
+    const char *text = "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE,EVENT_VALUE\n"
+                       "a,r5,1600000000,rating,5\na,r4,1600000001,rating,4\n"
+                       "a,r3,1600000002,rating,3.5\na,r,1600000003,rating,\n"
+                       "a,c,1600000004,click,\na,c1,1600000005,click,1\n"
+                       "a,n,1600000006,,\na,b2,1600000007,buy,2\n";
+    static const struct eddy_event_threshold rating = {"rating", 4}, buy = {"buy", 9},
+                                             none = {"rent", 1};
+    const struct eddy_event_threshold both[] = {rating, buy};
+    static const struct {
+        const char *kept, *event_type;
+        int has_threshold;
+        double threshold;
+        uint32_t own; /* of both */
+    } cases[] = {
+        {"r5 r4 r3 r c c1 n b2", NULL, 0, 0, 0},
+        {"r5 r4 c c1 n b2", NULL, 0, 0, 1},
+        {"r5 r4 c c1 n", NULL, 0, 0, 2},
+        {"r5 r4 c1 b2", NULL, 1, 1, 1},
+        {"r5 r4 r3 b2", NULL, 1, 2, 0},
+        {"r5 r4", "rating", 0, 0, 2},
+        {"c c1 n", "click", 0, 0, 1},
+        {"c1", "click", 1, -5, 2},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        struct eddy_interactions in = rows_of_text(text);
+        struct eddy_select_options options = all;
+        struct eddy_select_counts counts;
+        char kept[64] = "";
+        options.event_type = cases[c].event_type;
+        options.has_threshold = cases[c].has_threshold != 0;
+        options.threshold = cases[c].threshold;
+        options.type_thresholds = both;
+        options.type_threshold_count = cases[c].own;
+        CHECK_INT(eddy_select(&in, &options, &counts, NULL), 0);
+        for (uint64_t i = 0; i < in.count; i++) {
+            struct eddy_span id = eddy_catalog_id(in.items, in.rows[i].item);
+            (void)snprintf(kept + strlen(kept), sizeof kept - strlen(kept), "%s%.*s",
+                           i > 0 ? " " : "", (int)id.size, id.data);
+        }
+        CHECK_STR(kept, cases[c].kept);
+        CHECK_INT(counts.by_type + counts.by_value, 8 - in.count);
+        eddy_interactions_fini(&in);
+    }
+    struct eddy_interactions in = rows_of_text(text);
+    struct eddy_select_options options = all;
+    struct eddy_select_counts counts;
+    struct eddy_err err = {0};
+    options.type_thresholds = &none;
+    options.type_threshold_count = 1;
+    CHECK_INT(eddy_select(&in, &options, &counts, &err), EDDY_ECONFIG);
+    CHECK(strstr(err.text, "rent") != NULL &&
+          strstr(err.text, "rating, click") != NULL);
+    CHECK_INT(in.count, 8);
+    eddy_interactions_fini(&in);
+}
+
 static void percentiles_out_of_order_are_refused(void)
 {
     struct eddy_interactions in = staircase();
@@ -151,6 +210,7 @@ int main(void)
     RUN(equal_histories_stay_together);
     RUN(percentiles_drop_rare_and_frequent_items);
     RUN(type_and_value_choose_rows);
+    RUN(a_type_with_a_threshold_of_its_own_leaves_the_others_alone);
     RUN(percentiles_out_of_order_are_refused);
     RUN(too_little_data_is_refused_in_amazons_words);
     return check_done();
