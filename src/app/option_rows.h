@@ -88,8 +88,8 @@
      .value = "SECONDS",                                                               \
      .min = 1000,                                                                      \
      .max = 1e12,                                                                      \
-     .help = "With " with_ ": refresh the tables every so much event time (default: "  \
-             "never)."},                                                               \
+     .help = "With " with_ ": refresh the tables, and the list of aws-trending-now, "  \
+             "every so much event time (default: never)."},                            \
     {                                                                                  \
         .name = "half-life", .type = EDDY_ARG_DURATION,                                \
         .offset = offsetof(options_, half_life_ms), .value = "SECONDS", .min = 1000,   \

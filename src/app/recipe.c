@@ -95,7 +95,7 @@ const struct eddy_recipe eddy_recipes[] = {
     {.name = "aws-trending-now", .kind = EDDY_RECIPE_POPULAR,
      .counting = EDDY_COUNTING_TRENDING, HYPERS(trending),
      .about = "One list for all: the items whose interactions rose most against the interval "
-              "before."},
+              "before; made anew on the way by eddy recommend --stream --refresh."},
     {.name = "aws-personalized-ranking", .kind = EDDY_RECIPE_RANKING, .network = true,
      .item_metadata = true, .user_metadata = true, .tables = true, HYPERS(ranking),
      .about = "Orders items that you give (search results, a shelf) for each user: "

@@ -5,7 +5,7 @@
  * what users without a step get; it is refreshed when event time has moved on by the
  * refresh interval, from the rows before: a count per item in which an event of age a
  * weighs 2^(-a / half-life), on top of PRIOR_EVENTS events spread as the snapshot's
- * popularity says and ageing likewise. */
+ * popularity says and ageing likewise. A model of trends has its list made anew instead. */
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -15,6 +15,7 @@
 #include "core/play_user.h"
 #include "core/rank.h"
 #include "core/team.h"
+#include "core/trend.h"
 
 enum {
     RUN_ROWS = 128,
@@ -41,8 +42,9 @@ struct eddy_stream {
     atomic_bool failed;           /* memory ran out in a task */
     struct eddy_rank_model model; /* of the snapshot as it is */
     bool has_shown;
-    struct eddy_live *live; /* NULL: tables stay as they are */
-    uint32_t appeared;      /* items of the rows so far: those below */
+    struct eddy_live *live;   /* NULL: tables stay as they are */
+    struct eddy_trend *trend; /* NULL: the model is none of trends */
+    uint32_t appeared;        /* items of the rows so far: those below */
     /* the table */
     double *counts; /* (V), in units of the weight at reference_ms */
     float *popularity;
@@ -63,7 +65,9 @@ static uint32_t items_of(const struct eddy_stream *stream)
 
 static const struct eddy_rank_model *model_of(const struct eddy_stream *stream)
 {
-    return stream->live ? eddy_live_model(stream->live) : &stream->model;
+    return stream->live    ? eddy_live_model(stream->live)
+           : stream->trend ? eddy_trend_model(stream->trend)
+                           : &stream->model;
 }
 
 /* Items that a list may hold. */
@@ -87,9 +91,12 @@ static void rebase(struct eddy_stream *stream)
     stream->reference_ms = stream->newest_ms;
 }
 
-static int refresh(struct eddy_stream *stream)
+/* now_ms: the newest moment of a refresh that event time has passed. */
+static int refresh(struct eddy_stream *stream, int64_t now_ms)
 {
     rebase(stream);
+    if (stream->trend)
+        eddy_trend_refresh(stream->trend, now_ms);
     for (uint32_t i = 0; i < items_of(stream); i++)
         stream->popularity[i] = (float)stream->counts[i];
     stream->popular_count = eddy_play_popular(stream->popularity, items_of(stream),
@@ -173,6 +180,9 @@ static bool allocate(struct eddy_stream *stream)
                       eddy_catalog_count(options->interactions->items), &stream->live,
                       NULL) < 0)
         return false;
+    if (options->refresh_ms > 0 && eddy_trend_interval_s(options->snapshot) > 0 &&
+        eddy_trend_new(options->snapshot, &stream->trend, NULL) < 0)
+        return false;
     stream->has_shown =
         eddy_play_has_shown(options->interactions, model_of(stream)->head);
     for (uint32_t t = 0; t < options->threads; t++) {
@@ -226,6 +236,7 @@ void eddy_stream_free(struct eddy_stream *stream)
         free(stream->workers[t].queries);
     }
     eddy_live_free(stream->live);
+    eddy_trend_free(stream->trend);
     free(stream->order);
     free(stream->users);
     free(stream->run_of_user);
@@ -397,7 +408,8 @@ static void collect(struct eddy_stream *stream,
         if (due) {
             int64_t interval = stream->options.refresh_ms;
             int64_t past = in->rows[row].ts_ms - stream->next_refresh_ms;
-            if (refresh(stream) < 0)
+            if (refresh(stream, stream->next_refresh_ms + past / interval * interval) <
+                0)
                 atomic_store_explicit(&stream->failed, true, memory_order_relaxed);
             stream->next_refresh_ms += (past / interval + 1) * interval;
         }
@@ -427,6 +439,8 @@ static void count_rows(struct eddy_stream *stream)
     for (uint32_t i = 0; i < stream->row_count; i++) {
         const struct eddy_interaction *row = &in->rows[stream->rows[i]];
         if (stream->live && count_live(stream, row) < 0)
+            atomic_store_explicit(&stream->failed, true, memory_order_relaxed);
+        if (stream->trend && eddy_trend_add(stream->trend, row->ts_ms, row->item) < 0)
             atomic_store_explicit(&stream->failed, true, memory_order_relaxed);
         if (row->item < items_of(stream))
             stream->counts[row->item] += weight_at(stream, row->ts_ms);
