@@ -25,19 +25,21 @@ static int by_time(const void *a, const void *b)
 
 int eddy_build_views_init(struct eddy_build_views *views,
                           const struct eddy_interactions *in,
-                          const struct eddy_selection *selection, uint32_t gap_s)
+                          const struct eddy_selection *selection, uint32_t gap_s,
+                          struct eddy_err *err)
 {
     const int64_t gap_ms = gap_s > 0 ? (int64_t)gap_s * 1000 : INT64_MAX;
-    uint64_t filled = 0;
+    uint64_t filled = 0, room = in->count + 1;
+    int code = 0;
 
     *views = (struct eddy_build_views){0};
-    views->views =
-        eddy_spill_new(in->spill, (in->count + 1) * sizeof *views->views, NULL, NULL);
-    views->items =
-        eddy_spill_new(in->spill, (in->count + 1) * sizeof *views->items, NULL, NULL);
-    if (views->views == NULL || views->items == NULL) {
+    views->views = eddy_spill_new(in->spill, room * sizeof *views->views, &code, err);
+    if (code == 0)
+        views->items =
+            eddy_spill_new(in->spill, room * sizeof *views->items, &code, err);
+    if (code < 0) {
         eddy_build_views_fini(views);
-        return EDDY_ENOMEM;
+        return code;
     }
     for (uint32_t u = 0; u < eddy_catalog_count(in->users); u++) {
         struct eddy_session_view *view = NULL;
@@ -56,8 +58,11 @@ int eddy_build_views_init(struct eddy_build_views *views,
             view->ts_ms = row->ts_ms;
         }
     }
-    qsort(views->views, views->count, sizeof *views->views, by_time);
-    return 0;
+    views->views = eddy_spill_sort(views->views, views->count, sizeof *views->views, 0,
+                                   by_time, &code, err);
+    if (code < 0)
+        eddy_build_views_fini(views);
+    return code;
 }
 
 void eddy_build_views_fini(struct eddy_build_views *views)

@@ -13,10 +13,11 @@ struct eddy_build_views {
     uint32_t *items; /* backing memory */
     uint32_t count;
 };
-/* gap_s: silence that ends a session; 0: a user is one. 0 or EDDY_ENOMEM. */
+/* gap_s: silence that ends a session; 0: a user is one. 0, EDDY_ENOMEM, EDDY_EIO. */
 int eddy_build_views_init(struct eddy_build_views *views,
                           const struct eddy_interactions *in,
-                          const struct eddy_selection *selection, uint32_t gap_s);
+                          const struct eddy_selection *selection, uint32_t gap_s,
+                          struct eddy_err *err);
 void eddy_build_views_fini(struct eddy_build_views *views);
 
 /* Validation events as cases of eddy_head_fit, a sample when there are many. */

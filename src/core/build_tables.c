@@ -12,6 +12,7 @@
 
 #include "base/vmath.h"
 #include "core/build_parts.h"
+#include "core/log_order.h"
 #include "core/team.h"
 
 enum {
@@ -80,7 +81,8 @@ struct eddy_build_plan eddy_build_plan_defaults(const struct eddy_interactions *
                         .window = 20,
                         .width = WIDTH,
                         .items_max = RELATED_ITEMS_MAX,
-                        .threads = threads},
+                        .threads = threads,
+                        .spill = in->spill},
         .related_gap_s = session_gap_s,
         .counters = {.items = eddy_catalog_count(in->items),
                      .window = RULES_WINDOW,
@@ -103,24 +105,31 @@ struct eddy_build_plan eddy_build_plan_defaults(const struct eddy_interactions *
 
 /* ---- making them ------------------------------------------------------------------ */
 
-/* Rows before the cut in log order, the newest `most`. */
+static bool is_counted(const void *context, const struct eddy_interactions *in,
+                       uint64_t row)
+{
+    const struct eddy_selection *selection = context;
+    return eddy_selection_part(selection, in, row) == EDDY_PART_TRAINING &&
+           eddy_selection_weight(selection, &in->rows[row]) > 0;
+}
+
+/* Rows before the cut in log order, the newest of them. */
 static int count_rows(const struct eddy_build_plan *plan,
                       const struct eddy_interactions *in,
                       const struct eddy_selection *selection,
-                      struct eddy_counters *counters)
+                      struct eddy_counters *counters, struct eddy_err *err)
 {
-    uint64_t *order = eddy_counters_log_order(in), kept = 0;
+    uint64_t count;
+    int rc;
+    uint64_t *order = eddy_log_newest(in, plan->rules_rows_max, is_counted, selection,
+                                      &count, &rc, err);
     if (order == NULL)
-        return EDDY_ENOMEM;
-    for (uint64_t i = 0; i < in->count; i++)
-        if (eddy_selection_part(selection, in, order[i]) == EDDY_PART_TRAINING &&
-            eddy_selection_weight(selection, &in->rows[order[i]]) > 0)
-            order[kept++] = order[i];
-    uint64_t first = kept > plan->rules_rows_max ? kept - plan->rules_rows_max : 0;
-    int rc = eddy_counters_add_rows(counters, in, order + first, kept - first,
-                                    plan->rules_gap_s);
-    free(order);
-    return rc;
+        return rc;
+    rc = eddy_counters_add_rows(counters, in, order, count, plan->rules_gap_s);
+    eddy_spill_free(order);
+    return rc < 0 ? eddy_fail(err, rc, "no memory to count %llu events",
+                              (unsigned long long)count)
+                  : 0;
 }
 
 /* Rules and priors. */
@@ -139,7 +148,11 @@ static int make_counts(const struct eddy_build_plan *plan,
     if (rc < 0)
         return rc;
     time_span(in, selection, &first, &now_ms);
-    rc = count_rows(plan, in, selection, counters);
+    rc = count_rows(plan, in, selection, counters, err);
+    if (rc < 0) {
+        eddy_counters_free(counters);
+        return rc;
+    }
     if (rc == 0 && plan->rules)
         rc = eddy_counters_rules(counters, now_ms, ret->items, plan->rules_width,
                                  &ret->rules);
@@ -152,8 +165,7 @@ static int make_counts(const struct eddy_build_plan *plan,
     }
     ret->priors = options.half_lives;
     eddy_counters_free(counters);
-    return rc < 0 ? eddy_fail(err, rc, "no memory to count %llu events",
-                              (unsigned long long)in->count)
+    return rc < 0 ? eddy_fail(err, rc, "no memory for tables of %u items", ret->items)
                   : 0;
 }
 
@@ -182,13 +194,12 @@ int eddy_build_tables(const struct eddy_build_plan *plan,
 
     *ret = (struct eddy_tables){.items = eddy_catalog_count(in->items)};
     if (plan->related || plan->sessions)
-        rc = eddy_build_views_init(&views, in, selection, plan->related_gap_s);
-    if (rc == 0 && plan->sessions)
-        rc = eddy_sessions_init(&ret->sessions, views.views, views.count, ret->items,
-                                plan->sessions_events_max);
-    if (rc < 0)
-        (void)eddy_fail(err, rc, "no memory for the sessions of %llu events",
-                        (unsigned long long)in->count);
+        rc = eddy_build_views_init(&views, in, selection, plan->related_gap_s, err);
+    if (rc == 0 && plan->sessions &&
+        eddy_sessions_init(&ret->sessions, views.views, views.count, ret->items,
+                           plan->sessions_events_max) < 0)
+        rc = eddy_fail(err, EDDY_ENOMEM, "no memory for the sessions of %llu events",
+                       (unsigned long long)in->count);
     if (rc == 0 && plan->related) {
         uint32_t first = newest_views(&views);
         rc = eddy_related_fit(views.views + first, views.count - first, ret->items,

@@ -278,41 +278,6 @@ int eddy_counters_add(struct eddy_counters *counters, int64_t ts_ms, uint32_t it
     return r;
 }
 
-struct place {
-    int64_t ts_ms;
-    uint32_t row;
-    uint64_t index;
-};
-
-static int by_time(const void *a, const void *b)
-{
-    const struct place *x = a, *y = b;
-    if (x->ts_ms != y->ts_ms)
-        return x->ts_ms < y->ts_ms ? -1 : 1;
-    return x->row < y->row ? -1 : x->row > y->row;
-}
-
-uint64_t *eddy_counters_log_order(const struct eddy_interactions *interactions)
-{
-    size_t n = (size_t)interactions->count;
-    struct place *places = malloc((n + 1) * sizeof *places);
-    uint64_t *order = malloc((n + 1) * sizeof *order);
-    if (places == NULL || order == NULL) {
-        free(places);
-        free(order);
-        return NULL;
-    }
-    for (size_t i = 0; i < n; i++) {
-        const struct eddy_interaction *row = &interactions->rows[i];
-        places[i] = (struct place){row->ts_ms, row->row, i};
-    }
-    qsort(places, n, sizeof *places, by_time);
-    for (size_t i = 0; i < n; i++)
-        order[i] = places[i].index;
-    free(places);
-    return order;
-}
-
 int eddy_counters_add_rows(struct eddy_counters *counters,
                            const struct eddy_interactions *interactions,
                            const uint64_t *order, uint64_t count,
@@ -320,11 +285,8 @@ int eddy_counters_add_rows(struct eddy_counters *counters,
 {
     const int64_t gap_ms =
         session_gap_s > 0 ? (int64_t)session_gap_s * 1000 : INT64_MAX;
-    uint64_t *own = order ? NULL : eddy_counters_log_order(interactions);
     const struct eddy_interaction *rows = interactions->rows;
-    int r = order || own ? 0 : EDDY_ENOMEM;
-    order = order ? order : own;
-    count = own ? interactions->count : count;
+    int r = 0;
     for (uint64_t i = 0; r == 0 && i < count; i++) {
         uint32_t recent[EDDY_RULES_WINDOW_MAX], recent_count = 0;
         uint64_t at = order[i], begin = interactions->user_begin[rows[at].user];
@@ -337,7 +299,6 @@ int eddy_counters_add_rows(struct eddy_counters *counters,
         r = eddy_counters_add(counters, rows[at].ts_ms, rows[at].item, recent,
                               recent_count);
     }
-    free(own);
     return r;
 }
 

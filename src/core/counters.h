@@ -39,15 +39,13 @@ void eddy_counters_free(struct eddy_counters *counters);
 int eddy_counters_add(struct eddy_counters *counters, int64_t ts_ms, uint32_t item,
                       const uint32_t *recent, uint32_t recent_count);
 
-/* Rows of interactions, order[0..count) in log order; NULL: all of them by (time, row).
- * recent are the rows before it of the same user with no gap above session_gap_s between
- * (0: any gap). 0 or EDDY_ENOMEM. */
+/* Rows of interactions, order[0..count) in log order (core/log_order.h). recent are the
+ * rows before it of the same user with no gap above session_gap_s between (0: any gap). 0 or
+ * EDDY_ENOMEM. */
 int eddy_counters_add_rows(struct eddy_counters *counters,
                            const struct eddy_interactions *interactions,
                            const uint64_t *order, uint64_t count,
                            uint32_t session_gap_s);
-/* Rows by (time, row); free(). NULL: memory. */
-uint64_t *eddy_counters_log_order(const struct eddy_interactions *interactions);
 
 /* The rules as of now_ms, `width` per row, over `items` items. 0 or EDDY_ENOMEM. */
 int eddy_counters_rules(struct eddy_counters *counters, int64_t now_ms, uint32_t items,

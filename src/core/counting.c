@@ -169,15 +169,18 @@ struct sims {
     atomic_bool failed;
 };
 
-static int invert(struct sims *sims)
+static int invert(struct sims *sims, struct eddy_err *err)
 {
     const struct eddy_interactions *in = sims->in;
+    int code = EDDY_ENOMEM;
     sims->begin = calloc((size_t)sims->items + 2, sizeof *sims->begin);
-    sims->rows_of = malloc(((size_t)in->count + 1) * sizeof *sims->rows_of);
     sims->users = calloc((size_t)sims->items + 1, sizeof *sims->users);
-    if (!sims->begin || !sims->rows_of || !sims->users ||
-        eddy_count_users(in, sims->users) < 0)
-        return EDDY_ENOMEM;
+    if (!sims->begin || !sims->users || eddy_count_users(in, sims->users) < 0)
+        return code;
+    sims->rows_of =
+        eddy_spill_new(in->spill, (in->count + 1) * sizeof *sims->rows_of, &code, err);
+    if (sims->rows_of == NULL)
+        return code;
     for (uint64_t i = 0; i < in->count; i++)
         sims->begin[in->rows[i].item + 2]++;
     for (uint32_t i = 2; i <= sims->items + 1; i++)
@@ -244,13 +247,14 @@ static void sims_fini(struct sims *sims, uint32_t threads)
     }
     free(sims->scratch);
     free(sims->begin);
-    free(sims->rows_of);
+    eddy_spill_free(sims->rows_of);
     free(sims->users);
     eddy_table_rows_fini(&sims->rows);
 }
 
 int eddy_sims_fit(const struct eddy_interactions *in,
-                  const struct eddy_sims_options *options, struct eddy_table *ret)
+                  const struct eddy_sims_options *options, struct eddy_table *ret,
+                  struct eddy_err *err)
 {
     struct sims sims = {
         .options = options, .in = in, .items = eddy_catalog_count(in->items)};
@@ -269,7 +273,7 @@ int eddy_sims_fit(const struct eddy_interactions *in,
             r = EDDY_ENOMEM;
     }
     if (r == 0)
-        r = invert(&sims);
+        r = invert(&sims, err);
     if (r == 0)
         eddy_team_run(threads, (sims.items + TASK_ITEMS - 1) / TASK_ITEMS, sims_task,
                       &sims);

@@ -42,8 +42,9 @@ struct eddy_sims_options {
     uint32_t threads;
 };
 /* For each item the items that the same users have had near it. Time: events times twice
- * the window. 0 or EDDY_ENOMEM. */
+ * the window. 0, EDDY_ENOMEM, EDDY_EIO. */
 int eddy_sims_fit(const struct eddy_interactions *interactions,
-                  const struct eddy_sims_options *options, struct eddy_table *ret);
+                  const struct eddy_sims_options *options, struct eddy_table *ret,
+                  struct eddy_err *err);
 
 #endif

@@ -109,7 +109,7 @@ static int fill(const struct eddy_build_inputs *inputs,
         prior[i] = log1pf(popularity[i]);
     head_of_related(&ret->head);
     if (options->kind == EDDY_COUNTING_SIMS)
-        return eddy_sims_fit(in, &options->sims, &ret->tables.related);
+        return eddy_sims_fit(in, &options->sims, &ret->tables.related, err);
     return similar(inputs, options, ret, err);
 }
 

@@ -297,26 +297,29 @@ static void find_users(const struct eddy_interactions *data, uint64_t *begin)
     }
 }
 
+static int by_user(const void *a, const void *b)
+{
+    const struct eddy_interaction *x = a, *y = b;
+    if (x->user != y->user) {
+        return x->user < y->user ? -1 : 1;
+    }
+    return by_time(a, b);
+}
+
 /* sort_rows for rows on disk. */
 static int sort_spilled(struct reader *reader)
 {
     struct eddy_interactions *data = reader->data;
-    size_t users = eddy_catalog_count(data->users);
     int code = 0;
-    struct eddy_interaction *sorted =
-        eddy_spill_new(data->spill, (data->count + 1) * sizeof *sorted, &code,
-                       reader->err);
-    uint64_t *begin = calloc(users + 1, sizeof *begin);
-    if (!sorted || !begin ||
-        eddy_interactions_merge_sort(data->rows, data->count, 0, sorted) < 0) {
-        eddy_spill_free(sorted);
-        free(begin);
+    data->rows = eddy_spill_sort(data->rows, data->count, sizeof *data->rows, 0,
+                                 by_user, &code, reader->err);
+    data->count = data->rows ? data->count : 0;
+    data->user_begin =
+        calloc((size_t)eddy_catalog_count(data->users) + 1, sizeof *data->user_begin);
+    if (!data->rows || !data->user_begin) {
         return code < 0 ? code : out_of_memory(reader);
     }
-    eddy_spill_free(data->rows);
-    data->rows = sorted;
-    data->user_begin = begin;
-    find_users(data, begin);
+    find_users(data, data->user_begin);
     return 0;
 }
 

@@ -4,12 +4,6 @@
 
 #include "core/interactions.h"
 
-/* The rows by (user, time, row) into ret_sorted (count); rows are left in runs. run_rows:
- * rows sorted at once in memory, 0: 2 million. 0 or EDDY_ENOMEM. */
-int eddy_interactions_merge_sort(struct eddy_interaction *rows, uint64_t count,
-                                 uint64_t run_rows,
-                                 struct eddy_interaction *ret_sorted);
-
 /* Columns beside those of struct eddy_interaction: context and IMPRESSION. While a file is
  * read; what is kept goes into the eddy_interactions. */
 struct eddy_extra {

@@ -18,7 +18,8 @@
  * entries of every row are kept. The constraint B[j, j] = 0 subtracts P diag(gamma) with
  * gamma_j = B[j, j] / P[j, j] (Lagrange; for a = 1 that is EASE).
  *
- * Memory: one N x N matrix of floats, S, 64 columns per thread. Rows of the Gram matrix are
+ * Memory: one N x N matrix of floats, S, 64 columns per thread; on disk, where there is
+ * room, 16 bytes per event and 16 per session. Rows of the Gram matrix are
  * gathered item by item from the inverted index, and every block of a product is one
  * thread's: the bits do not depend on the number of threads. */
 #include "core/related.h"
@@ -126,19 +127,28 @@ static int by_support(const void *a, const void *b)
     return x->item < y->item ? -1 : x->item > y->item;
 }
 
+/* What is per event or per session: undefined contents, eddy_spill_free. */
+static void *new_array(const struct fit *fit, uint64_t count, size_t size,
+                       int *ret_code, struct eddy_err *err)
+{
+    return eddy_spill_new(fit->options->spill, (count + 1) * size, ret_code, err);
+}
+
 /* The items_max items with most events, those without any never. */
-static int choose_items(struct fit *fit)
+static int choose_items(struct fit *fit, struct eddy_err *err)
 {
     struct ranked *ranked = malloc(((size_t)fit->items + 1) * sizeof *ranked);
     uint64_t events = 0;
+    int code = EDDY_ENOMEM;
 
     fit->support = calloc((size_t)fit->items + 1, sizeof *fit->support);
     fit->index = malloc(((size_t)fit->items + 1) * sizeof *fit->index);
-    fit->begin = calloc((size_t)fit->session_count + 1, sizeof *fit->begin);
+    fit->begin = new_array(fit, fit->session_count, sizeof *fit->begin, &code, err);
     if (!ranked || !fit->support || !fit->index || !fit->begin) {
         free(ranked);
-        return EDDY_ENOMEM;
+        return code;
     }
+    fit->begin[0] = 0;
     for (uint32_t s = 0; s < fit->session_count; s++) {
         const struct eddy_session_view *session = &fit->sessions[s];
         for (uint32_t i = first_event(session); i < session->count; i++)
@@ -170,24 +180,32 @@ static int choose_items(struct fit *fit)
 }
 
 /* Sessions in indices, and where each index occurs. */
-static int lay_out(struct fit *fit)
+static int lay_out(struct fit *fit, struct eddy_err *err)
 {
     uint64_t events = fit->begin[fit->session_count];
+    int code = 0;
     uint32_t *stamp = calloc((size_t)fit->n + 1, sizeof *stamp);
 
-    fit->sequence = malloc((events + 1) * sizeof *fit->sequence);
-    fit->content = malloc((events + 1) * sizeof *fit->content);
-    fit->distinct = calloc((size_t)fit->session_count + 1, sizeof *fit->distinct);
     fit->place_begin = calloc((size_t)fit->n + 2, sizeof *fit->place_begin);
-    fit->places = malloc((events + 1) * sizeof *fit->places);
-    if (!stamp || !fit->sequence || !fit->content || !fit->distinct ||
-        !fit->place_begin || !fit->places) {
+    if (stamp == NULL || fit->place_begin == NULL)
+        code = EDDY_ENOMEM;
+    if (code == 0)
+        fit->sequence = new_array(fit, events, sizeof *fit->sequence, &code, err);
+    if (code == 0)
+        fit->content = new_array(fit, events, sizeof *fit->content, &code, err);
+    if (code == 0)
+        fit->places = new_array(fit, events, sizeof *fit->places, &code, err);
+    if (code == 0)
+        fit->distinct =
+            new_array(fit, fit->session_count, sizeof *fit->distinct, &code, err);
+    if (code < 0) {
         free(stamp);
-        return EDDY_ENOMEM;
+        return code;
     }
     for (uint32_t s = 0; s < fit->session_count; s++) {
         const struct eddy_session_view *session = &fit->sessions[s];
         uint32_t first = first_event(session);
+        fit->distinct[s] = 0;
         for (uint64_t at = fit->begin[s]; at < fit->begin[s + 1]; at++) {
             int32_t index = fit->index[session->items[first + (at - fit->begin[s])]];
             fit->sequence[at] = index;
@@ -211,20 +229,21 @@ static int lay_out(struct fit *fit)
     return 0;
 }
 
-static int make_weights(struct fit *fit)
+static int make_weights(struct fit *fit, struct eddy_err *err)
 {
     const struct eddy_related_options *options = fit->options;
     double reach = 1 - options->window_decay * log(WEIGHT_MIN);
     int64_t newest = INT64_MIN;
+    int code = EDDY_ENOMEM;
 
     fit->window = reach > SESSION_MAX ? SESSION_MAX : (uint32_t)reach;
     if (options->window > 0 && options->window < fit->window)
         fit->window = options->window;
     fit->distance_weight = malloc(((size_t)fit->window + 1) * sizeof(float));
-    fit->age_weight = malloc(((size_t)fit->session_count + 1) * sizeof(float));
+    fit->age_weight = new_array(fit, fit->session_count, sizeof(float), &code, err);
     fit->scale = malloc(((size_t)fit->n + 1) * sizeof(float));
     if (!fit->distance_weight || !fit->age_weight || !fit->scale)
-        return EDDY_ENOMEM;
+        return code;
     for (uint32_t d = 0; d < fit->window; d++)
         fit->distance_weight[d] = (float)exp(-(double)d / options->window_decay);
     for (uint32_t s = 0; s < fit->session_count; s++)
@@ -495,13 +514,13 @@ static void fini(struct fit *fit)
     free(fit->support);
     free(fit->index);
     free(fit->item);
-    free(fit->begin);
-    free(fit->sequence);
-    free(fit->content);
-    free(fit->distinct);
-    free(fit->age_weight);
+    eddy_spill_free(fit->begin);
+    eddy_spill_free(fit->sequence);
+    eddy_spill_free(fit->content);
+    eddy_spill_free(fit->distinct);
+    eddy_spill_free(fit->age_weight);
     free(fit->place_begin);
-    free(fit->places);
+    eddy_spill_free(fit->places);
     free(fit->distance_weight);
     free(fit->p);
     free(fit->ridge);
@@ -545,9 +564,10 @@ int eddy_related_fit(const struct eddy_session_view *sessions, uint32_t count,
     int rc = check_options(options, err);
     if (rc < 0)
         return rc;
-    if (choose_items(&fit) < 0 || lay_out(&fit) < 0 || make_weights(&fit) < 0)
-        rc = eddy_fail(err, EDDY_ENOMEM, "closed form: no memory for %u sessions",
-                       count);
+    if ((rc = choose_items(&fit, err)) == 0 && (rc = lay_out(&fit, err)) == 0)
+        rc = make_weights(&fit, err);
+    if (rc == EDDY_ENOMEM)
+        (void)eddy_fail(err, rc, "closed form: no memory for %u sessions", count);
     if (rc == 0 && fit.n > 0)
         rc = solve(&fit, err);
     if (rc == 0 && make_table(&fit, ret) < 0)

@@ -19,6 +19,7 @@ struct eddy_related_options {
     uint32_t width;      /* entries kept per row, 1..1000 */
     uint32_t items_max;  /* above: only the items_max with most support are solved */
     uint32_t threads;
+    const struct eddy_spill *spill; /* room for what is per event; NULL: memory */
 };
 /* Sessions for the fit: item lists in order, with the time of the last event. */
 struct eddy_session_view {
@@ -29,8 +30,8 @@ struct eddy_session_view {
 /* Table of items rows, each its `width` heaviest entries above 0. Memory: one matrix of
  * (solved items)^2 floats. Sets OpenBLAS to one thread. The bits do not depend on the
  * number of threads, but on the CPU kind (OpenBLAS' kernels). Thread: trainer.
- * EDDY_ECONFIG: an option out of range; EDDY_ENOMEM says how much was wanted; EDDY_EFATAL:
- * lambda is too small for single floats. */
+ * EDDY_ECONFIG: an option out of range; EDDY_ENOMEM says how much was wanted; EDDY_EIO: no
+ * room on disk; EDDY_EFATAL: lambda is too small for single floats. */
 int eddy_related_fit(const struct eddy_session_view *sessions, uint32_t count,
                      uint32_t items, const struct eddy_related_options *options,
                      struct eddy_table *ret, struct eddy_err *err);

@@ -220,10 +220,10 @@ int eddy_select(struct eddy_interactions *interactions,
         !in_order(options->min_item_count, options->max_item_count))
         return eddy_fail(err, EDDY_ECONFIG,
                          "percentiles lie between 0 and 1, the smaller one first");
-    uint8_t *marks = malloc((size_t)interactions->count + 1);
+    uint8_t *marks =
+        eddy_spill_new(interactions->spill, interactions->count + 1, &r, err);
     if (marks == NULL)
-        return eddy_fail(err, EDDY_ENOMEM, "no memory for the marks of %llu rows",
-                         (unsigned long long)interactions->count);
+        return r;
     if (options->event_type != NULL || options->has_threshold ||
         options->type_threshold_count > 0)
         r = select_rows(interactions, options, marks, &counts, err);
@@ -231,7 +231,7 @@ int eddy_select(struct eddy_interactions *interactions,
         r = select_items(interactions, options, marks, &counts);
     if (r == 0 && (options->min_user_history > 0 || options->max_user_history < 1))
         r = select_users(interactions, options, marks, &counts);
-    free(marks);
+    eddy_spill_free(marks);
     if (r == EDDY_ENOMEM)
         return eddy_fail(err, EDDY_ENOMEM, "no memory to sort users by their rows");
     if (r == 0)

@@ -56,8 +56,8 @@ struct sparse {
 static void sparse_fini(struct sparse *sparse)
 {
     free(sparse->begin);
-    free(sparse->index);
-    free(sparse->weight);
+    eddy_spill_free(sparse->index);
+    eddy_spill_free(sparse->weight);
 }
 
 /* to (columns, d) = S' from (rows, d), or the other way. */
@@ -233,19 +233,23 @@ static void place_one(void *context, uint32_t item, uint32_t part, float weight)
 
 /* Items x parts; *ret_counts: parts of each item, free(). */
 static int interactions_matrix(const struct eddy_interactions *in, struct sparse *s,
-                               float **ret_counts)
+                               float **ret_counts, struct eddy_err *err)
 {
+    size_t room = (size_t)in->count + 1;
+    int code = EDDY_ENOMEM;
     uint32_t items = eddy_catalog_count(in->items);
     uint32_t *last = calloc((size_t)items + 1, sizeof *last);
     struct filling filling = {s, calloc((size_t)items + 1, sizeof(float))};
     *s = (struct sparse){.rows = items};
     s->begin = calloc((size_t)items + 2, sizeof *s->begin);
-    s->index = malloc(((size_t)in->count + 1) * sizeof *s->index);
-    s->weight = malloc(((size_t)in->count + 1) * sizeof *s->weight);
-    if (!last || !filling.counts || !s->begin || !s->index || !s->weight) {
+    if (last && filling.counts && s->begin)
+        s->index = eddy_spill_new(in->spill, room * sizeof *s->index, &code, err);
+    if (s->index != NULL)
+        s->weight = eddy_spill_new(in->spill, room * sizeof *s->weight, &code, err);
+    if (s->weight == NULL) {
         free(last);
         free(filling.counts);
-        return EDDY_ENOMEM;
+        return code;
     }
     visit(in, last, count_one, &filling);
     for (uint32_t i = 0; i < items; i++)
@@ -266,8 +270,9 @@ static int features_matrix(const struct eddy_features *features, uint32_t items,
     uint64_t count = rows > 0 ? features->begin[rows] : 0;
     *s = (struct sparse){.rows = items, .columns = features ? features->size : 0};
     s->begin = calloc((size_t)items + 1, sizeof *s->begin);
-    s->index = malloc(((size_t)count + 1) * sizeof *s->index);
-    s->weight = malloc(((size_t)count + 1) * sizeof *s->weight);
+    s->index = eddy_spill_new(NULL, ((size_t)count + 1) * sizeof *s->index, NULL, NULL);
+    s->weight =
+        eddy_spill_new(NULL, ((size_t)count + 1) * sizeof *s->weight, NULL, NULL);
     if (!s->begin || !s->index || !s->weight)
         return EDDY_ENOMEM;
     for (uint32_t i = 0; i < items; i++)
@@ -386,12 +391,14 @@ int eddy_similar_fit(const struct eddy_interactions *interactions,
     struct sparse who = {0}, what = {0};
     struct eddy_near near = {0};
     float *counts = NULL, *ids = NULL, *metadata = NULL, *all = NULL;
-    int r = EDDY_ENOMEM;
+    int r;
 
     openblas_set_num_threads(1);
-    if (eddy_near_init(&near, interactions) < 0 ||
-        interactions_matrix(interactions, &who, &counts) < 0 ||
-        features_matrix(features, items, &what) < 0)
+    if ((r = eddy_near_init(&near, interactions, err)) < 0 ||
+        (r = interactions_matrix(interactions, &who, &counts, err)) < 0)
+        goto out;
+    r = EDDY_ENOMEM;
+    if (features_matrix(features, items, &what) < 0)
         goto out;
     ids = embed(&who, options->id_dimension, options->seed, &d_ids);
     metadata =
@@ -409,7 +416,7 @@ out:
     eddy_near_fini(&near);
     sparse_fini(&who);
     sparse_fini(&what);
-    if (r < 0)
+    if (r == EDDY_ENOMEM)
         return eddy_fail(err, r, "no memory to compare %u items", items);
-    return 0;
+    return r;
 }

@@ -17,7 +17,7 @@ struct eddy_similar_options {
 /* features: rows of the interactions' items, in index order (items beyond have none), NULL:
  * there is no metadata. An item that neither has interactions nor metadata has no
  * neighbours. Time: items^2 times the dimensions, in single floats. Thread: trainer.
- * EDDY_ENOMEM. */
+ * EDDY_ENOMEM, EDDY_EIO. */
 int eddy_similar_fit(const struct eddy_interactions *interactions,
                      const struct eddy_features *features,
                      const struct eddy_similar_options *options, struct eddy_table *ret,

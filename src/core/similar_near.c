@@ -26,17 +26,21 @@ enum { WINDOW = 10 };
 #define DISCOUNT    0.3
 #define COINCIDENCE 5.0f
 
-int eddy_near_init(struct eddy_near *near, const struct eddy_interactions *in)
+int eddy_near_init(struct eddy_near *near, const struct eddy_interactions *in,
+                   struct eddy_err *err)
 {
     uint32_t items = eddy_catalog_count(in->items);
+    int code = EDDY_ENOMEM;
     *near = (struct eddy_near){.in = in, .items = items};
     near->begin = calloc((size_t)items + 2, sizeof *near->begin);
-    near->rows_of = malloc(((size_t)in->count + 1) * sizeof *near->rows_of);
     near->discount = calloc((size_t)items + 1, sizeof *near->discount);
-    if (!near->begin || !near->rows_of || !near->discount ||
-        eddy_count_users(in, near->discount) < 0) {
+    if (near->begin && near->discount && eddy_count_users(in, near->discount) == 0)
+        near->rows_of =
+            eddy_spill_new(in->spill, (in->count + 1) * sizeof *near->rows_of, &code,
+                           err);
+    if (near->rows_of == NULL) {
         eddy_near_fini(near);
-        return EDDY_ENOMEM;
+        return code;
     }
     for (uint32_t i = 0; i < items; i++)
         near->discount[i] = near->discount[i] > 0
@@ -54,7 +58,7 @@ int eddy_near_init(struct eddy_near *near, const struct eddy_interactions *in)
 void eddy_near_fini(struct eddy_near *near)
 {
     free(near->begin);
-    free(near->rows_of);
+    eddy_spill_free(near->rows_of);
     free(near->discount);
     *near = (struct eddy_near){0};
 }

@@ -12,8 +12,9 @@ struct eddy_near {
     uint64_t *rows_of; /* rows of each item, by user */
     float *discount;   /* (items) */
 };
-/* 0, EDDY_ENOMEM (then nothing to free). */
-int eddy_near_init(struct eddy_near *near, const struct eddy_interactions *in);
+/* 0, EDDY_ENOMEM, EDDY_EIO (then nothing to free). */
+int eddy_near_init(struct eddy_near *near, const struct eddy_interactions *in,
+                   struct eddy_err *err);
 void eddy_near_fini(struct eddy_near *near);
 
 /* One thread's. */

@@ -5,6 +5,7 @@
 #define EDDY_CORE_SPILL_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "eddy/error.h"
 
@@ -22,5 +23,14 @@ struct eddy_spill {
 void *eddy_spill_new(const struct eddy_spill *spill, size_t bytes, int *ret_code,
                      struct eddy_err *err);
 void eddy_spill_free(void *memory); /* NULL is allowed */
+
+/* Sorts an array of eddy_spill_new, `count` elements of `size` bytes; compare tells any two
+ * apart, so there is one order. In memory by qsort; on disk by runs of `run` elements (0: 64
+ * MiB), which alone are in memory, merged into another array there. Takes the array over:
+ * the sorted one (owned: eddy_spill_free), or NULL with *ret_code and err set: EDDY_ENOMEM,
+ * EDDY_EIO. */
+void *eddy_spill_sort(void *array, uint64_t count, size_t size, uint64_t run,
+                      int (*compare)(const void *, const void *), int *ret_code,
+                      struct eddy_err *err);
 
 #endif

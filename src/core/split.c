@@ -128,29 +128,36 @@ static void split_from(struct split *split, int64_t from_ms)
                     i == in->user_begin[u] ? EDDY_MARK_HISTORY : EDDY_MARK_ANSWER;
 }
 
-static int compare_time(const void *a, const void *b)
+/* The time at place `at` of all times in order, byte by byte from the highest: a pass over
+ * the rows counts the values that the next byte has among the times that begin as it does.
+ * No memory, however long the log. */
+static int64_t time_at(const struct eddy_interactions *in, uint64_t at)
 {
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return x < y ? -1 : x > y;
+    const uint64_t sign = UINT64_C(1)
+                          << 63; /* without it, times are in order as bits */
+    uint64_t known = 0, mask = 0;
+    for (int shift = 56; shift >= 0; shift -= 8) {
+        uint64_t counts[256] = {0}, byte = 0;
+        for (uint64_t i = 0; i < in->count; i++) {
+            uint64_t bits = (uint64_t)in->rows[i].ts_ms ^ sign;
+            counts[bits >> shift & 255] += (bits & mask) == known;
+        }
+        while (at >= counts[byte])
+            at -= counts[byte++];
+        known |= byte << shift;
+        mask |= UINT64_C(255) << shift;
+    }
+    return (int64_t)(known ^ sign);
 }
 
-static int split_successive(struct split *split)
+static void split_successive(struct split *split)
 {
     const struct eddy_interactions *in = split->in;
     split->from_ms = split->options->from_ms;
-    if (split->from_ms == INT64_MIN && in->count > 0) {
-        int64_t *times = malloc((size_t)in->count * sizeof *times);
-        if (times == NULL)
-            return EDDY_ENOMEM;
-        for (uint64_t i = 0; i < in->count; i++)
-            times[i] = in->rows[i].ts_ms;
-        qsort(times, (size_t)in->count, sizeof *times, compare_time);
-        uint64_t at = (uint64_t)(split->options->fraction * (double)(in->count - 1));
-        split->from_ms = times[at];
-        free(times);
-    }
+    if (split->from_ms == INT64_MIN && in->count > 0)
+        split->from_ms =
+            time_at(in, (uint64_t)(split->options->fraction * (double)(in->count - 1)));
     split_from(split, split->from_ms);
-    return 0;
 }
 
 static int split_solution(struct split *split)
@@ -231,7 +238,7 @@ static int mark_all(struct split *split)
     switch (split->options->protocol) {
     case EDDY_PROTOCOL_LOO: split_loo(split); return 0;
     case EDDY_PROTOCOL_SESSIONS: split_from(split, INT64_MIN); return 0;
-    case EDDY_PROTOCOL_SUCCESSIVE: return split_successive(split);
+    case EDDY_PROTOCOL_SUCCESSIVE: split_successive(split); return 0;
     case EDDY_PROTOCOL_WORKSHOP: split_workshop(split); return 0;
     case EDDY_PROTOCOL_SOLUTION: return split_solution(split);
     case EDDY_PROTOCOL_PREQUENTIAL:
@@ -259,30 +266,38 @@ static const char *nothing_because(enum eddy_protocol protocol)
     }
 }
 
+/* marks: as many as rows, all EDDY_MARK_TRAIN; NULL: there was no memory for them. */
+static int fill_marks(const struct eddy_interactions *interactions,
+                      const struct eddy_split_options *options, uint8_t *marks,
+                      int64_t *ret_from_ms, struct eddy_err *err)
+{
+    struct split split = {.in = interactions,
+                          .options = options,
+                          .marks = marks,
+                          .users = eddy_catalog_count(interactions->users),
+                          .from_ms = INT64_MIN};
+    if (marks == NULL || mark_all(&split) < 0)
+        return eddy_fail(err, EDDY_ENOMEM, "no memory to split %llu events",
+                         (unsigned long long)interactions->count);
+    if (!memchr(marks, EDDY_MARK_ANSWER, (size_t)interactions->count))
+        return eddy_fail(err, EDDY_EFORMAT, "protocol %s has nothing to ask: %s",
+                         names[options->protocol], nothing_because(options->protocol));
+    if (ret_from_ms != NULL)
+        *ret_from_ms = split.from_ms;
+    return 0;
+}
+
 int eddy_split(const struct eddy_interactions *interactions,
                const struct eddy_split_options *options, uint8_t **ret_marks,
                int64_t *ret_from_ms, struct eddy_err *err)
 {
-    struct split split = {.in = interactions,
-                          .options = options,
-                          .users = eddy_catalog_count(interactions->users),
-                          .from_ms = INT64_MIN};
-    split.marks = calloc((size_t)interactions->count + 1, 1);
-    if (split.marks == NULL || mark_all(&split) < 0) {
-        free(split.marks);
-        return eddy_fail(err, EDDY_ENOMEM, "no memory to split %llu events",
-                         (unsigned long long)interactions->count);
-    }
-    bool asks = memchr(split.marks, EDDY_MARK_ANSWER, (size_t)interactions->count);
-    if (!asks) {
-        free(split.marks);
-        return eddy_fail(err, EDDY_EFORMAT, "protocol %s has nothing to ask: %s",
-                         names[options->protocol], nothing_because(options->protocol));
-    }
-    *ret_marks = split.marks;
-    if (ret_from_ms != NULL)
-        *ret_from_ms = split.from_ms;
-    return 0;
+    uint8_t *marks = calloc((size_t)interactions->count + 1, 1);
+    int r = fill_marks(interactions, options, marks, ret_from_ms, err);
+    if (r < 0)
+        free(marks);
+    else
+        *ret_marks = marks;
+    return r;
 }
 
 /* Rows of `in` that are kept to `rows`, and where users begin to `begin`; the two may be
@@ -341,7 +356,6 @@ int eddy_split_hold_out(struct eddy_interactions *interactions,
                         const struct eddy_split_options *options, int64_t *ret_from_ms,
                         uint64_t *ret_held_out, struct eddy_err *err)
 {
-    uint8_t *marks;
     uint64_t before = interactions->count;
     if (options->protocol == EDDY_PROTOCOL_SESSIONS)
         return eddy_fail(
@@ -352,12 +366,16 @@ int eddy_split_hold_out(struct eddy_interactions *interactions,
         return eddy_fail(err, EDDY_ECONFIG,
                          "holding out for prequential needs the time that it begins at "
                          "(--from)");
-    int r = eddy_split(interactions, options, &marks, ret_from_ms, err);
-    if (r < 0)
+    int r = 0;
+    uint8_t *marks = eddy_spill_new(interactions->spill, before + 1, &r, err);
+    if (marks == NULL)
         return r;
-    eddy_interactions_filter(interactions, marks, EDDY_KEEP(EDDY_MARK_TRAIN));
-    if (ret_held_out != NULL)
+    memset(marks, EDDY_MARK_TRAIN, before);
+    r = fill_marks(interactions, options, marks, ret_from_ms, err);
+    if (r == 0)
+        eddy_interactions_filter(interactions, marks, EDDY_KEEP(EDDY_MARK_TRAIN));
+    if (r == 0 && ret_held_out != NULL)
         *ret_held_out = before - interactions->count;
-    free(marks);
-    return 0;
+    eddy_spill_free(marks);
+    return r;
 }

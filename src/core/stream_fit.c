@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/log_order.h"
 #include "core/stream_cases.h"
 
 enum {
@@ -338,6 +339,14 @@ static int fit_cases(const struct eddy_stream_cases *cases,
     return r;
 }
 
+static int64_t oldest_ms(const struct eddy_interactions *in)
+{
+    int64_t oldest = INT64_MAX;
+    for (uint64_t i = 0; i < in->count; i++)
+        oldest = in->rows[i].ts_ms < oldest ? in->rows[i].ts_ms : oldest;
+    return oldest;
+}
+
 int eddy_stream_fit(const struct eddy_interactions *interactions,
                     const struct eddy_stream_fit_options *options,
                     struct eddy_stream_fit_result *ret, struct eddy_err *err)
@@ -345,21 +354,22 @@ int eddy_stream_fit(const struct eddy_interactions *interactions,
     const struct eddy_interaction *rows = interactions->rows;
     uint32_t refresh_s = options->refresh_s > 0 ? options->refresh_s : 300;
     uint64_t n = interactions->count, slice = n / 10 < SLICE_MAX ? n / 10 : SLICE_MAX;
-    uint64_t skip = n > COUNTED_MAX ? n - COUNTED_MAX : 0;
+    uint64_t counted;
+    int r = 0;
     *ret = (struct eddy_stream_fit_result){.head = {.head = eddy_head_plain}};
     if (n < ROWS_MIN)
         return 0;
-    uint64_t *order = eddy_counters_log_order(interactions);
+    uint64_t *order =
+        eddy_log_newest(interactions, COUNTED_MAX, NULL, NULL, &counted, &r, err);
     if (order == NULL)
-        return eddy_fail(err, EDDY_ENOMEM, "no memory to fit the stream head");
-    int64_t first_ms = rows[order[0]].ts_ms;
+        return r;
+    int64_t first_ms = oldest_ms(interactions);
     /* A few times far behind the rest must not decide how long the part is. */
-    int64_t start_ms = rows[order[n - slice]].ts_ms;
-    int64_t end_ms = rows[order[n - 1 - slice / 20]].ts_ms;
+    int64_t start_ms = rows[order[counted - slice]].ts_ms;
+    int64_t end_ms = rows[order[counted - 1 - slice / 20]].ts_ms;
     int64_t refresh_ms = (end_ms - start_ms) / REFRESHES_MAX;
     struct eddy_stream_cases cases = {0};
     struct eddy_stream_grid grid;
-    int r = 0;
     if (end_ms - first_ms < DAY_MS || end_ms <= start_ms || end_ms < 1000 * DAY_MS)
         goto out; /* positions have no pace */
     if ((double)slice * 1000 * refresh_s < PACE_MIN * (double)(end_ms - start_ms))
@@ -371,14 +381,13 @@ int eddy_stream_fit(const struct eddy_interactions *interactions,
     grid.shown = interactions->shown_begin != NULL;
     r = grid.priors == 0
             ? 0
-            : eddy_stream_cases_collect(interactions, order + skip, n - skip,
-                                        n - skip - slice, refresh_ms, options, &grid,
-                                        &cases);
+            : eddy_stream_cases_collect(interactions, order, counted, counted - slice,
+                                        refresh_ms, options, &grid, &cases);
     ret->cases = cases.count;
     if (r == 0 && cases.count >= CASES_MIN)
         r = fit_cases(&cases, &grid, refresh_s, ret);
     eddy_stream_cases_fini(&cases);
 out:
-    free(order);
+    eddy_spill_free(order);
     return r < 0 ? eddy_fail(err, EDDY_ENOMEM, "no memory to fit the stream head") : 0;
 }

@@ -78,10 +78,10 @@ static void sessions_end_at_a_gap_or_with_the_user(void)
     for (uint64_t i = 4; i < in.count; i += LENGTH) /* a pause in every session */
         for (uint64_t k = i; k < i + LENGTH - 4; k++)
             in.rows[k].ts_ms += 1000000;
-    CHECK_INT(eddy_build_views_init(&views, &in, &all, 0), 0);
+    CHECK_INT(eddy_build_views_init(&views, &in, &all, 0, NULL), 0);
     CHECK_INT(views.count, USERS);
     eddy_build_views_fini(&views);
-    CHECK_INT(eddy_build_views_init(&views, &in, &all, 900), 0);
+    CHECK_INT(eddy_build_views_init(&views, &in, &all, 900, NULL), 0);
     CHECK_INT(views.count, 2 * USERS);
     for (uint32_t v = 1; v < views.count; v++)
         CHECK(views.views[v].ts_ms >= views.views[v - 1].ts_ms);

@@ -5,6 +5,7 @@
 
 #include "base/rng.h"
 #include "check.h"
+#include "core/log_order.h"
 #include "log_rows.h"
 #include "torture.h"
 
@@ -183,7 +184,12 @@ static void rows_of_a_file_equal_the_events_one_by_one(void)
     static const uint32_t before[][2] = {{9}, {9}, {0}, {9}, {1}, {9}};
     CHECK_INT(eddy_counters_new(&wide, &rows, NULL), 0);
     CHECK_INT(eddy_counters_new(&wide, &singly, NULL), 0);
-    CHECK_INT(eddy_counters_add_rows(rows, &in, NULL, 0, 1800), 0);
+    uint64_t count = 0;
+    int code = 0;
+    uint64_t *order = eddy_log_newest(&in, 6, NULL, NULL, &count, &code, NULL);
+    CHECK_INT(count, 6);
+    CHECK_INT(eddy_counters_add_rows(rows, &in, order, count, 1800), 0);
+    eddy_spill_free(order);
     for (int i = 0; i < 6; i++) {
         static const int64_t ts[] = {0, 1, 5, 3000, 3001, 3002};
         CHECK_INT(eddy_counters_add(singly, 1500000000000 + 1000 * ts[i], items[i],

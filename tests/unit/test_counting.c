@@ -66,18 +66,18 @@ static void sims_discount_goes_from_counts_to_shares(void)
     uint32_t x = item(&in, "x"), hit = item(&in, "hit"), near = item(&in, "near");
     struct eddy_sims_options options = {.window = 100, .width = 10, .threads = 2};
     struct eddy_table raw, shared, few;
-    CHECK_INT(eddy_sims_fit(&in, &options, &raw), 0);
+    CHECK_INT(eddy_sims_fit(&in, &options, &raw, NULL), 0);
     CHECK_NEAR(weight(&raw, x, hit), 3, 0);
     CHECK_NEAR(weight(&raw, x, near), 2, 0);
     CHECK_INT(raw.index[raw.begin[x]], hit);
     CHECK_NEAR(weight(&raw, x, x), 0, 0);
     options.discount = 1;
-    CHECK_INT(eddy_sims_fit(&in, &options, &shared), 0);
+    CHECK_INT(eddy_sims_fit(&in, &options, &shared, NULL), 0);
     CHECK_NEAR(weight(&shared, x, hit), 0.5, 1e-6);
     CHECK_NEAR(weight(&shared, x, near), 1, 1e-6);
     CHECK_INT(shared.index[shared.begin[x]], near);
     options.common_min = 3;
-    CHECK_INT(eddy_sims_fit(&in, &options, &few), 0);
+    CHECK_INT(eddy_sims_fit(&in, &options, &few, NULL), 0);
     CHECK_INT(few.begin[x + 1] - few.begin[x], 1);
     CHECK_INT(few.begin[item(&in, "far") + 1] - few.begin[item(&in, "far")], 0);
     CHECK_INT(eddy_table_check(&few, NULL), 0);
@@ -97,7 +97,7 @@ static void sims_count_within_the_window_and_each_user_once(void)
     struct eddy_sims_options options = {.window = 1, .width = 10, .threads = 1};
     struct eddy_table table;
     uint32_t a = item(&in, "a"), b = item(&in, "b"), c = item(&in, "c");
-    CHECK_INT(eddy_sims_fit(&in, &options, &table), 0);
+    CHECK_INT(eddy_sims_fit(&in, &options, &table, NULL), 0);
     CHECK_NEAR(weight(&table, a, b), 1, 0); /* twice, by one user */
     CHECK_NEAR(weight(&table, a, c), 1, 0);
     CHECK_NEAR(weight(&table, c, item(&in, "d")), 1, 0);

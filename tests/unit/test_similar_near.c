@@ -22,7 +22,7 @@ struct world {
 static void world_init(struct world *world)
 {
     world->in = rows_of_text(log_text);
-    CHECK_INT(eddy_near_init(&world->near, &world->in), 0);
+    CHECK_INT(eddy_near_init(&world->near, &world->in, NULL), 0);
     CHECK_INT(eddy_near_scratch_init(&world->scratch, ITEMS), 0);
 }
 
