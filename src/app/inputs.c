@@ -314,16 +314,17 @@ void eddy_inputs_warn(const struct eddy_inputs *inputs, const char *command,
     if (in->repeats > 0)
         (void)fprintf(
             stderr,
-            "eddy %s: %s: %llu rows are there before, with the same user, item, "
-            "time, type and value (first: row %u); each of them counts\n",
-            command, interactions, (unsigned long long)in->repeats, in->repeat_row + 1);
+            "eddy %s: %s:%llu: the row is there before, with the same user, item, time, "
+            "type and value (such rows: %llu); each of them counts\n",
+            command, interactions, (unsigned long long)in->repeat_line,
+            (unsigned long long)in->repeats);
     if (in->unsorted > 0)
         (void)fprintf(
             stderr,
-            "eddy %s: %s: %llu rows are older than the row before of the same "
-            "user (first: row %u); they were sorted by time\n",
-            command, interactions, (unsigned long long)in->unsorted,
-            in->unsorted_row + 1);
+            "eddy %s: %s:%llu: the row is older than the row before of the same user "
+            "(such rows: %llu); they were sorted by time\n",
+            command, interactions, (unsigned long long)in->unsorted_line,
+            (unsigned long long)in->unsorted);
     if (inputs->wrong_cells > 0)
         (void)fprintf(stderr,
                       "eddy %s: %llu rows hold a cell that its schema does not "

@@ -17,6 +17,7 @@ void eddy_csv_init(struct eddy_csv *csv, struct eddy_span bytes, const char *nam
     csv->line_next = 1;
     csv->count = 0;
     csv->name = name;
+    csv->names_size = 0;
     eddy_buf_init(&csv->unquoted, 0);
     if (bytes.size >= 3 && memcmp(bytes.data, "\xef\xbb\xbf", 3) == 0) {
         csv->at = 3;
@@ -151,6 +152,32 @@ static int unquote_fields(struct eddy_csv *csv, const struct row *row,
     return 0;
 }
 
+/* Keeps the fields of the first row, as many as there is room for. */
+static void keep_names(struct eddy_csv *csv)
+{
+    for (uint32_t i = 0; i < csv->count; i++) {
+        struct eddy_span field = csv->fields[i];
+        if (field.size >= EDDY_CSV_NAMES - csv->names_size) {
+            break;
+        }
+        if (field.size > 0) {
+            memcpy(csv->names + csv->names_size, field.data, field.size);
+        }
+        csv->names_size += (uint32_t)field.size;
+        csv->names[csv->names_size++] = '\0';
+    }
+}
+
+/* The title of a field, from 1; "" where there is none. */
+static const char *name_of(const struct eddy_csv *csv, uint32_t field)
+{
+    uint32_t at = 0;
+    while (at < csv->names_size && --field > 0) {
+        at += (uint32_t)strlen(csv->names + at) + 1;
+    }
+    return at < csv->names_size ? csv->names + at : "";
+}
+
 /* After a broken row: on with the line behind the one where it began. */
 static int broken(struct eddy_csv *csv, const char *begin, const char *why,
                   struct eddy_err *err)
@@ -165,8 +192,10 @@ static int broken(struct eddy_csv *csv, const char *begin, const char *why,
         return eddy_fail(err, EDDY_EFORMAT, "%s:%llu: %s", csv->name,
                          (unsigned long long)csv->line, why);
     }
-    return eddy_fail(err, EDDY_EFORMAT, "%s:%llu: field %u: %s", csv->name,
-                     (unsigned long long)csv->line, field, why);
+    const char *title = name_of(csv, field);
+    return eddy_fail(err, EDDY_EFORMAT, "%s:%llu: field %u%s%.40s%s: %s", csv->name,
+                     (unsigned long long)csv->line, field, title[0] ? " (" : "", title,
+                     title[0] ? ")" : "", why);
 }
 
 int eddy_csv_next(struct eddy_csv *csv, struct eddy_err *err)
@@ -212,6 +241,9 @@ int eddy_csv_next(struct eddy_csv *csv, struct eddy_err *err)
         if (code < 0) {
             return code;
         }
+    }
+    if (csv->names_size == 0) {
+        keep_names(csv);
     }
     return 1;
 }

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "eddy/error.h"
 
-enum { EDDY_CSV_COLUMNS_MAX = 256 };
+enum { EDDY_CSV_COLUMNS_MAX = 256, EDDY_CSV_NAMES = 2048 };
 
 struct eddy_csv {
     struct eddy_span bytes;
@@ -19,12 +19,16 @@ struct eddy_csv {
     struct eddy_span fields[EDDY_CSV_COLUMNS_MAX]; /* valid until the next call */
     struct eddy_buf unquoted; /* holds fields that needed unquoting */
     const char *name;         /* file name for messages, borrowed */
+    char names
+        [EDDY_CSV_NAMES]; /* fields of the first row, for messages: 0 behind each */
+    uint32_t names_size;
 };
 
 void eddy_csv_init(struct eddy_csv *csv, struct eddy_span bytes, const char *name);
 void eddy_csv_fini(struct eddy_csv *csv);
-/* 1: a row; 0: end; EDDY_EFORMAT with "NAME:LINE: field N: ..." on a broken row, after
- * which the next call goes on with the next line. Empty lines are skipped. */
+/* 1: a row; 0: end; EDDY_EFORMAT with "NAME:LINE: field N (TITLE): ..." on a broken row,
+ * after which the next call goes on with the next line. TITLE: of the first row, which is
+ * taken for a header. Empty lines are skipped. */
 int eddy_csv_next(struct eddy_csv *csv, struct eddy_err *err);
 
 /* Append text as a field, in quotes where it needs them. */

@@ -410,6 +410,31 @@ static void inspect_rows(struct eddy_interactions *data)
     }
 }
 
+/* Rows keep no line, which would be 8 bytes each for a message: the file is read again up to
+ * the rows that there is something to say of. 0 or EDDY_ENOMEM. */
+static int find_lines(struct eddy_span csv, struct eddy_interactions *data)
+{
+    uint64_t *lines[2] = {&data->repeat_line, &data->unsorted_line};
+    uint32_t rows[2] = {data->repeat_row, data->unsorted_row};
+    uint32_t wanted = (data->repeats > 0) + (data->unsorted > 0), found = 0;
+    struct eddy_csv again;
+    int code = 1;
+
+    eddy_csv_init(&again, csv, "");
+    for (int64_t row = -1; found < wanted && code != 0; row++) { /* -1: the header */
+        code = eddy_csv_next(&again, NULL);
+        if (code == EDDY_ENOMEM)
+            break;
+        for (int i = 0; i < 2; i++)
+            if (row == rows[i] && (i == 0 ? data->repeats : data->unsorted) > 0) {
+                *lines[i] = again.line;
+                found++;
+            }
+    }
+    eddy_csv_fini(&again);
+    return code == EDDY_ENOMEM ? code : 0;
+}
+
 static int copy_items(struct eddy_catalog *to, const struct eddy_catalog *from)
 {
     for (uint32_t i = 0; from && i < eddy_catalog_count(from); i++) {
@@ -459,6 +484,7 @@ int eddy_interactions_parse(struct eddy_span csv, const char *name,
     }
     if (code == 0) {
         inspect_rows(&data);
+        code = find_lines(csv, &data) < 0 ? out_of_memory(&reader) : 0;
     }
     eddy_csv_fini(&reader.csv);
     if (code < 0) {

@@ -42,9 +42,11 @@ struct eddy_interactions {
     uint64_t skipped;               /* bad rows left out (skip_bad) */
     const struct eddy_spill *spill; /* rows come from it; NULL: from malloc */
     uint64_t repeats; /* rows that equal another in user, item, time, type and value */
-    uint32_t repeat_row; /* the first of them, from 0 */
-    uint64_t unsorted;   /* rows that stand behind a newer one of the same user */
+    uint32_t repeat_row;  /* the first of them, from 0, */
+    uint64_t repeat_line; /* and the line of the file where it begins */
+    uint64_t unsorted;    /* rows that stand behind a newer one of the same user */
     uint32_t unsorted_row;
+    uint64_t unsorted_line;
     char sha256[65];           /* of the file's bytes; "" with no_hash */
     uint32_t context_count;    /* columns; the first EDDY_CONTEXT_MAX of the file */
     uint32_t context_left_out; /* columns beyond that */

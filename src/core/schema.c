@@ -42,22 +42,107 @@ static const struct {
 enum { REQUIRED_COUNT = sizeof required / sizeof *required };
 
 struct reader {
+    struct eddy_span json;
     const char *file;
     struct eddy_err *err;
 };
 
-static int fail_field(const struct reader *reader, const char *field, const char *why)
+/* ---- lines ------------------------------------------------------------------------ */
+
+enum { ROOT = -1 }; /* for the number of a field: the record itself */
+
+/* A walk over JSON that jansson has read, which keeps no places. Depth 1 is inside the
+ * record, 2 inside its list of fields, 3 inside a field. */
+struct walk {
+    const char *at, *end;
+    unsigned line, depth;
+    bool is_fields; /* the value of "fields", or its key has just been seen */
+    int field;      /* number of the present one */
+};
+
+/* The string that begins at walk->at; moves behind it. */
+static struct eddy_span take_string(struct walk *walk)
 {
-    return eddy_fail(reader->err, EDDY_EFORMAT, "%s: field %s: %s", reader->file, field,
+    const char *begin = ++walk->at;
+    while (walk->at < walk->end && *walk->at != '"')
+        walk->at += *walk->at == '\\' ? 2 : 1;
+    struct eddy_span text = {begin, (size_t)(walk->at - begin)};
+    walk->at++;
+    return text;
+}
+
+static bool is_key(const struct walk *walk)
+{
+    const char *at = walk->at;
+    while (at < walk->end && strchr(" \t\r\n", *at) != NULL)
+        at++;
+    return at < walk->end && *at == ':';
+}
+
+/* Over what is no string. */
+static void take_sign(struct walk *walk)
+{
+    char c = *walk->at++;
+    bool in_list = walk->is_fields && walk->depth == 2;
+    walk->line += c == '\n' ? 1 : 0;
+    if (c == ',' && in_list)
+        walk->field++;
+    if (c == ',' && walk->depth == 1)
+        walk->is_fields = false;
+    walk->depth += c == '{' || c == '[' ? 1 : 0;
+    walk->depth -= c == '}' || c == ']' ? 1 : 0;
+}
+
+/* The line of a key of the record (field ROOT) or of one of its fields; where there is no
+ * such key, that where the record or the field begins. */
+static unsigned line_of(struct eddy_span json, int field, const char *key)
+{
+    struct walk walk = {.at = json.data, .end = json.data + json.size, .line = 1};
+    unsigned begin = 0;
+    while (walk.at < walk.end) {
+        bool here = field == ROOT
+                        ? walk.depth <= 1
+                        : walk.is_fields && walk.depth >= 2 && walk.field == field;
+        if (*walk.at != '"') {
+            if (here && begin == 0 && strchr(" \t\r\n,", *walk.at) == NULL)
+                begin = walk.line;
+            take_sign(&walk);
+            continue;
+        }
+        struct eddy_span text = take_string(&walk);
+        if (!is_key(&walk))
+            continue;
+        if (here && walk.depth == (field == ROOT ? 1 : 3) &&
+            eddy_span_eq(text, eddy_span_of(key)))
+            return walk.line;
+        if (walk.depth == 1)
+            walk.is_fields = eddy_span_eq(text, eddy_span_of("fields"));
+    }
+    return begin > 0 ? begin : 1;
+}
+
+/* ---- the record ------------------------------------------------------------------- */
+
+static int fail_field(const struct reader *reader, int at, const char *field,
+                      const char *why)
+{
+    return eddy_fail(reader->err, EDDY_EFORMAT, "%s:%u: field %s: %s", reader->file,
+                     line_of(reader->json, at, at == ROOT ? "fields" : "name"), field,
                      why);
 }
 
-static int read_type(const struct reader *reader, const json_t *type,
+static int fail_record(const struct reader *reader, const char *key, const char *why)
+{
+    return eddy_fail(reader->err, EDDY_EFORMAT, "%s:%u: %s", reader->file,
+                     line_of(reader->json, ROOT, key), why);
+}
+
+static int read_type(const struct reader *reader, int at, const json_t *type,
                      struct eddy_schema_field *field)
 {
     const char *name = json_string_value(type);
     if (type == NULL)
-        return fail_field(reader, field->name, "it has no type");
+        return fail_field(reader, at, field->name, "it has no type");
     if (json_is_array(type)) {
         bool null = false;
         const char *other = NULL;
@@ -69,7 +154,7 @@ static int read_type(const struct reader *reader, const json_t *type,
                 other = one;
         }
         if (json_array_size(type) != 2 || !null || other == NULL)
-            return fail_field(reader, field->name,
+            return fail_field(reader, at, field->name,
                               "a union is of null and one other type");
         field->nullable = true;
         name = other;
@@ -81,7 +166,7 @@ static int read_type(const struct reader *reader, const json_t *type,
             return 0;
         }
     }
-    return fail_field(reader, field->name,
+    return fail_field(reader, at, field->name,
                       "its type is none of string, int, long, float, double, boolean");
 }
 
@@ -110,25 +195,26 @@ static int read_field(const struct reader *reader, const json_t *entry,
 {
     const char *name = json_string_value(json_object_get(entry, "name"));
     struct eddy_schema_field *field = &schema->fields[schema->count];
+    int at = (int)schema->count;
     *field = (struct eddy_schema_field){0};
     if (name == NULL || name[0] == '\0' || strlen(name) >= sizeof field->name)
         return eddy_fail(reader->err, EDDY_EFORMAT,
-                         "%s: field %u has no name of 1 to 127 bytes", reader->file,
-                         schema->count + 1);
+                         "%s:%u: field %d has no name of 1 to 127 bytes", reader->file,
+                         line_of(reader->json, at, "name"), at + 1);
     memcpy(field->name, name, strlen(name) + 1);
-    int r = read_type(reader, json_object_get(entry, "type"), field);
+    int r = read_type(reader, at, json_object_get(entry, "type"), field);
     if (r < 0)
         return r;
     field->categorical = json_is_true(json_object_get(entry, "categorical"));
     field->textual = json_is_true(json_object_get(entry, "textual"));
     if (field->textual &&
         (field->type != EDDY_SCHEMA_STRING || schema->kind != EDDY_SCHEMA_ITEMS))
-        return fail_field(reader, name, "textual is for strings of Items");
+        return fail_field(reader, at, name, "textual is for strings of Items");
     if (field->categorical && strcmp(name, "EVENT_TYPE") == 0)
-        return fail_field(reader, name, "it cannot be categorical");
+        return fail_field(reader, at, name, "it cannot be categorical");
     for (uint32_t f = 0; f < schema->count; f++)
         if (is_clash(schema->fields[f].name, name))
-            return fail_field(reader, name,
+            return fail_field(reader, at, name,
                               "another field has this name, but for signs that are no "
                               "letters or digits");
     schema->count++;
@@ -151,16 +237,15 @@ static int check_required(const struct reader *reader, const struct eddy_schema 
             continue;
         const struct eddy_schema_field *field = find(schema, required[i].name);
         if (field == NULL)
-            return fail_field(reader, required[i].name, "it is required");
+            return fail_field(reader, ROOT, required[i].name, "it is required");
         if (field->type != required[i].type || field->nullable)
-            return fail_field(reader, required[i].name,
+            return fail_field(reader, (int)(field - schema->fields), required[i].name,
                               required[i].type == EDDY_SCHEMA_STRING
                                   ? "it has to be a string"
                                   : "it has to be a long");
     }
     if (schema->kind != EDDY_SCHEMA_INTERACTIONS && schema->count < 2)
-        return eddy_fail(reader->err, EDDY_EFORMAT,
-                         "%s: at least one metadata field is required", reader->file);
+        return fail_record(reader, "fields", "at least one metadata field is required");
     return 0;
 }
 
@@ -172,18 +257,15 @@ static int read_record(const struct reader *reader, const json_t *root,
     const json_t *fields = json_object_get(root, "fields");
     int kind = 0, r = 0;
     if (type == NULL || strcmp(type, "record") != 0)
-        return eddy_fail(reader->err, EDDY_EFORMAT, "%s: its type is not \"record\"",
-                         reader->file);
+        return fail_record(reader, "type", "its type is not \"record\"");
     while (kind < KIND_COUNT && (name == NULL || strcmp(name, kind_names[kind]) != 0))
         kind++;
     if (kind == KIND_COUNT)
-        return eddy_fail(reader->err, EDDY_EFORMAT,
-                         "%s: its name is none of Interactions, Items, Users",
-                         reader->file);
+        return fail_record(reader, "name",
+                           "its name is none of Interactions, Items, Users");
     if (!json_is_array(fields) || json_array_size(fields) > EDDY_SCHEMA_FIELDS_MAX)
-        return eddy_fail(reader->err, EDDY_EFORMAT,
-                         "%s: \"fields\" is no list of at most %d", reader->file,
-                         EDDY_SCHEMA_FIELDS_MAX);
+        return fail_record(reader, "fields", "\"fields\" is no list of at most 110");
+    _Static_assert(EDDY_SCHEMA_FIELDS_MAX == 110, "said above");
     schema->kind = (enum eddy_schema_kind)kind;
     for (size_t i = 0; r == 0 && i < json_array_size(fields); i++)
         r = read_field(reader, json_array_get(fields, i), schema);
@@ -193,7 +275,7 @@ static int read_record(const struct reader *reader, const json_t *root,
 int eddy_schema_parse(struct eddy_span json, const char *file, struct eddy_schema *ret,
                       struct eddy_err *err)
 {
-    struct reader reader = {file, err};
+    struct reader reader = {json, file, err};
     json_error_t why;
     if (json.size > EDDY_SCHEMA_TEXT_MAX)
         return eddy_fail(err, EDDY_EFORMAT, "%s: a schema has at most %d characters",

@@ -32,8 +32,8 @@ struct eddy_schema {
     struct eddy_schema_field fields[EDDY_SCHEMA_FIELDS_MAX];
 };
 
-/* file: for messages. EDDY_EFORMAT "FILE: field BSW: it has no type", "FILE:3: ..." for
- * broken JSON. Plain memory: nothing to free. Thread: any. */
+/* file: for messages. EDDY_EFORMAT "FILE:LINE: field BSW: it has no type", with the line of
+ * the field's name; "FILE:LINE: ..." for broken JSON, too. Plain memory: nothing to free. Thread: any. */
 int eddy_schema_parse(struct eddy_span json, const char *file, struct eddy_schema *ret,
                       struct eddy_err *err);
 

@@ -93,10 +93,10 @@ class Input(Folder):
             (HEAD + "u,,1600000000\n", "f.csv:2: column ITEM_ID: '' is empty"),
             (HEAD + "u" * 257 + ",i,1600000000\n", "f.csv:2: column USER_ID: 'uuuu"),
             (HEAD + "u,i\n", "f.csv:2: 2 fields, the header has 3"),
-            (HEAD + 'u,"i,1600000000\n', "f.csv:2: field 2: the quote that opens"),
-            (HEAD + 'u,i"x",1600000000\n', "f.csv:2: field 2: a quote inside a field"),
+            (HEAD + 'u,"i,1600000000\n', "f.csv:2: field 2 (ITEM_ID): the quote that opens"),
+            (HEAD + 'u,i"x",1600000000\n', "f.csv:2: field 2 (ITEM_ID): a quote inside a field"),
             (HEAD.encode() + b"u1,i1,1600000000\nu2,\xc3\x28,1600000000\n",
-             "f.csv:3: field 2: not UTF-8"),
+             "f.csv:3: field 2 (ITEM_ID): not UTF-8"),
             ("USER_ID,ITEM_ID,TIMESTAMP,EVENT_VALUE\nu,i,1600000000,much\n",
              "f.csv:2: column EVENT_VALUE: 'much' is not a finite number"),
             ("USER_ID,ITEM_ID,TIMESTAMP,EVENT_VALUE\nu,i,1600000000,nan\n",
@@ -117,13 +117,14 @@ class Input(Folder):
 
     def test_repeated_rows_and_rows_out_of_order_are_said(self):
         _, err = self.accepted(HEAD + good())
-        self.assertNotIn("rows are", err)
+        self.assertNotIn("the row is", err)
         lines = good().splitlines()
         _, err = self.accepted(HEAD + "\n".join(lines[:50] + lines[40:]) + "\n")
-        self.assertIn("f.csv: 10 rows are there before, with the same user, item, time, type "
-                      "and value (first: row 51)", err)
-        _, err = self.accepted(HEAD + "\n".join(reversed(lines)) + "\n")
-        self.assertIn("rows are older than the row before", err)
+        self.assertIn("f.csv:52: the row is there before, with the same user, item, time, "
+                      "type and value (such rows: 10)", err)
+        _, err = self.accepted(HEAD + '"u\n1",i1,1600000000\n' + "\n".join(
+            [lines[29], *lines]) + "\n")
+        self.assertIn("f.csv:9: the row is older than the row before", err)
         self.assertIn("sorted by time", err)
 
     def test_items_and_users_are_checked_alike(self):
@@ -151,7 +152,7 @@ class Input(Folder):
         self.write("s.json", schema("Items", ITEM_ID, {"name": "BRAND", "type": "string",
                                                        "categorical": True},
                                     {"name": "BSW", "categorical": True}))
-        self.refused("s.json: field BSW: it has no type", HEAD + good(), "--schema",
+        self.refused("s.json:1: field BSW: it has no type", HEAD + good(), "--schema",
                      self.path("s.json"))
 
     def test_cells_are_checked_against_schemas(self):

@@ -128,9 +128,10 @@ static void bad_catalogues_are_refused_with_their_place(void)
          "catalog.csv:3: column ITEM_ID: 'x' is there twice"},
         {"ITEM_ID,A\n,1\n",
          "catalog.csv:2: column ITEM_ID: 0 bytes, 1 to 256 are allowed"},
-        {"ITEM_ID,A\nx,\"1\n", "catalog.csv:2: field 2: the quote that opens the field "
-                               "is never closed"},
-        {"ITEM_ID\n\xff\n", "catalog.csv:2: field 1: not UTF-8"},
+        {"ITEM_ID,A\nx,\"1\n",
+         "catalog.csv:2: field 2 (A): the quote that opens the field "
+         "is never closed"},
+        {"ITEM_ID\n\xff\n", "catalog.csv:2: field 1 (ITEM_ID): not UTF-8"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct eddy_catalog *catalog = NULL;

@@ -65,14 +65,18 @@ static void broken_rows_name_line_and_field_and_reading_goes_on(void)
         const char *input, *want;
     } cases[] = {
         {"a,b\nc,d\"e\nf\n",
-         "a|b;{f.csv:2: field 2: a quote inside a field that does not begin with one};f;"},
+         "a|b;{f.csv:2: field 2 (b): a quote inside a field that does not begin with one};f;"},
         {"\"a\"b,c\nd\n", "{f.csv:1: field 1: text behind the closing quote (a quote "
                           "inside is written \"\")};d;"},
-        {"a\n\n\"b\nc\nd\n", "a;{f.csv:3: field 1: the quote that opens the field is "
-                             "never closed};c;d;"},
+        {"a\n\n\"b\nc\nd\n",
+         "a;{f.csv:3: field 1 (a): the quote that opens the field is "
+         "never closed};c;d;"},
         {"\"x\ny\",1\nz,\"\n",
-         "x\ny|1;{f.csv:3: field 2: the quote that opens the field "
+         "x\ny|1;{f.csv:3: field 2 (1): the quote that opens the field "
          "is never closed};"},
+        {"a,,\"c,d\"\n1,\xff\n1,2,\xff\n1,2,3,\xff\n",
+         "a||c,d;{f.csv:2: field 2: not UTF-8};{f.csv:3: field 3 (c,d): not UTF-8};"
+         "{f.csv:4: field 4: not UTF-8};"},
         {"a,\xff,c\nd\n", "{f.csv:1: field 2: not UTF-8};d;"},
         {"a,b,\"\xc3\"\nd\n", "{f.csv:1: field 3: not UTF-8};d;"},
         {"\xed\xa0\x80\n", "{f.csv:1: field 1: not UTF-8};"}, /* a surrogate */

@@ -363,9 +363,36 @@ static void repeats_and_rows_out_of_order_are_counted(void)
     CHECK_INT(in.count, 10);
     CHECK_INT(in.repeats, 2);
     CHECK_INT(in.repeat_row, 3);
+    CHECK_INT(in.repeat_line, 5);
     CHECK_INT(in.unsorted, 2);
     CHECK_INT(in.unsorted_row, 1);
+    CHECK_INT(in.unsorted_line, 3);
     eddy_interactions_fini(&in);
+}
+
+/* Lines that are no rows, rows of two lines, rows that are left out. */
+static void what_is_said_of_rows_names_their_lines(void)
+{
+    static const struct {
+        const char *csv;
+        uint64_t repeat, unsorted;
+    } cases[] = {
+        {HEAD "u,a,1600000005,1,click\n", 0, 0},
+        {HEAD "u,\"a\nb\",1600000005,1,click\n\nu,c,1600000001,,click\n"
+              "u,\"a\nb\",1600000005,1,click\n",
+         6, 5},
+        {HEAD "u,\"a,1,1,click\nu,a,1600000005,1,click\nu,a,soon,1,click\n"
+              "\r\nu,a,1600000005,1,click\nu,b,1600000001,1,click\n",
+         6, 7},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        struct eddy_interactions in = {0};
+        CHECK_INT(parse(cases[c].csv, true, &in, NULL), 0);
+        CHECK_INT(in.repeats > 0, cases[c].repeat > 0);
+        CHECK_INT(in.repeat_line, cases[c].repeat);
+        CHECK_INT(in.unsorted_line, cases[c].unsorted);
+        eddy_interactions_fini(&in);
+    }
 }
 
 int main(void)
@@ -382,5 +409,6 @@ int main(void)
     RUN(the_256th_type_is_refused);
     RUN(times_are_formatted_as_they_are_read);
     RUN(repeats_and_rows_out_of_order_are_counted);
+    RUN(what_is_said_of_rows_names_their_lines);
     return check_done();
 }

@@ -54,7 +54,7 @@ static void broken_schemas_are_refused_by_field(void)
         const char *text, *why;
     } cases[] = {
         {RECORD("Items", F("ITEM_ID", S) ",{\"name\":\"BSW\",\"categorical\":true}"),
-         "s.json: field BSW: it has no type"},
+         "s.json:1: field BSW: it has no type"},
         {RECORD("Items", F("ITEM_ID", S) "," F("A", "\"text\"")),
          "field A: its type is none of string, int"},
         {RECORD("Items", F("ITEM_ID", S) "," F("A", "{\"type\":\"array\"}")),
@@ -95,6 +95,58 @@ static void broken_schemas_are_refused_by_field(void)
     }
 }
 
+/* As the console shows it, with traps: "fields" as a text, keys inside keys, escapes. */
+static void what_is_wrong_in_a_schema_is_named_by_line(void)
+{
+#define ITEM "    {\"name\": \"ITEM_ID\", \"type\": \"string\"}"
+    static const struct {
+        const char *text, *why;
+    } cases[] = {
+        {"{\"type\": \"record\",\n"
+         " \"name\": \"Items\",\n"
+         " \"namespace\": \"fields\",\n"
+         " \"fields\": [\n" ITEM ",\n"
+         "    {\"name\": \"A\", \"type\": [\"null\", \"string\"]},\n"
+         "    {\"name\": \"BSW\", \"categorical\": true}\n"
+         " ],\n"
+         " \"version\": \"1.0\"}\n",
+         "s.json:7: field BSW: it has no type"},
+        {"{\"doc\": \"a \\\"name\\\": {[,\",\n"
+         " \"fields\": [\n" ITEM ",\n"
+         "  {\n"
+         "   \"doc\": {\"name\":\n \"x\"},\n"
+         "   \"name\": \"A\",\n"
+         "   \"type\": \"text\"}],\n"
+         " \"name\": \"Items\", \"type\": \"record\"}",
+         "s.json:7: field A: its type is none of"},
+        {"{\"name\": \"Items\", \"type\": \"record\", \"fields\":\n"
+         " [" ITEM ",\n\n  {\n\n\"type\": \"string\"}]}",
+         "s.json:4: field 2 has no name"},
+        {"{\"name\": \"Items\", \"type\": \"record\",\n\"fields\": [\n" ITEM ",\n1]}",
+         "s.json:4: field 2 has no name"},
+        {"{\"name\": \"Users\",\n \"type\": \"record\",\n \"fields\":\n [\n" ITEM "]}",
+         "s.json:3: field USER_ID: it is required"},
+        {"{\"name\": \"Items\",\n \"fields\": [\n" ITEM "],\n \"type\": \"record\"}",
+         "s.json:2: at least one metadata field"},
+        {"{\"fields\": [\n" ITEM ",\n" ITEM "],\n \"name\": \"Films\",\n"
+         " \"type\": \"record\"}",
+         "s.json:4: its name is none of"},
+        {"{\"fields\": [\n" ITEM "],\n \"name\": \"Items\",\n \"type\": \"enum\"}",
+         "s.json:4: its type is not"},
+        {"\n\n{\"name\": \"Items\"}", "s.json:3: its type is not"},
+        {"{\"type\": \"record\", \"name\": \"Items\",\n\"fields\": 1}",
+         "s.json:2: \"fields\" is no list"},
+        {"\n[]", "s.json:2: its type is not"},
+    };
+    static struct eddy_schema schema;
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        struct eddy_err err = {0};
+        CHECK_INT(parse(cases[c].text, &schema, &err), EDDY_EFORMAT);
+        if (strncmp(err.text, cases[c].why, strlen(cases[c].why)) != 0)
+            CHECK_STR(err.text, cases[c].why);
+    }
+}
+
 static void cells_are_checked_by_line_and_column(void)
 {
     static const struct {
@@ -116,7 +168,7 @@ static void cells_are_checked_by_line_and_column(void)
         {"ITEM_ID,YEAR,PRICE,NEW,G\n1,1,2,True,a\n",
          "i.csv:2: column NEW: 'True' is neither true nor false"},
         {"ITEM_ID,YEAR,PRICE,NEW,G\n1,1,2,true,\"\xff\"\n",
-         "i.csv:2: field 5: not UTF-8"},
+         "i.csv:2: field 5 (G): not UTF-8"},
         {"", "i.csv: empty"},
     };
     static struct eddy_schema schema;
@@ -197,6 +249,7 @@ int main(void)
 {
     RUN(the_three_datasets_are_read);
     RUN(broken_schemas_are_refused_by_field);
+    RUN(what_is_wrong_in_a_schema_is_named_by_line);
     RUN(cells_are_checked_by_line_and_column);
     RUN(a_long_category_is_refused);
     RUN(kinds_are_those_of_the_schema);
