@@ -1,4 +1,5 @@
 /* eddy eval: a model on a protocol, by the serving code (full ranking, MODELS 8). */
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -337,7 +338,8 @@ static int write_results(const struct job *job, struct eddy_err *err)
     if (arguments->json) {
         eddy_eval_json(&job->eval, &buf);
         if (buf.failed || fwrite(buf.data, 1, buf.size, stdout) != buf.size)
-            r = eddy_fail(err, EDDY_EIO, "JSON could not be written");
+            r = eddy_fail(err, EDDY_EIO, "JSON could not be written: %s",
+                          buf.failed ? "no memory" : strerror(errno));
     } else {
         eddy_eval_print(&job->eval);
     }

@@ -1,4 +1,5 @@
 /* The `eddy` command: finds the sub-command in the table of app/app.h and runs it. */
+#include <errno.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
@@ -84,10 +85,8 @@ int eddy_cmd_help(int argc, char **argv)
     return command ? command->run(2, arguments) : EDDY_EXIT_USAGE;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-    /* Numbers in files and reports use a point, whatever the user's locale. */
-    (void)setlocale(LC_CTYPE, "");
     if (argc < 2) {
         print_help();
         return EDDY_EXIT_USAGE;
@@ -103,13 +102,34 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "demo-broker") == 0) /* the demo's child, not for people */
         return eddy_cmd_demo_broker(argc - 1, argv + 1);
     const struct eddy_command *command = find_command(argv[1]);
-    if (!command)
-        return EDDY_EXIT_USAGE;
-    int code = command->run(argc - 1, argv + 1);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        (void)fprintf(stderr, "eddy %s: standard output could not be written\n",
-                      argv[1]);
-        return code ? code : EDDY_EXIT_IO;
-    }
-    return code;
+    return command ? command->run(argc - 1, argv + 1) : EDDY_EXIT_USAGE;
+}
+
+/* Whether write(2) of a file gives it; others come from elsewhere. */
+static bool is_of_write(int number)
+{
+    return number == ENOSPC || number == EDQUOT || number == EFBIG || number == EIO ||
+           number == EPIPE || number == EBADF;
+}
+
+/* Reports go to standard output without a look at each write; here is the look. */
+static int finish(int argc, char **argv, int code)
+{
+    int number = errno; /* of an earlier write, where nothing is left to fail */
+    if (fflush(stdout) != 0)
+        number = errno;
+    else if (!ferror(stdout))
+        return code;
+    (void)fprintf(stderr, "eddy%s%s: standard output could not be written%s%s\n",
+                  argc > 1 ? " " : "", argc > 1 ? argv[1] : "",
+                  is_of_write(number) ? ": " : "",
+                  is_of_write(number) ? strerror(number) : "");
+    return code ? code : EDDY_EXIT_IO;
+}
+
+int main(int argc, char **argv)
+{
+    /* Numbers in files and reports use a point, whatever the user's locale. */
+    (void)setlocale(LC_CTYPE, "");
+    return finish(argc, argv, run(argc, argv));
 }
