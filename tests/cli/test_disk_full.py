@@ -31,9 +31,13 @@ def read(path):
 
 
 def contents(folder):
-    """{path: bytes} of all files below it."""
-    return {os.path.join(where, name): read(os.path.join(where, name))
-            for where, _, names in os.walk(folder) for name in names}
+    """{path: bytes} of all files below it, {path: None} of folders."""
+    found = {}
+    for where, folders, files in os.walk(folder):
+        found.update({os.path.join(where, name): None for name in folders})
+        found.update({os.path.join(where, name): read(os.path.join(where, name))
+                      for name in files})
+    return found
 
 
 def world(path):
