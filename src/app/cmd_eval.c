@@ -275,7 +275,8 @@ static int open_all(struct job *job, struct eddy_err *err)
     const struct arguments *arguments = job->arguments;
     struct eddy_input_options input = {.interactions = arguments->interactions,
                                        .users = arguments->users,
-                                       .skip_bad = arguments->skip_bad};
+                                       .skip_bad = arguments->skip_bad,
+                                       .quiet = arguments->quiet};
     int r = eddy_model_open(arguments->model, &job->snapshot, err);
     if (r < 0)
         return r;

@@ -470,6 +470,7 @@ static int recommend(const struct arguments *arguments, struct eddy_err *err)
                                        .users = arguments->users,
                                        .known = snapshot->catalog,
                                        .skip_bad = arguments->skip_bad,
+                                       .quiet = arguments->quiet,
                                        .no_hash = true};
     if ((r = eddy_inputs_open(&inputs, &input, err)) < 0) {
         eddy_snapshot_release(snapshot);

@@ -388,7 +388,8 @@ static int segment(struct job *job, struct eddy_err *err)
     struct eddy_input_options input = {.interactions = arguments->histories,
                                        .users = arguments->users,
                                        .known = job->snapshot->catalog,
-                                       .skip_bad = arguments->skip_bad};
+                                       .skip_bad = arguments->skip_bad,
+                                       .quiet = arguments->quiet};
     if ((r = eddy_inputs_open(&job->inputs, &input, err)) < 0)
         return r;
     if (job->inputs.users != NULL)

@@ -195,6 +195,19 @@ static void put_settings(const struct job *job, struct eddy_buf *out)
                     options->min_item_count, options->max_item_count);
 }
 
+static int save(const struct arguments *arguments,
+                const struct eddy_model_source *source,
+                const struct eddy_build_result *result,
+                char ret_version[EDDY_SNAPSHOT_ID_SIZE], struct eddy_err *err)
+{
+    struct eddy_busy busy;
+    eddy_busy_start(&busy, arguments->quiet);
+    eddy_busy_step(&busy, "writing %s", arguments->model);
+    int r = eddy_model_save(arguments->model, source, result, ret_version, err);
+    eddy_busy_stop(&busy);
+    return r;
+}
+
 static int train(struct job *job, struct eddy_err *err)
 {
     const struct arguments *arguments = job->arguments;
@@ -227,13 +240,16 @@ static int train(struct job *job, struct eddy_err *err)
     eddy_buf_init(&settings, 0);
     put_settings(job, &settings);
     eddy_buf_putc(&settings, '\0');
-    if (settings.failed)
+    if (settings.failed) {
+        eddy_train_report_stop(&report, &source.seconds, &source.cpu_seconds);
         return eddy_fail(err, EDDY_ENOMEM, "no memory for the settings");
+    }
     eddy_checkpoint_open(&checkpoint, arguments->model, arguments->checkpoint_s,
                          settings.data, &report);
     job->options.train.keeper =
         arguments->checkpoint_s >= 0 && leads ? &checkpoint.keeper : NULL;
-    int r = eddy_train_build(&inputs, job->recipe, &job->options,
+    const struct eddy_build_steps steps = {eddy_train_report_step, &report};
+    int r = eddy_train_build(&inputs, job->recipe, &job->options, &steps,
                              eddy_train_report_progress, &report, &result, err);
     eddy_buf_fini(&settings);
     eddy_train_report_stop(&report, &source.seconds, &source.cpu_seconds);
@@ -244,7 +260,7 @@ static int train(struct job *job, struct eddy_err *err)
         return r;
     }
     if (leads)
-        r = eddy_model_save(arguments->model, &source, &result, version, err);
+        r = save(arguments, &source, &result, version, err);
     eddy_checkpoint_close(&checkpoint, r == 0 && leads);
     if (r == 0 && leads) {
         struct eddy_train_summary summary = {
@@ -337,6 +353,8 @@ int eddy_cmd_train(int argc, char **argv)
                                        .schemas = &arguments.schemas,
                                        .columns = &arguments.columns,
                                        .skip_bad = arguments.skip_bad,
+                                       .quiet = arguments.quiet ||
+                                                !eddy_group_leads(&job.group),
                                        .spill = arguments.scratch ? &spill : NULL};
     if (r == 0)
         r = eddy_inputs_open(&job.inputs, &input, &err);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/busy.h"
 #include "app/eval_rivals.h"
 #include "app/inputs.h"
 #include "base/clock.h"
@@ -33,6 +34,7 @@ static int open_training(const struct eddy_eval_rivals *rivals,
     struct eddy_input_options options = {.interactions = rivals->train,
                                          .known = asked->items,
                                          .skip_bad = rivals->skip_bad,
+                                         .quiet = rivals->quiet,
                                          .no_hash = true};
     r = eddy_inputs_open(&training->inputs, &options, err);
     training->interactions = &training->inputs.interactions;
@@ -105,9 +107,14 @@ static int ask_baseline(const struct eddy_eval_rivals *rivals,
     struct eddy_eval_contender *contender = &eval->contenders[eval->contender_count];
     struct eddy_build_result built;
     struct eddy_snapshot *snapshot = NULL;
+    struct eddy_busy busy;
     uint64_t start_ns = eddy_monotonic_ns();
+    eddy_busy_start(&busy, rivals->quiet);
+    eddy_busy_step(&busy, "fitting %s (%d/%d)", eddy_baseline_names[kind],
+                   (int)kind + 1, (int)EDDY_BASELINES);
     int r =
         eddy_build_baseline(training->interactions, kind, rivals->threads, &built, err);
+    eddy_busy_stop(&busy);
     if (r < 0)
         return r;
     r = snapshot_of(&built, training->interactions, eddy_baseline_names[kind],

@@ -61,6 +61,7 @@ int eddy_eval_ask_model(const struct eddy_eval_rivals *rivals, const char *folde
     struct eddy_input_options options = {.interactions = eval->interactions,
                                          .known = snapshot->catalog,
                                          .skip_bad = rivals->skip_bad,
+                                         .quiet = rivals->quiet,
                                          .no_hash = true};
     r = eddy_inputs_open(&inputs, &options, err);
     struct eddy_exam_options asked = eval->exam->options;

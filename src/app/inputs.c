@@ -7,6 +7,7 @@
 
 #include "app/app.h"
 #include "app/args.h"
+#include "app/busy.h"
 #include "app/columns.h"
 #include "core/schema.h"
 #include "io/files.h"
@@ -251,21 +252,32 @@ static int open_nothing(struct eddy_inputs *inputs,
     return r;
 }
 
-int eddy_inputs_open(struct eddy_inputs *inputs,
-                     const struct eddy_input_options *options, struct eddy_err *err)
+static void say_reading(struct eddy_busy *busy, const char *path)
+{
+    if (path != NULL)
+        eddy_busy_step(busy, "reading %s",
+                       strcmp(path, "-") == 0 ? "standard input" : path);
+}
+
+static int open_all(struct eddy_inputs *inputs,
+                    const struct eddy_input_options *options, struct eddy_busy *busy,
+                    struct eddy_err *err)
 {
     struct schemas schemas = {.skip_bad = options->skip_bad};
     int r = 0;
 
-    *inputs = (struct eddy_inputs){0};
+    say_reading(busy, options->item_list);
     if (options->item_list)
         return open_list(inputs, options, err);
     for (size_t i = 0; r == 0 && options->schemas && i < options->schemas->count; i++)
         r = read_schema(&schemas, options->schemas->values[i], err);
+    say_reading(busy, options->items);
     if (r == 0)
         r = open_items(inputs, options, &schemas, err);
+    say_reading(busy, options->users);
     if (r == 0)
         r = open_users(inputs, options, &schemas, err);
+    say_reading(busy, options->interactions);
     if (r == 0)
         r = options->interactions ? open_interactions(inputs, options, &schemas, err)
                                   : open_nothing(inputs, options, err);
@@ -275,6 +287,17 @@ int eddy_inputs_open(struct eddy_inputs *inputs,
     schemas_fini(&schemas);
     if (r < 0)
         eddy_inputs_close(inputs);
+    return r;
+}
+
+int eddy_inputs_open(struct eddy_inputs *inputs,
+                     const struct eddy_input_options *options, struct eddy_err *err)
+{
+    struct eddy_busy busy;
+    *inputs = (struct eddy_inputs){0};
+    eddy_busy_start(&busy, options->quiet);
+    int r = open_all(inputs, options, &busy, err);
+    eddy_busy_stop(&busy);
     return r;
 }
 

@@ -16,6 +16,7 @@ struct eddy_input_options {
     const struct eddy_arg_list *columns; /* --column (app/columns.h); NULL: none */
     const struct eddy_catalog *known;    /* of a model: its items keep their indices */
     bool skip_bad;
+    bool quiet;                     /* nothing on stderr while it takes its time */
     bool no_hash;                   /* interactions.sha256 stays empty */
     const struct eddy_spill *spill; /* room on disk for rows; NULL: in memory */
 };

@@ -43,13 +43,20 @@ static size_t terminal_columns(void)
     return 80;
 }
 
+void eddy_progress_restart(struct eddy_progress *progress, uint64_t done)
+{
+    progress->start_ns = progress->last_ns = eddy_monotonic_ns();
+    progress->base = progress->last_done = done;
+    progress->mean = 0;
+}
+
 static void measure(struct eddy_progress *progress, uint64_t done, uint64_t now_ns)
 {
     double elapsed = (double)(now_ns - progress->last_ns) / 1e9;
+    double all = (double)(now_ns - progress->start_ns) / 1e9;
+    progress->mean = done > progress->base ? (double)(done - progress->base) / all : 0;
     if (progress->slow) {
-        double all = (double)(now_ns - progress->start_ns) / 1e9;
-        progress->rate =
-            done > progress->base ? (double)(done - progress->base) / all : 0;
+        progress->rate = progress->mean;
         progress->last_ns = now_ns;
         return;
     }
@@ -67,16 +74,19 @@ static void draw(struct eddy_progress *progress, uint64_t done, const char *note
 {
     char line[256];
     char left[32] = "";
+    double pace = progress->steady ? progress->mean : progress->rate;
     size_t used = 0;
     if (progress->total > 0) {
         double share = (double)done / (double)progress->total;
-        used = (size_t)snprintf(line, sizeof line, "%s %5.1f%%  %llu of %llu %s",
-                                progress->label, 100.0 * (share > 1 ? 1 : share),
-                                (unsigned long long)done,
-                                (unsigned long long)progress->total, progress->unit);
-        if (progress->rate > 0 && done < progress->total)
-            format_seconds((double)(progress->total - done) / progress->rate, left,
-                           sizeof left);
+        used = (size_t)snprintf(line, sizeof line, "%s %5.1f%%", progress->label,
+                                100.0 * (share > 1 ? 1 : share));
+        if (!progress->steady)
+            used +=
+                (size_t)snprintf(line + used, sizeof line - used, "  %llu of %llu %s",
+                                 (unsigned long long)done,
+                                 (unsigned long long)progress->total, progress->unit);
+        if (pace > 0 && done < progress->total)
+            format_seconds((double)(progress->total - done) / pace, left, sizeof left);
     } else {
         used = (size_t)snprintf(line, sizeof line, "%s %llu %s", progress->label,
                                 (unsigned long long)done, progress->unit);
@@ -84,12 +94,15 @@ static void draw(struct eddy_progress *progress, uint64_t done, const char *note
     if (used >= sizeof line)
         used = sizeof line - 1;
     if (!progress->slow)
-        used += (size_t)snprintf(line + used, sizeof line - used, "  %.*f/s",
-                                 progress->rate < 10 ? 1 : 0, progress->rate);
+        used += (size_t)snprintf(line + used, sizeof line - used, "  %.*f%s%s/s",
+                                 progress->rate < 10 ? 1 : 0, progress->rate,
+                                 progress->steady ? " " : "",
+                                 progress->steady ? progress->unit : "");
     if (used >= sizeof line)
         used = sizeof line - 1;
-    (void)snprintf(line + used, sizeof line - used, "%s%s%s%s%s", left[0] ? "  " : "",
-                   left, left[0] ? " left" : "", note[0] ? "  " : "", note);
+    const char *before = !left[0] ? "" : progress->at_most ? "  at most " : "  ";
+    (void)snprintf(line + used, sizeof line - used, "%s%s%s%s%s", before, left,
+                   left[0] ? " left" : "", note[0] ? "  " : "", note);
     if (progress->terminal) {
         size_t columns = terminal_columns();
         if (strlen(line) >= columns && columns <= sizeof line)

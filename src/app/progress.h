@@ -12,15 +12,22 @@ struct eddy_progress {
     const char *unit;  /* "events", borrowed */
     uint64_t total;    /* 0: not known */
     bool quiet, terminal, drawn;
-    bool slow;     /* set by who has few and long units: no rate is shown, the time left
+    bool slow;    /* set by who has few and long units: no rate is shown, the time left
                       comes from the mean since the start */
-    uint64_t base; /* of a slow one: done before the start */
+    bool steady;  /* set by who shows a phase in the note: no counts are shown, the time
+                      left comes from that mean, too */
+    bool at_most; /* the total may not be reached */
+    uint64_t base; /* of a slow or steady one: done before the start */
     uint64_t start_ns, last_ns, last_done;
     double rate; /* per second, smoothed over about three seconds */
+    double mean; /* per second, since the start */
 };
 
 void eddy_progress_init(struct eddy_progress *progress, const char *label,
                         const char *unit, uint64_t total, bool quiet);
+
+/* The start is now, with so many done; the line stays. */
+void eddy_progress_restart(struct eddy_progress *progress, uint64_t done);
 
 /* done of total are done; note ("" or e.g. "loss 4.21") is shown behind. Cheap: draws at
  * most ten times a second on a terminal and every five seconds elsewhere. */

@@ -71,13 +71,18 @@ static int keep_cold(const struct eddy_build_inputs *inputs,
 int eddy_train_build(const struct eddy_build_inputs *inputs,
                      const struct eddy_recipe *recipe,
                      const struct eddy_recipe_options *options,
+                     const struct eddy_build_steps *steps,
                      eddy_train_progress_fn progress, void *context,
                      struct eddy_build_result *ret, struct eddy_err *err)
 {
-    if (!recipe->network)
+    if (!recipe->network) {
+        if (steps != NULL)
+            steps->begin(steps->context, "counting", 0, 0);
         return count(inputs, recipe, options, ret, err);
+    }
     struct eddy_build_options build = {
         .train = options->train,
+        .steps = steps ? *steps : (struct eddy_build_steps){0},
         .network = true,
         .tables = recipe->tables && !recipe->cold_only,
         .impressions = recipe->impressions,

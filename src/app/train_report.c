@@ -12,11 +12,25 @@ void eddy_train_report_start(struct eddy_train_report *report, bool quiet)
     report->start_ns = report->epoch_ns = eddy_monotonic_ns();
     report->start_cpu_ns = report->epoch_cpu_ns = eddy_process_cpu_ns();
     eddy_progress_init(&report->progress, "training", "events", 0, quiet);
+    report->progress.steady = true;
+    eddy_busy_start(&report->busy, quiet);
+}
+
+void eddy_train_report_step(void *context, const char *what, uint32_t part,
+                            uint32_t parts)
+{
+    struct eddy_train_report *report = context;
+    eddy_progress_clear(&report->progress);
+    if (parts > 0)
+        eddy_busy_step(&report->busy, "%s (%u/%u)", what, part, parts);
+    else
+        eddy_busy_step(&report->busy, "%s", what);
 }
 
 void eddy_train_report_stop(struct eddy_train_report *report, double *ret_seconds,
                             double *ret_cpu_seconds)
 {
+    eddy_busy_stop(&report->busy);
     eddy_progress_clear(&report->progress);
     *ret_seconds =
         report->past_seconds + (double)(eddy_monotonic_ns() - report->start_ns) / 1e9;
@@ -27,6 +41,7 @@ void eddy_train_report_stop(struct eddy_train_report *report, double *ret_second
 void eddy_train_report_resume(struct eddy_train_report *report,
                               const struct eddy_train_past *past)
 {
+    eddy_busy_pause(&report->busy);
     if (past->note.size == sizeof report->ledger)
         memcpy(&report->ledger, past->note.data, sizeof report->ledger);
     report->past_seconds = report->ledger.seconds;
@@ -36,6 +51,7 @@ void eddy_train_report_resume(struct eddy_train_report *report,
     report->epoch_cpu_ns = eddy_process_cpu_ns();
 }
 
+/* The last phase learns from the validation events too: it has nothing to show. */
 static void say_epoch(struct eddy_train_report *report,
                       const struct eddy_train_progress *now)
 {
@@ -44,7 +60,9 @@ static void say_epoch(struct eddy_train_report *report,
     double cpu_seconds = (double)(cpu - report->epoch_cpu_ns) / 1e9;
     char validation[96] = "";
 
-    if (now->validation_ndcg >= 0)
+    if (now->finishing)
+        (void)snprintf(validation, sizeof validation, "  last phase");
+    else if (now->validation_ndcg >= 0)
         (void)snprintf(validation, sizeof validation,
                        "  validation NDCG@10 %.4f HR@10 %.4f%s", now->validation_ndcg,
                        now->validation_hr, now->best_epoch == now->epoch ? " *" : "");
@@ -59,10 +77,10 @@ static void say_epoch(struct eddy_train_report *report,
         report->past_seconds + (double)(wall - report->start_ns) / 1e9;
     report->ledger.cpu_seconds =
         report->past_cpu_seconds + (double)(cpu - report->start_cpu_ns) / 1e9;
+    report->epoch_length = now->events - report->epoch_events;
     report->epoch_events = now->events;
 }
 
-/* The last phase learns from the validation events too: it has nothing to show. */
 static void note_epoch(struct eddy_train_report *report,
                        const struct eddy_train_progress *now)
 {
@@ -76,21 +94,41 @@ static void note_epoch(struct eddy_train_report *report,
                                      .hr = now->validation_hr};
 }
 
+/* How many events there will be: as many as in the epoch before for each epoch to come. The
+ * last phase has other epochs and no validation, so it is measured for itself. */
+static void expect(struct eddy_train_report *report,
+                   const struct eddy_train_progress *now)
+{
+    struct eddy_progress *progress = &report->progress;
+    uint64_t done = now->events - report->epoch_events;
+    if (!report->training || report->finishing != now->finishing) {
+        eddy_progress_restart(progress, now->events);
+        report->epoch_length = 0;
+    }
+    report->training = true;
+    report->finishing = now->finishing;
+    if (report->epoch_length == 0 && now->fraction > 0)
+        report->epoch_length = (uint64_t)((double)done / now->fraction);
+    progress->total = report->epoch_events +
+                      report->epoch_length * (now->epochs_most - now->epoch + 1);
+    progress->at_most = now->may_end_early;
+}
+
 bool eddy_train_report_progress(void *context, const struct eddy_train_progress *now)
 {
     struct eddy_train_report *report = context;
     char note[96];
+    eddy_busy_pause(&report->busy);
     if (now->epoch_done) {
         say_epoch(report, now);
         note_epoch(report, now);
         return true;
     }
-    uint64_t done = now->events - report->epoch_events;
-    if (report->progress.total == 0 && now->fraction > 0)
-        report->progress.total =
-            report->epoch_events +
-            (uint64_t)((double)done / now->fraction * (now->epochs - now->epoch + 1));
-    if (now->best_ndcg < 0)
+    expect(report, now);
+    if (now->finishing)
+        (void)snprintf(note, sizeof note, "last phase, epoch %u/%u loss %.3f",
+                       now->epoch, now->epochs, now->loss);
+    else if (now->best_ndcg < 0)
         (void)snprintf(note, sizeof note, "epoch %u/%u loss %.3f", now->epoch,
                        now->epochs, now->loss);
     else

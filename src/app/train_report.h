@@ -2,6 +2,7 @@
 #ifndef EDDY_APP_TRAIN_REPORT_H
 #define EDDY_APP_TRAIN_REPORT_H
 
+#include "app/busy.h"
 #include "app/inputs.h"
 #include "app/model.h"
 #include "app/progress.h"
@@ -17,20 +18,27 @@ struct eddy_train_ledger {
 
 struct eddy_train_report {
     struct eddy_progress progress;
+    struct eddy_busy busy;
+    bool training, finishing; /* epochs have begun; those of the last phase */
+    uint64_t epoch_length;    /* events of an epoch of this phase, 0: not known */
     uint64_t start_ns, start_cpu_ns;
     uint64_t epoch_ns, epoch_cpu_ns, epoch_events;
     struct eddy_train_ledger ledger;
     double past_seconds, past_cpu_seconds; /* of the runs that were interrupted */
 };
 
-/* Starts the clocks and the progress line. */
+/* Starts the clocks and the progress lines. */
 void eddy_train_report_start(struct eddy_train_report *report, bool quiet);
+/* What is worked at outside of the epochs, a begin of struct eddy_build_steps; context: the
+ * report. */
+void eddy_train_report_step(void *context, const char *what, uint32_t part,
+                            uint32_t parts);
 /* An eddy_train_progress_fn; context: the report. */
 bool eddy_train_report_progress(void *context, const struct eddy_train_progress *now);
 /* The run goes on from a checkpoint whose note was the ledger. */
 void eddy_train_report_resume(struct eddy_train_report *report,
                               const struct eddy_train_past *past);
-/* Takes the progress line away; seconds and CPU seconds since the start, those of
+/* Takes the progress lines away; seconds and CPU seconds since the start, those of
  * interrupted runs up to their checkpoints included. */
 void eddy_train_report_stop(struct eddy_train_report *report, double *ret_seconds,
                             double *ret_cpu_seconds);

@@ -131,6 +131,7 @@ static int fit_head(const struct eddy_build_inputs *inputs,
                                err);
     if (rc < 0)
         return rc;
+    eddy_build_say(&options->steps, "weights", EDDY_BUILD_FIT);
     bool has = layout->shape.hidden > 0;
     if (eddy_build_cold_init(&cold, inputs->interactions, &network->selection) < 0) {
         eddy_tables_fini(&tables);
@@ -189,6 +190,8 @@ static int fill_tables(const struct eddy_build_inputs *inputs,
 
     struct eddy_features users = {0};
     int rc = 0;
+    plan.steps = &options->steps;
+    eddy_build_say(plan.steps, "validation events", EDDY_BUILD_CASES);
     if (ret->vocabularies.users != NULL)
         rc = eddy_features_align(ret->vocabularies.users, inputs->users, in->users,
                                  &users);
@@ -203,7 +206,9 @@ static int fill_tables(const struct eddy_build_inputs *inputs,
         return rc;
     ret->head = unfitted_head(options->network);
     if (cases.count >= EDDY_HEAD_FIT_CASES_MIN) {
+        plan.part = EDDY_BUILD_CHOICE;
         rc = eddy_build_plan_choose(&plan, in, selection, &cases, threads, err);
+        plan.part = EDDY_BUILD_FIT_TABLES;
         if (rc == 0)
             rc = fit_head(inputs, options, &plan, &cases, ret, place, err);
     }
@@ -213,6 +218,7 @@ static int fill_tables(const struct eddy_build_inputs *inputs,
     if (!eddy_head_is_plain(&ret->head)) {
         struct eddy_selection all = eddy_selection_all(selection);
         trim_plan(&plan, &ret->head);
+        plan.part = EDDY_BUILD_TABLES;
         rc = eddy_build_tables(&plan, in, &all, &ret->tables, err);
     }
     if (rc == 0 && keep_cold(inputs, place, ret) < 0)
@@ -244,6 +250,7 @@ static int make_stream_head(const struct eddy_build_inputs *inputs,
         .session_gap_s = (uint32_t)options->train.session_gap_s,
         .recent_events = (uint32_t)options->train.recent_events};
     struct eddy_stream_fit_result result;
+    eddy_build_say(&options->steps, "weights for streams", EDDY_BUILD_STREAM);
     int rc = eddy_stream_fit(inputs->interactions, &fit, &result, err);
     if (rc == 0)
         ret->stream_head = result.head;
@@ -265,6 +272,8 @@ int eddy_build(const struct eddy_build_inputs *given,
     /* of a group that trains together the first member makes what is saved */
     bool tables =
         (options->tables || !options->network) && (group == NULL || group->rank == 0);
+    if (options->steps.begin != NULL)
+        options->steps.begin(options->steps.context, "metadata and histories", 0, 0);
     int rc =
         options->network
             ? eddy_metadata_train(inputs, options, progress, context, &result, err)

@@ -21,11 +21,18 @@ struct eddy_build_inputs {
     /* What their values do not decide, as eddy_vocabulary_learn; NULL: nothing. */
     const char *item_kinds, *user_kinds, *context_kinds;
 };
+/* Who is told what is worked at outside of the epochs. begin: `what` (borrowed for the call)
+ * begins, part `part` of `parts` from 1, 0 of 0 where they are not counted. */
+struct eddy_build_steps {
+    void (*begin)(void *context, const char *what, uint32_t part, uint32_t parts);
+    void *context;
+};
 struct eddy_build_options {
     struct eddy_train_options train;
-    bool network;     /* false: tables alone (hidden 0 in the shape) */
-    bool tables;      /* false: the network alone (head plain) */
-    bool impressions; /* false: what was shown is not looked at */
+    struct eddy_build_steps steps; /* begin NULL: nobody */
+    bool network;                  /* false: tables alone (hidden 0 in the shape) */
+    bool tables;                   /* false: the network alone (head plain) */
+    bool impressions;              /* false: what was shown is not looked at */
     bool item_metadata, user_metadata;
     bool context_metadata; /* context columns, unless train.context is false */
 };

@@ -73,8 +73,25 @@ int eddy_build_cold_place(const struct eddy_build_cold *cold,
 int eddy_build_cold_items(const struct eddy_build_cold *cold, uint32_t hidden,
                           const float *place, struct eddy_cold_items *ret);
 
+/* Parts of the work on tables and head, as they are told to eddy_build_steps. */
+enum eddy_build_part {
+    EDDY_BUILD_CASES = 1,
+    EDDY_BUILD_CHOICE,
+    EDDY_BUILD_FIT_TABLES,
+    EDDY_BUILD_FIT,
+    EDDY_BUILD_TABLES,
+    EDDY_BUILD_STREAM,
+    EDDY_BUILD_PARTS = EDDY_BUILD_STREAM
+};
+/* steps->begin with "tables: WHAT"; steps NULL: nothing. */
+void eddy_build_say(const struct eddy_build_steps *steps, const char *what,
+                    enum eddy_build_part part);
+
 /* Which tables, and how they are made. */
 struct eddy_build_plan {
+    const struct eddy_build_steps
+        *steps;                /* told what eddy_build_tables works at; NULL */
+    enum eddy_build_part part; /* and for which part */
     bool related, rules, sessions;
     struct eddy_related_options closed_form;
     uint32_t related_gap_s; /* of the sessions for closed form and neighbours */

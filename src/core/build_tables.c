@@ -7,6 +7,7 @@
  * strong the ridge is, how fast rules fade. Without recency (recency_mask false) nothing
  * fades: one prior counts every event alike, and rules have no half-life. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -184,6 +185,24 @@ static uint32_t newest_views(const struct eddy_build_views *views)
     return first;
 }
 
+static const char *const part_tables[EDDY_BUILD_PARTS + 1] = {
+    [EDDY_BUILD_CHOICE] = "settings",
+    [EDDY_BUILD_FIT_TABLES] = "events before validation",
+    [EDDY_BUILD_TABLES] = "all events",
+};
+
+void eddy_build_say(const struct eddy_build_steps *steps, const char *what,
+                    enum eddy_build_part part)
+{
+    char text[96];
+    const char *of = part_tables[part];
+    if (steps == NULL || steps->begin == NULL)
+        return;
+    (void)snprintf(text, sizeof text, "tables: %s%s%s", what, of ? ", " : "",
+                   of ? of : "");
+    steps->begin(steps->context, text, (uint32_t)part, EDDY_BUILD_PARTS);
+}
+
 int eddy_build_tables(const struct eddy_build_plan *plan,
                       const struct eddy_interactions *in,
                       const struct eddy_selection *selection, struct eddy_tables *ret,
@@ -193,6 +212,9 @@ int eddy_build_tables(const struct eddy_build_plan *plan,
     int rc = 0;
 
     *ret = (struct eddy_tables){.items = eddy_catalog_count(in->items)};
+    if (plan->related || plan->sessions)
+        eddy_build_say(plan->steps, plan->related ? "closed form" : "sessions",
+                       plan->part);
     if (plan->related || plan->sessions)
         rc = eddy_build_views_init(&views, in, selection, plan->related_gap_s, err);
     if (rc == 0 && plan->sessions &&
@@ -206,8 +228,10 @@ int eddy_build_tables(const struct eddy_build_plan *plan,
                               &plan->closed_form, &ret->related, err);
     }
     eddy_build_views_fini(&views);
-    if (rc == 0 && (plan->rules || plan->counters.half_lives > 0))
+    if (rc == 0 && (plan->rules || plan->counters.half_lives > 0)) {
+        eddy_build_say(plan->steps, plan->rules ? "rules" : "popularity", plan->part);
         rc = make_counts(plan, in, selection, ret, err);
+    }
     if (rc < 0)
         eddy_tables_fini(ret);
     return rc;

@@ -101,7 +101,9 @@ struct eddy_train_progress {
     double best_ndcg;                      /* -1: none */
     uint32_t best_epoch;
     bool epoch_done;
-    bool finishing; /* in the last phase: epochs is now its end */
+    bool finishing;       /* in the last phase: epochs is now its end */
+    uint32_t epochs_most; /* the run has no more than these, the last phase counted */
+    bool may_end_early;   /* it may have fewer: validation decides */
 };
 typedef bool (*eddy_train_progress_fn)(void *context,
                                        const struct eddy_train_progress *progress);

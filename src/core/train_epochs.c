@@ -310,12 +310,22 @@ static bool out_of_patience(const struct eddy_trainer *trainer)
     return patience > 0 && now->epoch - now->best_epoch >= patience;
 }
 
+/* The last phase after a search whose best epoch is this one. */
+static uint32_t last_phase_of(uint32_t best_epoch)
+{
+    uint32_t epochs = (uint32_t)ceil(last_phase_share * best_epoch);
+    return epochs > 0 ? epochs : 1; /* nothing beat the weights that a warm start had */
+}
+
 static int search(struct eddy_trainer *trainer, eddy_train_progress_fn progress,
                   void *context, bool *ret_stop, struct eddy_err *err)
 {
     struct eddy_train_progress *now = &trainer->progress;
     int r;
 
+    now->epochs_most =
+        now->epochs + (trainer->options->refit ? last_phase_of(now->epochs) : 0);
+    now->may_end_early = trainer->histories.validation_targets > 0;
     if (trainer->options->warm != NULL && now->epoch == 0 &&
         (r = validate(trainer, err)) < 0) /* the old weights may be the best */
         return r;
@@ -396,9 +406,7 @@ static int begin_last_phase(struct eddy_trainer *trainer, struct eddy_err *err)
         return r;
     eddy_train_know(trainer);
     trainer->phase.first = now->epoch + 1;
-    trainer->phase.epochs = (uint32_t)ceil(last_phase_share * now->best_epoch);
-    if (trainer->phase.epochs == 0)
-        trainer->phase.epochs = 1; /* nothing beat the weights that a warm start had */
+    trainer->phase.epochs = last_phase_of(now->best_epoch);
     now->finishing = true;
     return 0;
 }
@@ -412,7 +420,8 @@ static int finish(struct eddy_trainer *trainer, eddy_train_progress_fn progress,
 
     if (!now->finishing && (r = begin_last_phase(trainer, err)) < 0)
         return r;
-    now->epochs = trainer->phase.first - 1 + trainer->phase.epochs;
+    now->epochs = now->epochs_most = trainer->phase.first - 1 + trainer->phase.epochs;
+    now->may_end_early = false;
     while (!stop && now->epoch < now->epochs) {
         now->epoch++;
         now->epoch_done = false;

@@ -112,6 +112,43 @@ static void tables_alone_learn_the_walk(void)
     eddy_interactions_fini(&in);
 }
 
+struct steps {
+    char text[512];
+    uint32_t part; /* the last one */
+};
+
+static void note_step(void *context, const char *what, uint32_t part, uint32_t parts)
+{
+    struct steps *steps = context;
+    size_t used = strlen(steps->text);
+    CHECK_INT(parts, part > 0 ? EDDY_BUILD_PARTS : 0);
+    CHECK(part >= steps->part);
+    if (part > steps->part || part == 0)
+        (void)snprintf(steps->text + used, sizeof steps->text - used, "%s%s",
+                       used > 0 ? "; " : "", what);
+    steps->part = part;
+}
+
+static void every_part_of_the_work_is_told(void)
+{
+    make_log(3, 0.2);
+    struct steps steps = {.text = ""};
+    struct eddy_build_inputs inputs = {.interactions = &in};
+    struct eddy_build_options options = {.tables = true, .steps = {note_step, &steps}};
+    struct eddy_build_result result;
+    eddy_train_options_init(&options.train);
+    options.train.validation_fraction = 0.1;
+    options.train.allow_small = true;
+    CHECK_INT(eddy_build(&inputs, &options, NULL, NULL, &result, NULL), 0);
+    CHECK_STR(steps.text,
+              "metadata and histories; tables: validation events; tables: "
+              "rules, settings; tables: closed form, events before "
+              "validation; tables: weights; tables: closed form, all events; "
+              "tables: weights for streams");
+    eddy_build_result_fini(&result);
+    eddy_interactions_fini(&in);
+}
+
 static void a_network_comes_with_a_head_that_does_not_hurt(void)
 {
     make_log(4, 0.1);
@@ -256,6 +293,7 @@ int main(void)
     RUN(tables_before_the_cut_know_nothing_after_it);
     RUN(sessions_end_at_a_gap_or_with_the_user);
     RUN(tables_alone_learn_the_walk);
+    RUN(every_part_of_the_work_is_told);
     RUN(a_network_comes_with_a_head_that_does_not_hurt);
     RUN(without_recency_no_table_fades);
     RUN(without_recency_streams_get_no_head_of_their_own);
