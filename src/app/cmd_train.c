@@ -40,7 +40,8 @@ static const struct eddy_arg rows[] = {
      .help =
          "Read a metadata column as categorical (values joined by |), numeric, text or "
          "ignored, whatever its values or a schema say; ITEMS.NAME or USERS.NAME where "
-         "both files have it and one is meant."},
+         "both files have it and one is meant. The first 32 columns of a file are read, and "
+         "of a text its first 128 different words and parts of words: some 20 words."},
     EDDY_NEW_MODEL_ROW(struct arguments),
     {"scratch", 0, EDDY_ARG_TEXT, offsetof(struct arguments, scratch), "FOLDER",
      .help =

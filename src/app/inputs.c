@@ -9,6 +9,7 @@
 #include "app/args.h"
 #include "app/busy.h"
 #include "app/columns.h"
+#include "core/features.h"
 #include "core/schema.h"
 #include "io/files.h"
 
@@ -321,6 +322,29 @@ static void warn_empty(const struct eddy_catalog *catalog, const char *command,
     }
 }
 
+/* Columns that no vocabulary takes in. */
+static void warn_left_out(const struct eddy_catalog *catalog, const char *command,
+                          const char *file)
+{
+    uint32_t columns = catalog ? eddy_catalog_column_count(catalog) : 0;
+    struct eddy_buf names;
+    if (columns <= EDDY_COLUMNS_MAX)
+        return;
+    eddy_buf_init(&names, 0);
+    for (uint32_t c = EDDY_COLUMNS_MAX; c < columns; c++) {
+        struct eddy_span name = eddy_catalog_column_name(catalog, c);
+        eddy_buf_printf(&names, "%s%.*s", names.size > 0 ? ", " : "", (int)name.size,
+                        name.data);
+    }
+    (void)fprintf(
+        stderr,
+        "eddy %s: %s: %u columns beyond the first %d of metadata are not used "
+        "(%s): put those that matter first, or leave others out\n",
+        command, file, columns - EDDY_COLUMNS_MAX, EDDY_COLUMNS_MAX,
+        names.failed ? "" : names.data);
+    eddy_buf_fini(&names);
+}
+
 void eddy_inputs_warn(const struct eddy_inputs *inputs, const char *command,
                       const struct eddy_input_options *options)
 {
@@ -328,6 +352,8 @@ void eddy_inputs_warn(const struct eddy_inputs *inputs, const char *command,
     const char *interactions = options->interactions;
     warn_empty(inputs->items, command, options->items);
     warn_empty(inputs->users, command, options->users);
+    warn_left_out(inputs->items, command, options->items);
+    warn_left_out(inputs->users, command, options->users);
     if (in->context_left_out > 0)
         (void)fprintf(
             stderr,

@@ -19,10 +19,10 @@ enum eddy_column_kind {
 };
 enum {
     EDDY_TEXT_BUCKETS = 4096,  /* per text column */
-    EDDY_TEXT_ROW = 128,       /* features of a text, at most */
+    EDDY_TEXT_ROW = 128,       /* different n-grams of a text, its first, are read */
     EDDY_NUMERIC_KNOTS = 16,   /* per numeric column */
     EDDY_VALUES_MAX = 1 << 16, /* of a categorical column, the most frequent */
-    EDDY_COLUMNS_MAX = 32
+    EDDY_COLUMNS_MAX = 32      /* of a file, its first; who reads it says so */
 };
 
 /* A kind by its name in lower case ("text"); -1: there is none. */

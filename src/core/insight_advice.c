@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/insight.h"
+#include "core/text.h"
 
 struct findings {
     const struct eddy_insight *in;
@@ -338,12 +339,39 @@ static void judge_columns(struct findings *f, const struct eddy_insight_table *t
     }
 }
 
+/* Metadata beyond the columns that a model reads. id: what is no metadata. */
+static void judge_width(struct findings *f, const struct eddy_insight_table *table,
+                        const char *id)
+{
+    uint32_t metadata = 0;
+    size_t used = 0;
+    char names[120] = "";
+    for (uint32_t c = 0; table != NULL && c < table->column_count; c++) {
+        const char *name = table->columns[c].name;
+        if (eddy_span_eq_nocase(eddy_span_of(name), eddy_span_of(id)))
+            continue;
+        if (++metadata <= EDDY_COLUMNS_MAX || used >= sizeof names)
+            continue;
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s",
+                                 used > 0 ? ", " : "", name);
+    }
+    if (metadata <= EDDY_COLUMNS_MAX)
+        return;
+    find(f, EDDY_FINDING_WARNING, "many_columns",
+         "%s: %u columns beyond the first %d of metadata are not learned from: %s%s",
+         table->name, metadata - EDDY_COLUMNS_MAX, EDDY_COLUMNS_MAX, names,
+         used >= sizeof names ? "..." : ".");
+    advise(f, "Put those that matter first, or leave others out of the file.");
+}
+
 static void judge_tables(struct findings *f)
 {
     const struct eddy_insight_table *items = f->items, *users = f->users;
     judge_columns(f, f->log);
     judge_columns(f, items);
     judge_columns(f, users);
+    judge_width(f, items, "ITEM_ID");
+    judge_width(f, users, "USER_ID");
     if (items != NULL && percent(items->without_events, items->ids) > 10) {
         find(f, EDDY_FINDING_NOTE, "cold_items",
              "%.0f %% of the items in %s have no event.",

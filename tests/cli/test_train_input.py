@@ -148,6 +148,24 @@ class Input(Folder):
         _, err = self.accepted(HEAD + good(), "-I", self.path("m.csv"))
         self.assertIn("m.csv: no metadata column", err)
 
+    def test_columns_beyond_those_that_are_read_are_named(self):
+        self.write("m.csv", "ITEM_ID," + ",".join(f"C{c}" for c in range(40)) + "\n"
+                   + "".join(f"i{n}" + ",x" * 40 + "\n" for n in range(37)))
+        _, err = self.accepted(HEAD + good(), "-I", self.path("m.csv"))
+        self.assertIn("m.csv: 8 columns beyond the first 32 of metadata are not used (C32, C33, "
+                      "C34, C35, C36, C37, C38, C39): put those that matter first", err)
+        done = eddy("stats", "-i", self.path("f.csv"), "-I", self.path("m.csv"))
+        self.assertEqual(done.code, 0, done.err)
+        words = " ".join(done.out.split())
+        self.assertIn("m.csv: 8 columns beyond the first 32 of metadata are not learned from: "
+                      "C32, C33, C34, C35, C36, C37, C38, C39.", words)
+        self.write("m.csv", "ITEM_ID," + ",".join(f"C{c}" for c in range(32)) + "\n"
+                   + "".join(f"i{n}" + ",x" * 32 + "\n" for n in range(37)))
+        _, err = self.accepted(HEAD + good(), "-I", self.path("m.csv"))
+        self.assertNotIn("beyond", err)
+        self.assertNotIn("beyond the first", eddy("stats", "-i", self.path("f.csv"), "-I",
+                                                  self.path("m.csv")).out)
+
     def test_a_field_without_type_is_refused_by_name(self):
         self.write("s.json", schema("Items", ITEM_ID, {"name": "BRAND", "type": "string",
                                                        "categorical": True},
