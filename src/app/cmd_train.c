@@ -366,7 +366,7 @@ int eddy_cmd_train(int argc, char **argv)
     struct eddy_warm_start warm = {0};
     if (r == 0 && arguments.warm_start != NULL)
         r = eddy_warm_start_open(&warm, arguments.warm_start, &job.inputs.interactions,
-                                 &job.options.train, &err);
+                                 &arguments.set, &job.options.train, &err);
     if (r == 0)
         r = train(&job, &err);
     eddy_warm_start_close(&warm);

@@ -44,6 +44,17 @@ uint32_t eddy_vocabulary_size(
 /* Kind of a column by name, EDDY_COLUMN_IGNORED when it has none (messages, tests). */
 enum eddy_column_kind eddy_vocabulary_kind(const struct eddy_vocabulary *vocabulary,
                                            struct eddy_span column);
+/* Where a feature was in an older vocabulary: the sum of up to two of its features, with
+ * weights; both 0: nowhere. */
+struct eddy_feature_origin {
+    uint32_t at[2];
+    float weight[2];
+};
+/* ret: (size of vocabulary). Columns are found by name and kind. older may be NULL: all
+ * nowhere. */
+void eddy_vocabulary_trace(const struct eddy_vocabulary *vocabulary,
+                           const struct eddy_vocabulary *older,
+                           struct eddy_feature_origin *ret);
 /* JSON for the manifest, and back. EDDY_EFORMAT. */
 void eddy_vocabulary_encode(const struct eddy_vocabulary *vocabulary,
                             struct eddy_buf *out);

@@ -46,6 +46,44 @@ static int learn_all(const struct eddy_build_inputs *inputs,
     return r;
 }
 
+/* Where the features were in an older model; NULL in *ret: there are none here. */
+static int trace(const struct eddy_vocabulary *vocabulary,
+                 const struct eddy_vocabulary *older, struct eddy_feature_origin **ret)
+{
+    if (vocabulary == NULL)
+        return 0;
+    *ret = malloc(((size_t)eddy_vocabulary_size(vocabulary) + 1) * sizeof **ret);
+    if (*ret == NULL)
+        return EDDY_ENOMEM;
+    eddy_vocabulary_trace(vocabulary, older, *ret);
+    return 0;
+}
+
+/* eddy_train from an older model whose tables are found again. */
+static int train_on(const struct eddy_interactions *interactions,
+                    const struct eddy_train_options *options,
+                    const struct eddy_vocabularies *here,
+                    eddy_train_progress_fn progress, void *context,
+                    struct eddy_train_result *ret, struct eddy_err *err)
+{
+    const struct eddy_vocabularies *older = options->warm->vocabularies;
+    struct eddy_feature_origin *origins[3] = {NULL, NULL, NULL};
+    struct eddy_train_options with = *options;
+    struct eddy_train_warm warm = *options->warm;
+    int r = trace(here->items, older->items, &origins[0]);
+    r = r ? r : trace(here->users, older->users, &origins[1]);
+    r = r ? r : trace(here->context, older->context, &origins[2]);
+    warm.item_features = origins[0];
+    warm.user_features = origins[1];
+    warm.context_features = origins[2];
+    with.warm = &warm;
+    r = r < 0 ? eddy_fail(err, r, "no memory for the features of the older model")
+              : eddy_train(interactions, &with, progress, context, ret, err);
+    for (int i = 0; i < 3; i++)
+        free(origins[i]);
+    return r;
+}
+
 int eddy_metadata_train(const struct eddy_build_inputs *inputs,
                         const struct eddy_build_options *options,
                         eddy_train_progress_fn progress, void *context,
@@ -60,8 +98,11 @@ int eddy_metadata_train(const struct eddy_build_inputs *inputs,
         with.context_index = ret->context;
         if (ret->context != NULL)
             with.context_features = eddy_vocabulary_size(ret->vocabularies.context);
-        r = eddy_train(inputs->interactions, &with, progress, context, &ret->network,
-                       err);
+        r = with.warm != NULL && with.warm->vocabularies != NULL
+                ? train_on(inputs->interactions, &with, &ret->vocabularies, progress,
+                           context, &ret->network, err)
+                : eddy_train(inputs->interactions, &with, progress, context,
+                             &ret->network, err);
     }
     eddy_features_fini(&item_features);
     eddy_features_fini(&user_features);

@@ -259,6 +259,16 @@ static bool touches_few(const struct eddy_trainer *trainer)
     return trainer->negatives > 0 && trainer->options->item_features == NULL;
 }
 
+/* The older model's E become e, also in the average, which is validated before the first
+ * epoch and may turn out to be the best there is. */
+static void resume_items(struct eddy_trainer *trainer)
+{
+    eddy_train_items_resume(&trainer->items, trainer->params);
+    if (trainer->adam.average != NULL)
+        memcpy(trainer->adam.average, trainer->params,
+               trainer->layout.size * sizeof *trainer->params);
+}
+
 static int prepare(struct eddy_trainer *trainer, struct eddy_err *err)
 {
     const struct eddy_train_options *options = trainer->options;
@@ -299,7 +309,7 @@ static int prepare(struct eddy_trainer *trainer, struct eddy_err *err)
     if (complete) {
         eddy_train_know(trainer);
         if (options->warm != NULL && options->item_features != NULL)
-            eddy_train_items_resume(&trainer->items, trainer->params);
+            resume_items(trainer);
         trainer->dropout = dropout_of(trainer);
         trainer->learning_rate = learning_rate_of(trainer);
     }

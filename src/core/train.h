@@ -45,7 +45,11 @@ struct eddy_train_options { /* all but seed and threads: names of --set */
     const struct eddy_train_warm *warm;     /* borrowed; NULL: start from nothing */
 };
 
-/* An older model to go on from, of the same hidden_dimension, layers, cell and mode. */
+/* An older model to go on from, of the same hidden_dimension, layers, cell and mode. Nothing
+ * in the loss holds weights to those of the older model (no L2 term to its vectors): what it
+ * has learned is kept by learning from old events again for a sample of users (replay), and
+ * by leaving items alone of which training sees nothing (core/train_items.h). Such a term
+ * would hold back the items that do change, and needs a strength that nobody can tell. */
 struct eddy_train_warm {
     const struct eddy_layout *layout;
     const float *params;
@@ -53,6 +57,10 @@ struct eddy_train_warm {
     const uint16_t *types; /* (event types here) index there, UINT16_MAX: not there */
     int64_t newest_ms;     /* the newest event that it has learned from */
     double replay; /* share of users whose events up to then are learned from again */
+    /* Its features, for eddy_metadata_train; NULL: it has none. */
+    const struct eddy_vocabularies *vocabularies;
+    /* (features here) where they are there; NULL: their tables begin with zeros. */
+    const struct eddy_feature_origin *item_features, *user_features, *context_features;
 };
 
 /* What an interrupted run had done. */

@@ -1,5 +1,5 @@
-/* Training that goes on from an older model: its weights by item id and event type, fresh
- * ones for what it did not know. What it has learned from already is learned from again for
+/* Training that goes on from an older model: its weights by item id, event type, column and
+ * value of metadata, fresh ones for what it did not know. What it has learned from already is learned from again for
  * a sample of users only (core/sequence.h, replay), so that it is not forgotten and the cost
  * is that of the new events. Items of which it sees nothing now keep their vectors
  * (core/train_items.h). */
@@ -62,8 +62,31 @@ int eddy_train_warm_keep(struct eddy_trainer *trainer)
     return r;
 }
 
-/* Tables by feature are not copied: a vocabulary is learned anew, and E of the old model
- * holds what they said (eddy_train_items_resume takes the new tables' part out again). */
+/* Tables by feature begin with what the old ones said of the same columns and values, so
+ * that new items, users and contexts get what the old model would have given them; of what
+ * it did not know with zeros, as if it were not there. E of the old model holds the tables'
+ * part: eddy_train_items_resume takes it out again. */
+static void copy_features(const struct eddy_trainer *trainer,
+                          enum eddy_global_tensor id,
+                          const struct eddy_feature_origin *origins)
+{
+    const struct eddy_train_warm *warm = trainer->options->warm;
+    const struct eddy_train_vector *vector = eddy_train_vector_get();
+    const struct eddy_tensor *here = &trainer->layout.tensors[id];
+    const struct eddy_tensor *there = &warm->layout->tensors[id];
+
+    for (uint32_t f = 0; f < here->rows; f++) {
+        float *to = trainer->params + here->offset + (size_t)f * here->cols;
+        memset(to, 0, here->cols * sizeof *to);
+        for (int k = 0; k < 2 && origins != NULL; k++)
+            if (origins[f].weight[k] != 0)
+                vector->axpy(here->cols, origins[f].weight[k],
+                             warm->params + there->offset +
+                                 (size_t)origins[f].at[k] * here->cols,
+                             to);
+    }
+}
+
 static bool is_shared(uint32_t id)
 {
     switch (id) {
@@ -96,6 +119,11 @@ int eddy_train_warm_start(struct eddy_trainer *trainer, struct eddy_err *err)
     for (uint32_t t = 0; t < layout->shape.types; t++)
         if (warm->types[t] < warm->layout->shape.types)
             copy_rows(trainer, EDDY_G_TYPE, t, warm->types[t]);
+    copy_features(trainer, EDDY_G_ITEM_FEATURES, warm->item_features);
+    copy_features(trainer, EDDY_G_ITEM_FEATURE_BIAS, warm->item_features);
+    copy_features(trainer, EDDY_G_USER_FEATURES, warm->user_features);
+    copy_features(trainer, EDDY_G_CONTEXT_FEATURES, warm->context_features);
+    copy_features(trainer, EDDY_G_CONTEXT_QUERY, warm->context_features);
     for (uint32_t t = 0; t < layout->count; t++) {
         const struct eddy_tensor *here = &layout->tensors[t];
         const struct eddy_tensor *there = &warm->layout->tensors[t];

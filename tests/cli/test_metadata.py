@@ -99,6 +99,30 @@ class Metadata(unittest.TestCase):
         self.assertGreater(seen[True], 0, "no list has a new item")
         self.assertGreater(seen[True], 3 * seen[False])
 
+    def test_a_warm_start_ranks_items_it_has_not_seen_as_the_older_model_would(self):
+        """At a rate that moves nothing: items that came since stand among each other as their
+        twins, which the older model had in its catalogue."""
+        with open(path("items.csv"), encoding="utf-8") as file:
+            rows = [line.rstrip("\n").split(",") for line in file]
+        looks = {row[0]: tuple(row[1:]) for row in rows}
+        twins = {"t" + row[0][1:]: row[1:] for row in rows if row[0][0] == "n"}
+        write("more.csv", [rows[0], *([i, *look] for i, look in twins.items()), *rows[1:]])
+        succeed("train", "-q", "-i", path("events.csv"), "-I", path("more.csv"), "-U",
+                path("users.csv"), "-o", path("warm"), "--threads", 1, "--recipe",
+                "aws-hrnn-metadata", "--warm-start", path("model"), "--set", "epochs=1",
+                "--set", "learning_rate=1e-8", "--set", "allow_small=true")
+        succeed("recommend", "-q", "-m", path("warm"), "-i", path("events.csv"), "-U",
+                path("users.csv"), "-k", 300, "-o", path("warm.tsv"))
+        places = right = 0
+        for ranked in lists("warm.tsv").values():
+            old = [looks[item] for item in ranked if item[0] == "n"]
+            new = [tuple(twins[item]) for item in ranked if item[0] == "t"]
+            self.assertEqual((len(old), len(new)), (50, 50))
+            places += len(old)
+            right += sum(a == b for a, b in zip(old, new))
+        self.assertGreater(places, 10000)
+        self.assertGreater(right, 0.98 * places)
+
     def test_the_manifest_names_the_features(self):
         with open(path("model/manifest.json"), encoding="utf-8") as file:
             manifest = json.load(file)

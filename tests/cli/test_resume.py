@@ -151,6 +151,28 @@ class Resume(Folder):
         self.assertNotEqual(done.code, 0)
         self.assertIn("nothing", done.err)
 
+    def test_another_shape_than_that_of_the_older_model_is_refused(self):
+        old, new = self.path("old"), self.path("new")
+        few = ["--set", "epochs=1", "--set", "layers=2"]
+        self.assertEqual(self.train(old, *few).code, 0)
+        base = ["train", "-i", self.log, "-o", new, "--quiet", "--warm-start", old, "--set",
+                "epochs=1"]
+        for setting, has in (("hidden_dimension=64", "hidden_dimension=32"),
+                             ("layers=1", "layers=2"), ("cell=gru", "cell=mingru"),
+                             ("mode=all", "mode=flat")):
+            code, out, err = eddy(*base, "--set", setting)
+            self.assertEqual((code, out), (64, ""), err)
+            self.assertIn(f"--set {setting}: the model of --warm-start {old} has {has}; leave "
+                          "that --set out", err)
+            self.assertFalse(os.path.exists(new))
+        # What it has may be said, what a recipe has by default was not said.
+        for more in (["--set", "layers=2", "--set", "hidden_dimension=32"],
+                     ["--recipe", "aws-hrnn"]):
+            done = eddy(*base, *more)
+            self.assertEqual(done.code, 0, done.err)
+            with open(os.path.join(new, "manifest.json")) as file:
+                self.assertEqual(json.load(file)["hyper_parameters"]["hidden_dimension"], 32)
+
     def test_damaged_checkpoint_starts_anew(self):
         model = self.path("model")
         with open(model + ".checkpoint", "wb") as out:

@@ -394,58 +394,6 @@ static void the_last_phase_goes_on_from_the_best_epoch(void)
     eddy_interactions_fini(&in);
 }
 
-/* Of each user the older half of the events; indices of items stay. */
-static void keep_first_half(struct eddy_interactions *in)
-{
-    uint8_t *marks = calloc(in->count, 1);
-    for (uint32_t u = 0; u < USERS; u++)
-        for (uint64_t i = in->user_begin[u]; i < in->user_begin[u + 1]; i++)
-            marks[i] =
-                i - in->user_begin[u] < EVENTS / 2 ? EDDY_MARK_TRAIN : EDDY_MARK_UNUSED;
-    eddy_interactions_filter(in, marks, EDDY_KEEP(EDDY_MARK_TRAIN));
-    free(marks);
-}
-
-/* A model of the first half goes on with the second: it knows at once what it knew, learns
- * what is new, and old events are targets again for a sample of users only. */
-static void a_warm_start_goes_on_from_an_older_model(void)
-{
-    struct eddy_interactions in = interactions_new(USERS, EVENTS);
-    struct eddy_interactions half = interactions_new(USERS, EVENTS);
-    struct eddy_train_options options = options_of(EDDY_CELL_MINGRU, EDDY_MODE_FLAT);
-    struct eddy_train_result old, cold, warmed;
-    uint32_t items[ITEMS];
-    uint16_t types[3] = {0, 1, 2};
-    options.hidden_dimension = 32;
-    options.epochs = 40;
-    options.patience = 40;
-    options.dropout = 0;
-    options.allow_small = true;
-    keep_first_half(&half);
-    CHECK_INT(eddy_train(&half, &options, NULL, NULL, &old, NULL), 0);
-    options.epochs = 3;
-    CHECK_INT(eddy_train(&in, &options, NULL, NULL, &cold, NULL), 0);
-    for (uint32_t i = 0; i < ITEMS; i++)
-        items[i] = i == 7 ? EDDY_ITEM_NONE : i;
-    struct eddy_train_warm warm = {
-        &old.layout, old.params, items, types, old.selection.newest_ms, 0.2};
-    options.warm = &warm;
-    CHECK_INT(in.type_count, 3);
-    CHECK_INT(eddy_train(&in, &options, NULL, NULL, &warmed, NULL), 0);
-    CHECK(warmed.best_ndcg > cold.best_ndcg);
-    CHECK(warmed.best_ndcg > 0.5);
-    CHECK(warmed.events < cold.events); /* not all old ones again */
-    eddy_train_result_fini(&warmed);
-    struct eddy_err err = {0};
-    options.hidden_dimension = 33;
-    CHECK_INT(eddy_train(&in, &options, NULL, NULL, &warmed, &err), EDDY_ECONFIG);
-    CHECK(strstr(err.text, "hidden_dimension 32") != NULL);
-    eddy_train_result_fini(&old);
-    eddy_train_result_fini(&cold);
-    eddy_interactions_fini(&half);
-    eddy_interactions_fini(&in);
-}
-
 static void the_caller_can_stop_training(void)
 {
     struct eddy_interactions in = interactions_new(USERS, EVENTS);
@@ -593,7 +541,6 @@ int main(void)
     RUN(the_rate_goes_by_density_and_steps_per_epoch);
     RUN(ages_win_where_tastes_drift);
     RUN(the_last_phase_goes_on_from_the_best_epoch);
-    RUN(a_warm_start_goes_on_from_an_older_model);
     RUN(the_caller_can_stop_training);
     RUN(too_little_data_is_refused_in_amazons_words);
     RUN(options_out_of_range_are_refused);
