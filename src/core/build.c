@@ -61,15 +61,14 @@ static void drop_priors(struct eddy_tables *tables, const struct eddy_head *head
 /* No list's fit sees a score like this; finite, so that sums with it are numbers. */
 static const float out_of_reach = -10000.0f;
 
-/* The fit without the items that have no events, when metadata speaks for them; place: (2 +
- * H), of their scores. */
+/* The fit without the items that have no events, when metadata speaks for them. */
 static int fit_without_cold(const struct eddy_build_cold *cold,
                             const struct eddy_build_options *options,
                             const struct eddy_layout *layout, float *params,
                             struct eddy_tables *tables,
                             const struct eddy_build_cases *cases,
-                            struct eddy_head_fit_result *ret, float *place,
-                            struct eddy_err *err)
+                            struct eddy_head_fit_result *ret,
+                            struct eddy_build_stand *stand, struct eddy_err *err)
 {
     struct eddy_head_case *warm = malloc(((size_t)cases->count + 1) * sizeof *warm);
     float *bias = malloc(((size_t)cold->items + 1) * sizeof *bias);
@@ -87,8 +86,9 @@ static int fit_without_cold(const struct eddy_build_cold *cold,
                            err);
         eddy_build_cold_network(&ret->head);
         eddy_build_cold_priors(cold, tables);
-        if (rc == 0 && eddy_build_cold_place(cold, layout, params, tables, &ret->head,
-                                             cases->cases, cases->count, place) < 0)
+        const struct eddy_build_lists lists = {layout,     params,       tables,
+                                               &ret->head, cases->cases, cases->count};
+        if (rc == 0 && eddy_build_cold_stand(cold, &lists, stand) < 0)
             rc = eddy_fail(err, EDDY_ENOMEM, "no memory for lists of %u cases",
                            cases->count);
     }
@@ -97,19 +97,74 @@ static int fit_without_cold(const struct eddy_build_cold *cold,
     return rc;
 }
 
-/* Items without events get their place in lists. */
-static int keep_cold(const struct eddy_build_inputs *inputs, const float *place,
-                     struct eddy_build_result *ret)
+/* selection NULL: users as they stand. */
+static int find_cases(const struct eddy_build_inputs *inputs,
+                      const struct eddy_build_options *options,
+                      const struct eddy_train_result *network,
+                      const struct eddy_selection *selection,
+                      const struct eddy_build_result *result,
+                      struct eddy_build_cases *ret, struct eddy_err *err)
+{
+    const struct eddy_interactions *in = inputs->interactions;
+    struct eddy_features users = {0};
+    int rc = 0;
+    if (result->vocabularies.users != NULL)
+        rc = eddy_features_align(result->vocabularies.users, inputs->users, in->users,
+                                 &users);
+    if (rc < 0)
+        return eddy_fail(err, rc, "no memory for the metadata of users");
+    rc = eddy_build_cases_init(ret, in, selection, &options->train,
+                               options->network ? network : NULL,
+                               result->vocabularies.users ? &users : NULL,
+                               result->context, err);
+    eddy_features_fini(&users);
+    return rc;
+}
+
+/* Items without events stand so in the lists that users get from the finished network: the
+ * last phase moves the scores of others more than theirs, and who came lately is not who
+ * has ever come. */
+static int place_cold(const struct eddy_build_inputs *inputs,
+                      const struct eddy_build_options *options,
+                      const struct eddy_build_cold *cold,
+                      const struct eddy_build_stand *stand,
+                      struct eddy_build_result *ret, struct eddy_err *err)
+{
+    const struct eddy_layout *layout = &ret->network.layout;
+    struct eddy_train_result finished = ret->network; /* borrowed */
+    struct eddy_build_cases cases;
+    finished.fitted = NULL;
+    int rc = find_cases(inputs, options, &finished, NULL, ret, &cases, err);
+    if (rc < 0)
+        return rc;
+    const struct eddy_build_lists lists = {layout,     finished.params, &ret->tables,
+                                           &ret->head, cases.cases,     cases.count};
+    float *place = malloc((2 + (size_t)layout->shape.hidden) * sizeof *place);
+    rc = place ? eddy_build_cold_place(cold, &lists, stand, place) : EDDY_ENOMEM;
+    if (rc == 0)
+        rc =
+            eddy_build_cold_items(cold, layout->shape.hidden, place, &ret->tables.cold);
+    free(place);
+    eddy_build_cases_fini(&cases);
+    return rc == 0 ? 0
+                   : eddy_fail(err, rc, "no memory for %u items", layout->shape.items);
+}
+
+static int keep_cold(const struct eddy_build_inputs *inputs,
+                     const struct eddy_build_options *options,
+                     const struct eddy_build_stand *stand,
+                     struct eddy_build_result *ret, struct eddy_err *err)
 {
     struct eddy_selection all = eddy_selection_all(&ret->network.selection);
     struct eddy_build_cold cold;
+    int rc = 0;
     if (ret->vocabularies.items == NULL)
         return 0;
     if (eddy_build_cold_init(&cold, inputs->interactions, &all) < 0)
-        return EDDY_ENOMEM;
+        return eddy_fail(err, EDDY_ENOMEM, "no memory for the head");
     eddy_build_cold_priors(&cold, &ret->tables);
-    int rc = eddy_build_cold_items(&cold, ret->network.layout.shape.hidden, place,
-                                   &ret->tables.cold);
+    if (stand->places > 0 && cold.count > 0)
+        rc = place_cold(inputs, options, &cold, stand, ret, err);
     eddy_build_cold_fini(&cold);
     return rc;
 }
@@ -118,7 +173,7 @@ static int fit_head(const struct eddy_build_inputs *inputs,
                     const struct eddy_build_options *options,
                     const struct eddy_build_plan *plan,
                     const struct eddy_build_cases *cases, struct eddy_build_result *ret,
-                    float *place, struct eddy_err *err)
+                    struct eddy_build_stand *stand, struct eddy_err *err)
 {
     const struct eddy_train_result *network = &ret->network;
     const struct eddy_layout *layout = &network->layout;
@@ -141,7 +196,7 @@ static int fit_head(const struct eddy_build_inputs *inputs,
     cold.learned = options->train.item_id_dropout > 0;
     if (ret->vocabularies.items != NULL && cold.count > 0)
         rc = fit_without_cold(&cold, options, layout, params, &tables, cases, &fit,
-                              place, err);
+                              stand, err);
     else
         rc = eddy_head_fit(&tables,
                            has ? eddy_global(layout, params, EDDY_G_ITEM) : NULL,
@@ -175,33 +230,22 @@ static struct eddy_head unfitted_head(bool network)
     return head;
 }
 
-/* place: (2 + H) of items without events, as they are. */
-static int fill_tables(const struct eddy_build_inputs *inputs,
-                       const struct eddy_build_options *options, float *place,
+static int make_tables(const struct eddy_build_inputs *inputs,
+                       const struct eddy_build_options *options,
                        struct eddy_build_result *ret, struct eddy_err *err)
 {
     const struct eddy_interactions *in = inputs->interactions;
     const struct eddy_selection *selection = &ret->network.selection;
     const uint32_t threads = (uint32_t)options->train.threads;
+    struct eddy_build_stand stand = {.spread = 1};
     struct eddy_build_cases cases;
     struct eddy_build_plan plan =
         eddy_build_plan_defaults(in, selection, (uint32_t)options->train.session_gap_s,
                                  threads);
 
-    struct eddy_features users = {0};
-    int rc = 0;
     plan.steps = &options->steps;
     eddy_build_say(plan.steps, "validation events", EDDY_BUILD_CASES);
-    if (ret->vocabularies.users != NULL)
-        rc = eddy_features_align(ret->vocabularies.users, inputs->users, in->users,
-                                 &users);
-    if (rc < 0)
-        return eddy_fail(err, rc, "no memory for the metadata of users");
-    rc = eddy_build_cases_init(&cases, in, selection, &options->train,
-                               options->network ? &ret->network : NULL,
-                               ret->vocabularies.users ? &users : NULL, ret->context,
-                               err);
-    eddy_features_fini(&users);
+    int rc = find_cases(inputs, options, &ret->network, selection, ret, &cases, err);
     if (rc < 0)
         return rc;
     ret->head = unfitted_head(options->network);
@@ -210,7 +254,7 @@ static int fill_tables(const struct eddy_build_inputs *inputs,
         rc = eddy_build_plan_choose(&plan, in, selection, &cases, threads, err);
         plan.part = EDDY_BUILD_FIT_TABLES;
         if (rc == 0)
-            rc = fit_head(inputs, options, &plan, &cases, ret, place, err);
+            rc = fit_head(inputs, options, &plan, &cases, ret, &stand, err);
     }
     eddy_build_cases_fini(&cases);
     if (rc < 0)
@@ -221,23 +265,10 @@ static int fill_tables(const struct eddy_build_inputs *inputs,
         plan.part = EDDY_BUILD_TABLES;
         rc = eddy_build_tables(&plan, in, &all, &ret->tables, err);
     }
-    if (rc == 0 && keep_cold(inputs, place, ret) < 0)
-        rc = eddy_fail(err, EDDY_ENOMEM, "no memory for the head");
+    if (rc == 0)
+        rc = keep_cold(inputs, options, &stand, ret, err);
     if (rc == 0)
         drop_priors(&ret->tables, &ret->head);
-    return rc;
-}
-
-static int make_tables(const struct eddy_build_inputs *inputs,
-                       const struct eddy_build_options *options,
-                       struct eddy_build_result *ret, struct eddy_err *err)
-{
-    float *place = calloc((size_t)ret->network.layout.shape.hidden + 2, sizeof *place);
-    if (place == NULL)
-        return eddy_fail(err, EDDY_ENOMEM, "no memory for the head");
-    place[0] = 1;
-    int rc = fill_tables(inputs, options, place, ret, err);
-    free(place);
     return rc;
 }
 

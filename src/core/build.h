@@ -3,7 +3,8 @@
  *   1. the network on all but the validation events (eddy_train), its best epoch kept;
  *   2. tables of the rows before the validation cut;
  *   3. the head on the validation events, with that network and those tables;
- *   4. tables of all rows, the network finished on all rows (eddy_train's last phase).
+ *   4. tables of all rows, the network finished on all rows (eddy_train's last phase);
+ *   5. where items without events stand in lists, as 3. has chosen it, found again with these.
  * Filters of rows (hold-out, event type, threshold, history length) come before. */
 #ifndef EDDY_CORE_BUILD_H
 #define EDDY_CORE_BUILD_H

@@ -10,6 +10,7 @@
 
 enum {
     CASES_MAX = 8000, /* for the head's twenty numbers, half of them at a time */
+    USERS_MAX = 2000, /* whose lists say how many places items hold */
     REPEATS_OF = 20,  /* one answer in so many a repeat: repeats are usual */
 };
 
@@ -74,7 +75,7 @@ void eddy_build_views_fini(struct eddy_build_views *views)
 
 /* ---- cases ------------------------------------------------------------------------ */
 
-struct ask { /* a case to be: its row */
+struct ask { /* a case to be: its row, or the one after a user's last */
     uint64_t row, begin;
 };
 struct encode {
@@ -192,6 +193,22 @@ static uint32_t find_asks(const struct eddy_interactions *in,
     return count;
 }
 
+/* Users as they stand after their last row. */
+static uint32_t find_users(const struct eddy_interactions *in, uint64_t seed,
+                           double share, struct ask *ret)
+{
+    uint32_t count = 0;
+    for (uint32_t u = 0; u < eddy_catalog_count(in->users); u++) {
+        uint64_t begin = in->user_begin[u], end = in->user_begin[u + 1];
+        if (begin == end || eddy_draw_unit(seed, 0x7573657273, u, 0) >= share)
+            continue;
+        if (ret != NULL)
+            ret[count] = (struct ask){end, begin};
+        count++;
+    }
+    return count;
+}
+
 static void fill_cases(const struct eddy_interactions *in, const struct ask *asks,
                        uint32_t recent_max, struct eddy_build_cases *cases)
 {
@@ -203,13 +220,16 @@ static void fill_cases(const struct eddy_interactions *in, const struct ask *ask
         if (asks[c].row - begin > recent_max)
             begin = asks[c].row - recent_max;
         struct eddy_head_case *one = &cases->cases[c];
-        *one = (struct eddy_head_case){.answer = row->item, .user = row->user};
+        *one = cases->answers
+                   ? (struct eddy_head_case){.answer = row->item, .user = row->user}
+                   : (struct eddy_head_case){.answer = EDDY_BUILD_NO_ANSWER,
+                                             .user = row[-1].user};
         one->recent.items = cases->items + filled;
         one->recent.count = (uint32_t)(asks[c].row - begin);
         bool repeat = false;
         for (uint64_t i = begin; i < asks[c].row; i++) {
             cases->items[filled++] = in->rows[i].item;
-            repeat = repeat || in->rows[i].item == row->item;
+            repeat = repeat || in->rows[i].item == one->answer;
         }
         repeats += repeat ? 1 : 0;
     }
@@ -252,14 +272,17 @@ int eddy_build_cases_init(
     const struct eddy_context_index *context, struct eddy_err *err)
 {
     uint32_t recent_max = (uint32_t)options->recent_events;
-    uint32_t all = find_asks(in, selection, options->seed, 1, NULL);
-    double share = all > CASES_MAX ? (double)CASES_MAX / all : 1;
+    uint32_t all = selection ? find_asks(in, selection, options->seed, 1, NULL)
+                             : find_users(in, options->seed, 1, NULL);
+    uint32_t most = selection ? CASES_MAX : USERS_MAX;
+    double share = all > most ? (double)most / all : 1;
     struct ask *asks = malloc(((size_t)all + 1) * sizeof *asks);
     int rc = asks == NULL ? EDDY_ENOMEM : 0;
 
-    *cases = (struct eddy_build_cases){0};
+    *cases = (struct eddy_build_cases){.answers = selection != NULL};
     if (rc == 0) {
-        cases->count = find_asks(in, selection, options->seed, share, asks);
+        cases->count = selection ? find_asks(in, selection, options->seed, share, asks)
+                                 : find_users(in, options->seed, share, asks);
         cases->cases = calloc((size_t)cases->count + 1, sizeof *cases->cases);
         cases->items =
             malloc(((size_t)cases->count * recent_max + 1) * sizeof(uint32_t));

@@ -15,12 +15,17 @@
  * has a high score has no room for them, one of low scores is full of them: so they follow
  * the level of the list, the score of its RANKED-th item, as far as the query tells it
  * before there is a list (a ridge regression on the queries of the validation lists; each
- * half of the users is measured with the level from the other half). With them as they are
- * or so moved, and the highest shift that costs no more than COST: the better is what leaves
- * them more places, or the same at less cost.
+ * half of the users is measured with the level from the other half). So moved they get the
+ * highest shift that costs no more than COST.
  *
  * They lose no more than half of the places that the network gives them: in a log of
- * yesterday nobody takes what is new today, and an item that is never shown is never taken. */
+ * yesterday nobody takes what is new today, and an item that is never shown is never taken.
+ *
+ * How they stand is chosen so, with a network that has not seen the answers. The scores that
+ * make them stand so are found in the lists that users will get: of the finished network, for
+ * users as they are after the last event. No answers are needed for that. (The last phase
+ * moves the scores of known items; and the users of the newest events are not all users: on
+ * ML-1M those who come back, with lists that have less room for new items.) */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +48,7 @@ static const double shift_max = 500, shift_step = 0.0625;
  * because validation lists are too few to choose between many such pairs. */
 static const double drawn = 0.35, pulled = 0.5;
 #define SHARE_MIN   0.01
-#define FRESH       0.14  /* of the places, at least, if they cost no more than COST */
+#define FRESH       0.16  /* of the places, at least, if they cost no more than COST */
 #define KEPT        0.5   /* of the network's places for them, whatever they cost */
 #define COST        0.005 /* of NDCG@10; what bringing new items may cost */
 #define LEVEL_RIDGE 0.03  /* of the mean square of a query's values */
@@ -73,8 +78,9 @@ static void collect(const struct eddy_build_cold *cold,
                     const struct eddy_head_case *asked, float *scores, struct best *ret)
 {
     const struct eddy_head_recent *recent = &asked->recent;
-    ret->answer = scores[asked->answer];
-    ret->is_cold = cold->is[asked->answer];
+    bool asks = asked->answer != EDDY_BUILD_NO_ANSWER;
+    ret->answer = asks ? scores[asked->answer] : 0;
+    ret->is_cold = asks && cold->is[asked->answer];
     for (uint32_t i = 0; i < PLACES; i++)
         ret->warm[i] = ret->cold[i] = -INFINITY;
     for (uint32_t i = 0; i < recent->count; i++)
@@ -103,31 +109,38 @@ static double share_of(const struct best *best, uint32_t count, uint32_t places,
     return count > 0 ? (double)held / places / count : 0;
 }
 
-/* Best scores of the cases under a head. */
+struct lists {
+    struct eddy_head_case *asked;
+    struct best *plain, *full,
+        *moved;    /* by the network, the head, the head and a place */
+    double *level; /* of each list, from the users of the other half */
+    double *w;     /* (H + 1), of all users: what a query says of its list's level */
+    uint32_t count, hidden;
+};
+
+/* Best scores of the lists under a head. */
 static int rank_cases(const struct eddy_build_cold *cold,
-                      const struct eddy_layout *layout, const float *params,
-                      const struct eddy_tables *tables, const struct eddy_head *head,
-                      const struct eddy_head_case *cases, uint32_t count,
-                      struct best *ret)
+                      const struct eddy_build_lists *of, const struct eddy_head *head,
+                      const struct lists *lists, struct best *ret)
 {
     struct eddy_packed matrix = {0};
     float *scores = malloc(((size_t)cold->items + 64) * sizeof *scores);
-    int r = scores
-                ? eddy_rank_pack(&matrix, layout, params, cold->items, 0, tables, head)
-                : EDDY_ENOMEM;
+    int r = scores ? eddy_rank_pack(&matrix, of->layout, of->params, cold->items, 0,
+                                    of->tables, head)
+                   : EDDY_ENOMEM;
     struct eddy_rank_model model = {.kernels = eddy_kernels_get(),
                                     .items = &matrix,
-                                    .hidden = layout->shape.hidden,
-                                    .tables = tables,
+                                    .hidden = lists->hidden,
+                                    .tables = of->tables,
                                     .head = head};
     struct eddy_ranker *ranker = r == 0 ? eddy_ranker_new(&model, 1, 1) : NULL;
     r = r == 0 && ranker == NULL ? EDDY_ENOMEM : r;
-    for (uint32_t c = 0; r == 0 && c < count; c++) {
-        struct eddy_rank_user user = {.recent = cases[c].recent,
-                                      .query = cases[c].query};
+    for (uint32_t c = 0; r == 0 && c < lists->count; c++) {
+        struct eddy_rank_user user = {.recent = lists->asked[c].recent,
+                                      .query = lists->asked[c].query};
         (void)eddy_ranker_add(ranker, &user); /* an empty one has room */
         (void)eddy_ranker_run_all(ranker, scores);
-        collect(cold, &cases[c], scores, &ret[c]);
+        collect(cold, &lists->asked[c], scores, &ret[c]);
     }
     eddy_ranker_free(ranker);
     eddy_packed_fini(&matrix);
@@ -208,14 +221,6 @@ static double lower_shift(const struct best *best, uint32_t count, double lowest
 
 /* ---- the level of a list ---------------------------------------------------------- */
 
-struct lists {
-    const struct eddy_head_case *asked;
-    struct best *plain, *full,
-        *moved;    /* by the network, the head, the head and a place */
-    double *level; /* of each list, from the users of the other half */
-    uint32_t count, hidden;
-};
-
 static uint32_t half_of(const struct eddy_head_case *one)
 {
     return (uint32_t)(eddy_mix64(0x636f6c64, one->user) & 1);
@@ -269,16 +274,16 @@ static double level_of(const struct lists *lists, uint32_t c, const double *w)
     return sum;
 }
 
-static bool find_levels(const struct lists *lists, double *w)
+static bool find_levels(const struct lists *lists)
 {
     bool ok = true;
     for (uint32_t half = 0; half < 2 && ok; half++) {
-        ok = fit_level(lists, 2u >> half, w);
+        ok = fit_level(lists, 2u >> half, lists->w);
         for (uint32_t c = 0; c < lists->count && ok; c++)
             if (half_of(&lists->asked[c]) == half)
-                lists->level[c] = level_of(lists, c, w);
+                lists->level[c] = level_of(lists, c, lists->w);
     }
-    return ok && fit_level(lists, 3, w);
+    return ok && fit_level(lists, 3, lists->w);
 }
 
 /* ---- the place -------------------------------------------------------------------- */
@@ -310,20 +315,19 @@ static struct place measure_place(const struct lists *lists, uint32_t places,
     return place;
 }
 
-static bool is_better(const struct place *a, const struct place *b, double wanted_ndcg)
+/* Than that of scores as they are: always where it costs little, because these lists are too
+ * few to say which costs less. */
+static bool is_better(const struct place *drawn_in, const struct place *as_is,
+                      double wanted_ndcg)
 {
-    bool cheap = a->ndcg >= wanted_ndcg;
-    if (cheap != (b->ndcg >= wanted_ndcg))
-        return cheap;
-    /* a place in two hundred is none */
-    if (cheap && fabs(a->share - b->share) > 0.005 * b->share)
-        return a->share > b->share;
-    return a->ndcg > b->ndcg;
+    return drawn_in->ndcg >= wanted_ndcg || drawn_in->ndcg > as_is->ndcg;
 }
 
+static const struct eddy_build_stand as_they_are = {.spread = 1};
+
 /* The place with the most of the wanted share for no more than COST. */
-static struct place choose_place(const struct eddy_build_cold *cold,
-                                 const struct lists *lists)
+static struct eddy_build_stand choose_stand(const struct eddy_build_cold *cold,
+                                            const struct lists *lists)
 {
     const uint32_t count = lists->count;
     uint32_t places = places_of(cold, lists->plain, count);
@@ -353,72 +357,94 @@ static struct place choose_place(const struct eddy_build_cold *cold,
         other = measure_place(lists, places, other);
         best = is_better(&other, &best, enough) ? other : best;
     }
-    return best;
+    if (best.spread == 1 && best.shift == 0)
+        return as_they_are;
+    return (struct eddy_build_stand){best.spread, best.pull, best.share, places};
 }
 
 /* Evenly over the cases, that are in order of users; those that a network answers. */
-static uint32_t ask(const struct eddy_build_cold *cold, const struct eddy_head *head,
-                    const struct eddy_head_case *cases, uint32_t count,
-                    struct eddy_head_case *ret)
+static uint32_t ask(const struct eddy_build_cold *cold,
+                    const struct eddy_build_lists *of, struct eddy_head_case *ret)
 {
     double most = scores_max / ((double)cold->items + 1);
     most = most < CASES_MIN ? CASES_MIN : most > CASES ? CASES : most;
-    uint32_t step = (uint32_t)(count / most) + 1, n = 0;
-    for (uint32_t i = 0; i < count; i += step)
-        if (cases[i].query != NULL &&
-            head->network[eddy_head_bucket(cases[i].recent.count)])
-            ret[n++] = cases[i];
+    uint32_t step = (uint32_t)(of->count / most) + 1, n = 0;
+    for (uint32_t i = 0; i < of->count; i += step) {
+        const struct eddy_head_case *one = &of->cases[i];
+        if (one->query != NULL &&
+            of->head->network[eddy_head_bucket(one->recent.count)])
+            ret[n++] = *one;
+    }
     return n;
 }
 
-static void give_place(const struct lists *lists, const struct place *place,
-                       const double *w, float *ret)
+static void lists_fini(struct lists *lists)
 {
-    ret[0] = (float)place->spread;
-    ret[1] = (float)(place->shift + place->pull * w[lists->hidden]);
-    for (uint32_t h = 0; h < lists->hidden; h++)
-        ret[2 + h] = (float)(place->pull * w[h]);
+    free(lists->asked);
+    free(lists->plain);
+    free(lists->full);
+    free(lists->moved);
+    free(lists->level);
+    free(lists->w);
+}
+
+/* Ranked by the network and by the head, with their levels. 0 or EDDY_ENOMEM; free with
+ * lists_fini. */
+static int lists_init(struct lists *lists, const struct eddy_build_cold *cold,
+                      const struct eddy_build_lists *of)
+{
+    const uint32_t H = of->layout->shape.hidden;
+    *lists = (struct lists){.hidden = H};
+    lists->asked = calloc(CASES, sizeof *lists->asked);
+    lists->plain = calloc(CASES, sizeof *lists->plain);
+    lists->full = calloc(CASES, sizeof *lists->full);
+    lists->moved = calloc(CASES, sizeof *lists->moved);
+    lists->level = calloc(CASES, sizeof *lists->level);
+    lists->w = calloc((size_t)H + 1, sizeof *lists->w);
+    if (!lists->asked || !lists->plain || !lists->full || !lists->moved ||
+        !lists->level || !lists->w)
+        return EDDY_ENOMEM;
+    lists->count = ask(cold, of, lists->asked);
+    int r = rank_cases(cold, of, &eddy_head_plain, lists, lists->plain);
+    if (r == 0)
+        r = rank_cases(cold, of, of->head, lists, lists->full);
+    if (r == 0 && !find_levels(lists))
+        r = EDDY_ENOMEM;
+    return r;
+}
+
+int eddy_build_cold_stand(const struct eddy_build_cold *cold,
+                          const struct eddy_build_lists *of,
+                          struct eddy_build_stand *ret)
+{
+    struct lists lists;
+    int r = lists_init(&lists, cold, of);
+    *ret = as_they_are;
+    if (r == 0 && lists.count > 0)
+        *ret = choose_stand(cold, &lists);
+    lists_fini(&lists);
+    return r;
 }
 
 int eddy_build_cold_place(const struct eddy_build_cold *cold,
-                          const struct eddy_layout *layout, const float *params,
-                          const struct eddy_tables *tables,
-                          const struct eddy_head *head,
-                          const struct eddy_head_case *cases, uint32_t count,
-                          float *ret)
+                          const struct eddy_build_lists *of,
+                          const struct eddy_build_stand *stand, float *ret)
 {
-    const uint32_t H = layout->shape.hidden;
-    struct eddy_head_case *asked = calloc(CASES, sizeof *asked);
-    struct lists lists = {.asked = asked, .hidden = H};
-    double *w = calloc((size_t)H + 1, sizeof *w);
-    lists.plain = calloc(CASES, sizeof *lists.plain);
-    lists.full = calloc(CASES, sizeof *lists.full);
-    lists.moved = calloc(CASES, sizeof *lists.moved);
-    lists.level = calloc(CASES, sizeof *lists.level);
-    bool ok = asked && w && lists.plain && lists.full && lists.moved && lists.level;
-    int r = ok ? 0 : EDDY_ENOMEM;
-
+    const uint32_t H = of->layout->shape.hidden;
+    struct lists lists;
+    int r = lists_init(&lists, cold, of);
     memset(ret, 0, (2 + (size_t)H) * sizeof *ret);
     ret[0] = 1;
-    lists.count = r == 0 ? ask(cold, head, cases, count, asked) : 0;
-    if (r == 0)
-        r = rank_cases(cold, layout, params, tables, &eddy_head_plain, asked,
-                       lists.count, lists.plain);
-    if (r == 0)
-        r = rank_cases(cold, layout, params, tables, head, asked, lists.count,
-                       lists.full);
-    if (r == 0 && !find_levels(&lists, w))
-        r = EDDY_ENOMEM;
-    if (r == 0 && lists.count > 0) {
-        struct place place = choose_place(cold, &lists);
-        give_place(&lists, &place, w, ret);
+    if (r == 0 && lists.count > 0 && stand->places > 0) {
+        move_lists(&lists, stand->spread, stand->pull);
+        double shift = find_shift(lists.moved, lists.count, stand->places, stand->share,
+                                  -2 * shift_max, 2 * shift_max);
+        ret[0] = (float)stand->spread;
+        ret[1] = (float)(shift + stand->pull * lists.w[H]);
+        for (uint32_t h = 0; h < H; h++)
+            ret[2 + h] = (float)(stand->pull * lists.w[h]);
     }
-    free(asked);
-    free(lists.plain);
-    free(lists.full);
-    free(lists.moved);
-    free(lists.level);
-    free(w);
+    lists_fini(&lists);
     return r;
 }
 

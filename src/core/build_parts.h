@@ -27,11 +27,14 @@ struct eddy_build_cases {
     uint32_t *items; /* backing memory */
     struct eddy_head_shown *shown;
     float *queries;
+    bool answers; /* false: every answer is EDDY_BUILD_NO_ANSWER */
     bool repeats; /* answers are often items that the user has had lately */
 };
-/* network: the state before each case, from the parameters that have not seen it; NULL:
- * none. users: metadata of users that goes into queries; context: of the events before;
- * NULL: none. 0, EDDY_ENOMEM. */
+#define EDDY_BUILD_NO_ANSWER UINT32_MAX
+/* selection NULL: instead of validation events a sample of users as they stand after the
+ * last row, without answers. network: the state before each case, from the parameters that
+ * have not seen it (fitted), if there are any; NULL: none. users: metadata of users that goes
+ * into queries; context: of the events before; NULL: none. 0, EDDY_ENOMEM. */
 int eddy_build_cases_init(
     struct eddy_build_cases *cases, const struct eddy_interactions *in,
     const struct eddy_selection *selection, const struct eddy_train_options *options,
@@ -58,16 +61,34 @@ void eddy_build_cold_priors(const struct eddy_build_cold *cold,
                             struct eddy_tables *tables);
 /* Makes a head that leaves the network out somewhere hear it there, faintly. */
 void eddy_build_cold_network(struct eddy_head *head);
-/* Where they stand in lists (core/head.h, eddy_cold_items): so that they keep, with the head,
- * the places that the network alone gives them, at least some when it has learned to, or as
- * many of those as cost the lists of these cases next to nothing. tables: with
- * eddy_build_cold_priors. place: (2 + H) spread, shift, level. 0 or EDDY_ENOMEM. */
+/* How they stand in lists: their scores drawn together, pulled to the level of each list, and
+ * their share of how many first places. places 0: as they are. */
+struct eddy_build_stand {
+    double spread, pull, share;
+    uint32_t places;
+};
+/* What a network and a head are asked for by these cases. tables: with
+ * eddy_build_cold_priors. */
+struct eddy_build_lists {
+    const struct eddy_layout *layout;
+    const float *params;
+    const struct eddy_tables *tables;
+    const struct eddy_head *head;
+    const struct eddy_head_case *cases;
+    uint32_t count;
+};
+/* Such that they keep, with the head, the places that the network alone gives them, at least
+ * some when it has learned to, or as many of those as cost these lists next to nothing. The
+ * network and the tables have not seen the cases. 0 or EDDY_ENOMEM. */
+int eddy_build_cold_stand(const struct eddy_build_cold *cold,
+                          const struct eddy_build_lists *lists,
+                          struct eddy_build_stand *ret);
+/* What of their scores (core/head.h, eddy_cold_items) makes them stand so in these lists,
+ * which need no answers. ret:
+ * (2 + H) spread, shift, level. 0 or EDDY_ENOMEM. */
 int eddy_build_cold_place(const struct eddy_build_cold *cold,
-                          const struct eddy_layout *layout, const float *params,
-                          const struct eddy_tables *tables,
-                          const struct eddy_head *head,
-                          const struct eddy_head_case *cases, uint32_t count,
-                          float *place);
+                          const struct eddy_build_lists *lists,
+                          const struct eddy_build_stand *stand, float *ret);
 /* Gives the items that place, if it changes anything. ret is freed with its tables, also
  * after EDDY_ENOMEM. */
 int eddy_build_cold_items(const struct eddy_build_cold *cold, uint32_t hidden,

@@ -176,7 +176,10 @@ static int run_batch(struct eddy_trainer *trainer, const uint32_t *users,
     trainer->scale = (float)(1.0 / (double)batch_targets);
     trainer->key = eddy_mix64(trainer->options->seed, trainer->adam.steps);
     touch_items(trainer);
-    eddy_train_items_batch(&trainer->items, trainer->params, trainer->key);
+    if (trainer->progress.finishing)
+        eddy_train_items_all(&trainer->items, trainer->params);
+    else
+        eddy_train_items_batch(&trainer->items, trainer->params, trainer->key);
     eddy_team_run((uint32_t)trainer->options->threads, EDDY_TRAIN_SHARDS, run_shard,
                   trainer);
     int r = eddy_train_share_shards(trainer, err);

@@ -15,6 +15,7 @@ static struct eddy_build_cold cold = {V, V - WARM, is_cold, false};
 static float queries[CASES][H];
 static uint32_t recents[CASES];
 static struct eddy_head_case cases[CASES];
+static struct eddy_tables tables;
 
 /* Warm and cold items of one kind: random vectors, cold ones last. */
 static void make_world(void)
@@ -54,7 +55,7 @@ static void cases_with_a_new_answer_are_left_out(void)
 
 static void priors_of_new_items_are_the_mean_of_the_others(void)
 {
-    struct eddy_tables tables = {.items = V, .priors = 2};
+    tables = (struct eddy_tables){.items = V, .priors = 2};
     tables.prior[0] = calloc(V, sizeof(float));
     for (uint32_t i = 0; i < WARM; i++)
         tables.prior[0][i] = (float)i;
@@ -123,20 +124,32 @@ static struct seen look(float lift, const float *place)
     return seen;
 }
 
-/* The place for a head whose prior lifts warm items so much. */
-static void place_of(float lift, float place[2 + H])
+/* A head whose prior lifts warm items. */
+static struct eddy_head head;
+static const struct eddy_build_lists lists = {&layout, NULL,  &tables,
+                                              &head,   cases, CASES};
+
+static void lift_by(float lift)
 {
-    struct eddy_tables tables = {.items = V, .priors = 1};
-    struct eddy_head head = eddy_head_plain;
+    eddy_tables_fini(&tables);
+    tables = (struct eddy_tables){.items = V, .priors = 1};
     tables.prior[0] = calloc(V, sizeof(float));
     for (uint32_t i = 0; i < WARM; i++)
         tables.prior[0][i] = lift;
+    head = eddy_head_plain;
     for (uint32_t b = 0; b < EDDY_HEAD_BUCKETS; b++)
         head.prior[b][0] = 1;
-    CHECK_INT(eddy_build_cold_place(&cold, &layout, params, &tables, &head, cases,
-                                    CASES, place),
-              0);
-    eddy_tables_fini(&tables);
+}
+
+/* The place for a head that lifts them so much. */
+static void place_of(float lift, float place[2 + H])
+{
+    struct eddy_build_lists now = lists;
+    struct eddy_build_stand stand;
+    now.params = params;
+    lift_by(lift);
+    CHECK_INT(eddy_build_cold_stand(&cold, &now, &stand), 0);
+    CHECK_INT(eddy_build_cold_place(&cold, &now, &stand, place), 0);
 }
 
 /* And for users who take the best of the first `end` items. */
@@ -238,28 +251,56 @@ static void new_items_that_can_be_ranked_get_places(void)
 
 static void a_head_without_a_network_hears_it_faintly(void)
 {
-    struct eddy_head head = eddy_head_plain, plain = eddy_head_plain;
-    head.network[1] = false;
-    head.weight[1][EDDY_HEAD_RULES] = 2;
-    head.weight[2][EDDY_HEAD_RULES] = 3;
-    head.prior[1][0] = 0.5f;
-    eddy_build_cold_network(&head);
-    CHECK(head.network[1]);
-    CHECK_NEAR((double)head.weight[1][EDDY_HEAD_RULES], 100, 0);
-    CHECK_NEAR((double)head.weight[2][EDDY_HEAD_RULES], 3, 0);
-    CHECK_NEAR((double)head.prior[1][0], 25, 0);
+    struct eddy_head mixed = eddy_head_plain, plain = eddy_head_plain;
+    mixed.network[1] = false;
+    mixed.weight[1][EDDY_HEAD_RULES] = 2;
+    mixed.weight[2][EDDY_HEAD_RULES] = 3;
+    mixed.prior[1][0] = 0.5f;
+    eddy_build_cold_network(&mixed);
+    CHECK(mixed.network[1]);
+    CHECK_NEAR((double)mixed.weight[1][EDDY_HEAD_RULES], 100, 0);
+    CHECK_NEAR((double)mixed.weight[2][EDDY_HEAD_RULES], 3, 0);
+    CHECK_NEAR((double)mixed.prior[1][0], 25, 0);
     eddy_build_cold_network(&plain);
     CHECK(eddy_head_is_plain(&plain));
 }
 
+/* What was chosen before a network was finished holds in the lists that it makes then, which
+ * nobody has answered. */
+static void places_are_kept_when_scores_move(void)
+{
+    struct eddy_build_lists now = lists;
+    struct eddy_build_stand stand;
+    float place[2 + H], *e = eddy_global(&layout, params, EDDY_G_ITEM);
+    now.params = params;
+    for (uint32_t c = 0; c < CASES; c++)
+        cases[c].answer = best_of(c, V);
+    lift_by(3);
+    CHECK_INT(eddy_build_cold_stand(&cold, &now, &stand), 0);
+    CHECK(stand.places == PLACES && stand.share > 0.15 && stand.share < 0.35);
+    for (uint32_t c = 0; c < CASES; c++)
+        cases[c].answer = EDDY_BUILD_NO_ANSWER;
+    lift_by(5);
+    for (uint32_t i = 0; i < WARM * H; i++)
+        e[i] *= 2;
+    CHECK_INT(eddy_build_cold_place(&cold, &now, &stand, place), 0);
+    for (uint32_t c = 0; c < CASES; c++)
+        cases[c].answer = 0;
+    CHECK_NEAR(look(5, place).share, stand.share, 0.03);
+    for (uint32_t i = 0; i < WARM * H; i++)
+        e[i] /= 2;
+}
+
 static void without_cases_nothing_is_moved(void)
 {
-    struct eddy_tables tables = {.items = V};
+    struct eddy_build_lists none = {&layout,          params, &tables,
+                                    &eddy_head_plain, cases,  0};
+    struct eddy_build_stand stand = {.places = 7};
     struct eddy_cold_items items;
     float place[2 + H] = {7};
-    CHECK_INT(eddy_build_cold_place(&cold, &layout, params, &tables, &eddy_head_plain,
-                                    cases, 0, place),
-              0);
+    CHECK_INT(eddy_build_cold_stand(&cold, &none, &stand), 0);
+    CHECK_INT(stand.places, 0);
+    CHECK_INT(eddy_build_cold_place(&cold, &none, &stand, place), 0);
     CHECK(memcmp(place, untouched, sizeof place) == 0);
     CHECK_INT(eddy_build_cold_items(&cold, H, place, &items), 0);
     CHECK_INT(items.count, 0);
@@ -281,6 +322,7 @@ int main(void)
     RUN(a_head_without_a_network_hears_it_faintly);
     RUN(places_that_cost_too_much_are_not_given);
     RUN(new_items_that_can_be_ranked_get_places);
+    RUN(places_are_kept_when_scores_move);
     RUN(without_cases_nothing_is_moved);
     free(params);
     return check_done();
