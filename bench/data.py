@@ -17,6 +17,7 @@ import sys
 import ml1m
 
 WORKSHOP_SEED = 42
+WORKSHOP_ROWS = 433180, 51166  # train and test, as its notebooks print them
 
 
 def rows_of(folder, name, delimiter=","):
@@ -163,13 +164,17 @@ def ml1m_workshop(data, out):
     _, warm = workshop_items(ratings)
     rows = [row for row in ratings if row["movie_id"] in warm]
     late = ranked_late(rows)
+    found = len(rows) - len(late), len(late)
+    if found != WORKSHOP_ROWS:
+        sys.exit("data.py: ml-1m-workshop: %d rows to train on and %d to test; the workshop "
+                 "has %d and %d: is %s/ratings.csv whole and in its first order?" % (
+                     *found, *WORKSHOP_ROWS, folder))
     write_ratings(out, "all.csv", rows)
     write_ratings(out, "train.csv", [row for n, row in enumerate(rows) if n not in late])
     write_ratings(out, "test.csv", [row for n, row in enumerate(rows) if n in late])
     every = {row["movie_id"]: row["movie_id"] for row in ratings}
     write_items(out, movies(folder), every, ["GENRE"])
-    print(f"train {len(rows) - len(late)} rows (433180 in the workshop), "
-          f"test {len(late)} (51166)")
+    print("train %d rows, test %d: those of the workshop" % found)
 
 
 def ml1m_cold(data, out):

@@ -18,6 +18,7 @@ standard deviation. CPU-s: of training, mean over the seeds, all threads.
 Exit code: 0 when every row that could run reached its numbers, 1 when one did not.
 """
 import argparse
+import csv
 import hashlib
 import json
 import os
@@ -73,7 +74,7 @@ class Bench:
         """File of a seed's figures: named by the program and what it was asked for."""
         with open(self.options.eddy, "rb") as file:
             program = hashlib.sha256(file.read()).hexdigest()
-        asked = json.dumps([program, self.options.set, row.name, seed])
+        asked = json.dumps([program, self.options.set, row.name, seed, *row.asked()])
         name = hashlib.sha256(asked.encode()).hexdigest()[:16]
         return os.path.join(self.options.work, "done", f"{row.name}-{seed}-{name}.json")
 
@@ -123,10 +124,12 @@ class Result:
         self.cpu += other.cpu
         self.worst = max(self.worst, other.worst)
 
-    def add(self, evaluation, scored, keys):
+    def add(self, evaluation, scored, keys, as_listed=None):
         for key in keys:
-            self.values.setdefault(key, []).append(evaluation[key]["mean"])
-            self.worst = max(self.worst, abs(evaluation[key]["mean"] - scored[key]))
+            value = evaluation[key]["mean"]
+            low, high = sorted((scored[key], (as_listed or scored)[key]))
+            self.values.setdefault(key, []).append(value)
+            self.worst = max(self.worst, low - value, value - high)
 
 
 class Row:
@@ -143,6 +146,10 @@ class Row:
         """The keys that LISTS give."""
         return self.keys()
 
+    def asked(self):
+        """What a seed measures, where it is more than the name says."""
+        return []
+
     def seed(self, bench, folder, model, seed, result):
         raise NotImplementedError
 
@@ -155,6 +162,7 @@ class Once(Row):
 
     train_more, eval_more, recommend_more = (), (), ()
     history, answers = "train.csv", "test.csv"
+    rounded = False  # LISTS show scores that differ as the same number
 
     def seed(self, bench, folder, model, seed, result):
         def path(name):
@@ -169,8 +177,9 @@ class Once(Row):
                    *self.recommend_more)
         check = (["--history", path(self.history)]
                  if "--exclude-seen" in self.recommend_more else [])
-        scored = self.score(bench, "once", lists, path(self.answers), *check)
-        result.add(evaluation, scored, self.listed())
+        scored = [self.score(bench, "once", lists, path(self.answers), *check, *ties)
+                  for ties in [(), ("--as-listed",)][:1 + self.rounded]]
+        result.add(evaluation, scored[0], self.listed(), scored[-1])
         os.remove(lists)
         return evaluation
 
@@ -359,44 +368,107 @@ class Cold(Once):
 
 
 class Recipes(Once):
-    """All recipes that make lists for users, on the workshop's split, beside Amazon's."""
+    """All recipes that make lists for users, on the workshop's split, beside Amazon's figures
+    of the same hold-out. What has to hold: Amazon's best is the best, metadata do not cost
+    the recurrent network anything, and popularity's coverage is its one list of 25."""
     name, data_set, source = "recipes", "ml-1m-workshop", "ml-1m"
     protocol = "aws-workshop"
     about = "the recipes on MovieLens-1M, AWS workshop hold-out, Amazon's order beside"
     shown = ("mrr@25", "ndcg_workshop@10", "precision@10")
     amazon = {"aws-user-personalization": (.277, .268, .097),
               "aws-hrnn-metadata": (.237, .230, .086),
-              "aws-hrnn": (.155, .173, .048),
               "aws-similar-items": (.217, .221, .069),
-              "aws-sims": None, "aws-popularity-count": None, "aws-trending-now": None}
+              "aws-hrnn": (.155, .173, .048),
+              "aws-personalized-ranking": None, "aws-sims": None,
+              "aws-popularity-count": None, "aws-trending-now": None}
+    # GetSolutionMetrics of SIMS: 2020-08-30, 2020-09-07 and 2022-06-15 (twice).
+    solution = {"mrr@25": (.1809, .1807, .1609, .1802),
+                "ndcg_aws@10": (.1824, .1834, .1702, .1837),
+                "precision@10": (.0533, .0533, .0519, .0533)}
+
+    def asked(self):
+        return [*self.amazon, *self.solution]
 
     def seed(self, bench, folder, model, seed, result):
         for recipe in self.amazon:
             self.train_more = ("--recipe", recipe) + (
                 ("-I", "@items.csv") if recipe == "aws-hrnn-metadata" else ())
+            # What SIMS adds for users whose last item has no neighbour weighs next to nothing.
+            self.rounded = recipe == "aws-sims"
             one = Result()
             evaluation = super().seed(bench, folder, f"{model}-{recipe}", seed, one)
             for key in self.shown:
-                result.values.setdefault(f"{recipe} {key}", []).append(evaluation[key]["mean"])
+                result.values[f"{recipe} {key}"] = [evaluation[key]["mean"]]
+            result.values[f"{recipe} coverage"] = [
+                evaluation["coverage"]["of_training_items"]]
             result.cpu += one.cpu
             result.worst = max(result.worst, one.worst)
+        with open(os.path.join(folder, "train.csv"), encoding="utf-8", newline="") as file:
+            result.values["training items"] = [
+                len({row["ITEM_ID"] for row in csv.DictReader(file)})]
+        self.solution_metrics(bench, folder, model, seed, result)
+
+    def solution_metrics(self, bench, folder, model, seed, result):
+        """SIMS as Amazon measures it at the end of training: a tenth of the users, drawn
+        from what the workshop gives to training."""
+        log, model = os.path.join(folder, "train.csv"), f"{model}-solution-metrics"
+        result.cpu.append(bench.train(model, seed, "-i", log, "--recipe", "aws-sims",
+                                      "--hold-out", "solution-metrics"))
+        evaluation = bench.evaluate(model, "-i", log, "--protocol", "solution-metrics")
+        for key in self.solution:
+            result.values[f"aws-sims solution-metrics {key}"] = [evaluation[key]["mean"]]
 
     def keys(self):
         return list(self.shown)
 
     def report(self, result):
-        def mean(recipe, key):
-            return statistics.mean(result.values[f"{recipe} {key}"])
-        ours = {recipe: [mean(recipe, key) for key in self.shown] for recipe in self.amazon}
-        best = max(ours, key=lambda recipe: ours[recipe][1])
+        means = {key: statistics.mean(values) for key, values in result.values.items()}
+        ndcg = {recipe: means[f"{recipe} {self.shown[1]}"] for recipe in self.amazon}
         print(f"{self.name:17} {self.about}")
-        print("    %-26s %s" % ("", "".join(f"{key:>18}" for key in self.shown)))
-        for recipe, values in sorted(ours.items(), key=lambda one: -one[1][1]):
-            print("    %-26s %s   Amazon: %s" % (
-                recipe, "".join(f"{value:18.4f}" for value in values),
+        print("    %-26s %s%10s" % ("", "".join(f"{key:>18}" for key in self.shown),
+                                    "coverage"))
+        for recipe in by_value(ndcg):
+            print("    %-26s %s%10.4f   Amazon: %s" % (
+                recipe, "".join(f"{means[f'{recipe} {key}']:18.4f}" for key in self.shown),
+                means[f"{recipe} coverage"],
                 " ".join(map("{:.3f}".format, self.amazon[recipe] or ())) or "-"))
-        print(f"    best: {best}; Amazon's best: aws-user-personalization")
-        return best == "aws-user-personalization" and result.worst <= 1e-4
+        print("    aws-sims, solution metrics: " + ", ".join(
+            "%s %.4f (Amazon %.4f to %.4f)" % (
+                key, means[f"aws-sims solution-metrics {key}"], min(theirs), max(theirs))
+            for key, theirs in self.solution.items()))
+        self.report_order(ndcg)
+        return all([self.holds(what, yes) for what, yes in self.claims(result, means, ndcg)])
+
+    def report_order(self, ndcg):
+        """Where the order of the recipes that Amazon's table has is another one here."""
+        theirs = [recipe for recipe, figures in self.amazon.items() if figures]
+        ours = [recipe for recipe in by_value(ndcg) if recipe in theirs]
+        print("    order:    " + " > ".join(ours))
+        print("    Amazon's: " + " > ".join(theirs))
+        turned = [f"{one} before {other}" for at, one in enumerate(ours)
+                  for other in ours[at + 1:] if theirs.index(one) > theirs.index(other)]
+        print("    " + ("differs: " + ", ".join(turned) if turned else "the same order"))
+
+    def claims(self, result, means, ndcg):
+        items, coverage = means["training items"], means["aws-popularity-count coverage"]
+        return [
+            ("aws-user-personalization is the best",
+             ndcg["aws-user-personalization"] >= max(ndcg.values())),
+            ("aws-hrnn-metadata is not below aws-hrnn",
+             ndcg["aws-hrnn-metadata"] >= ndcg["aws-hrnn"]),
+            (f"popularity covers {coverage:.6f}: 25 of {items:.0f} training items",
+             abs(coverage - 25 / items) < 1e-6),
+            (f"score.py says the same (difference {result.worst:.6f})", result.worst <= 1e-4)]
+
+    @staticmethod
+    def holds(what, yes):
+        print(f"    {'yes' if yes else 'NO '}  {what}")
+        return yes
+
+
+def by_value(values):
+    """Keys, the greatest value first."""
+    return sorted(values, key=values.get, reverse=True)
 
 
 ROWS = [Workshop(), Ml1mLoo(), Successive(), Beauty(), Toys(), Yoochoose(), NowPlaying(),

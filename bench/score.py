@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Metrics of LISTS, computed without eddy: what `eddy recommend` wrote against what users did.
 
-    score.py once LISTS ANSWERS.csv [--history FILE.csv]
-    score.py events LISTS INTERACTIONS.csv [--from SECONDS]
+    score.py once LISTS ANSWERS.csv [--history FILE.csv] [--as-listed]
+    score.py events LISTS INTERACTIONS.csv [--from SECONDS] [--as-listed]
 
 once: LISTS has one list per user, ANSWERS all events that were asked (aws-workshop, loo,
 cold-items). With --history, lists that hold an item of the user's history are an error.
@@ -13,6 +13,7 @@ after that time.
 LISTS is TSV: query, rank, item, score. Ties of the printed scores count against the list: of
 items of one score the hits stand last, and a score that reaches the end of a list of 26 may go
 on behind it, so its hits are misses. Every query has to have a list: without one it is a miss.
+--as-listed: ranks are believed where scores are printed alike (a score of 3e-9 is 0.000000).
 Printed is one line of JSON with the keys of `eddy eval --json`:
 
     hr mrr        a hit in the first K, 1 / rank of the first hit
@@ -48,8 +49,10 @@ def ideal(gain, hits):
     return sum(gain(rank) for rank in range(1, hits + 1))
 
 
-def ranks_of(items, answers):
+def ranks_of(items, answers, as_listed=False):
     """Ranks of the hits of a list [(item, score)], ties against it."""
+    if as_listed:
+        return [rank for rank, (item, _) in enumerate(items, 1) if item in answers]
     ranks, start = [], 0
     while start < len(items):
         end = start
@@ -127,6 +130,7 @@ def main():
     parser.add_argument("lists")
     parser.add_argument("answers")
     parser.add_argument("--history")
+    parser.add_argument("--as-listed", action="store_true")
     parser.add_argument("--from", dest="start", type=float, default=-math.inf)
     options = parser.parse_args()
     queries = queries_of(options)
@@ -140,7 +144,7 @@ def main():
         if answers is None:
             continue  # a user who has no answer
         listed.update(item for item, _ in items[:25])
-        ranks = ranks_of(items, answers)
+        ranks = ranks_of(items, answers, options.as_listed)
         if ranks:  # a miss adds nothing
             for key, value in metrics(ranks, len(answers)).items():
                 sums[key] += value
