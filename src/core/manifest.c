@@ -12,6 +12,16 @@ enum { FORMAT = 1, GAP_MAX = 366 * 86400 };
 static const char *const cell_names[] = {"mingru", "gru", "plain_gru"};
 static const char *const mode_names[] = {"flat", "init", "all"};
 
+void eddy_manifest_hyper(const struct eddy_manifest *manifest, const char *name,
+                         char ret[24])
+{
+    json_t *hyper =
+        manifest->hyper_json ? json_loads(manifest->hyper_json, 0, NULL) : NULL;
+    const char *text = json_string_value(json_object_get(hyper, name));
+    (void)snprintf(ret, 24, "%s", text ? text : "");
+    json_decref(hyper);
+}
+
 void eddy_manifest_fini(struct eddy_manifest *manifest)
 {
     for (uint32_t i = 0; i < EDDY_TYPES_MAX; i++) {

@@ -56,6 +56,9 @@ struct eddy_manifest {
 };
 /* Frees the texts. Thread: the holder's. */
 void eddy_manifest_fini(struct eddy_manifest *manifest);
+/* A hyper-parameter that is a text, cut where ret ends; "": it is not there, or no text. */
+void eddy_manifest_hyper(const struct eddy_manifest *manifest, const char *name,
+                         char ret[24]);
 
 /* An item_bias of this or less in the file hides the item: no list holds it. In memory it
  * is -infinity. */

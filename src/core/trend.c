@@ -4,7 +4,6 @@
  * refresh. */
 #include "core/trend.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +31,8 @@ struct eddy_trend {
 /* "30 minutes", "1 hour", "3 hours", "1 day". */
 static int64_t seconds_of(const char *text)
 {
-    char *unit = NULL;
-    long count = text ? strtol(text, &unit, 10) : 0;
+    char *unit;
+    long count = strtol(text, &unit, 10);
     if (count <= 0)
         return 0;
     unit += strspn(unit, " ");
@@ -45,12 +44,10 @@ static int64_t seconds_of(const char *text)
 
 int64_t eddy_trend_interval_s(const struct eddy_snapshot *snapshot)
 {
-    const char *text = snapshot->manifest.hyper_json;
-    json_t *hyper = text ? json_loads(text, 0, NULL) : NULL;
-    int64_t ret = seconds_of(
-        json_string_value(json_object_get(hyper, "trend_discovery_frequency")));
-    json_decref(hyper);
-    return snapshot->tables.priors == 1 && snapshot->tables.prior[0] ? ret : 0;
+    char text[24];
+    bool trends = snapshot->tables.priors == 1 && snapshot->tables.prior[0] != NULL;
+    eddy_manifest_hyper(&snapshot->manifest, "trend_discovery_frequency", text);
+    return trends ? seconds_of(text) : 0;
 }
 
 static int allocate(struct eddy_trend *trend, const struct eddy_snapshot *snapshot)
