@@ -1,12 +1,6 @@
-/* eddy segment: users for an item or an attribute of items (USER_SEGMENTATION).
- *
- * A user's probability of an item is the softmax of his scores over the catalogue, of an
- * attribute the sum over the items that have it. Histories are played through the code that
- * serves; users come in groups, and each query keeps the best of all groups so far in a
- * heap, so that memory holds the answers and one group, not all users times all queries. */
+/* eddy segment: users for an item or an attribute of items (USER_SEGMENTATION). */
 #include <errno.h>
 #include <jansson.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,10 +14,10 @@
 #include "app/recipe.h"
 #include "core/attribute_query.h"
 #include "core/metadata.h"
-#include "core/play.h"
+#include "core/segment.h"
 #include "io/files.h"
 
-enum { GROUP_USERS = 2048, ITEM_QUERIES_MAX = 500, ATTRIBUTE_QUERIES_MAX = 10 };
+enum { ITEM_QUERIES_MAX = 500, ATTRIBUTE_QUERIES_MAX = 10 };
 
 struct arguments {
     const char *model, *queries, *histories, *users, *output;
@@ -70,16 +64,10 @@ static const struct eddy_args command_line = {
                 "users.jsonl\n",
 };
 
-struct user {
-    uint32_t user;
-    float probability;
-};
 struct query {
     json_t *input;
-    bool *items; /* (V) an attribute; NULL: */
-    uint32_t item;
-    struct user *best; /* heap, the worst on top */
-    size_t count;
+    uint32_t *items, item_count; /* of the model's, rising */
+    bool attributes;
 };
 struct job {
     const struct arguments *arguments;
@@ -87,11 +75,9 @@ struct job {
     struct eddy_inputs inputs;
     struct eddy_user_queries users;
     struct query *queries;
+    struct eddy_segment_query *segments; /* of the queries */
     size_t query_count;
     size_t keep; /* users per query */
-    uint32_t group_first;
-    float *group;          /* (GROUP_USERS, queries) */
-    double popularity_sum; /* of items that a list may hold */
 };
 
 /* ---- queries ---------------------------------------------------------------------- */
@@ -103,6 +89,24 @@ static int fail_line(const struct job *job, unsigned long long line, const char 
                      line, what, what[0] ? ": " : "", why);
 }
 
+/* The items that have the attributes. */
+static int read_attributes(struct job *job, const char *text, unsigned long long line,
+                           struct query *query, struct eddy_err *err)
+{
+    const struct eddy_catalog *catalog = job->snapshot->catalog;
+    uint32_t items = eddy_catalog_count(catalog), count = 0;
+    struct eddy_err why = {0};
+    bool *has = calloc((size_t)items + 1, sizeof *has);
+    if (has == NULL)
+        return eddy_fail(err, EDDY_ENOMEM, "no memory for the queries");
+    int r = eddy_attribute_query(eddy_span_of(text), catalog, has, &count, &why);
+    for (uint32_t i = 0; r == 0 && i < items; i++)
+        if (has[i])
+            query->items[query->item_count++] = i;
+    free(has);
+    return r < 0 ? fail_line(job, line, "itemAttributes", why.text, err) : 0;
+}
+
 static int read_query(struct job *job, json_t *input, unsigned long long line,
                       struct query *query, struct eddy_err *err)
 {
@@ -110,8 +114,6 @@ static int read_query(struct job *job, json_t *input, unsigned long long line,
     const char *recipe = job->snapshot->manifest.recipe;
     const char *item = json_string_value(json_object_get(input, "itemId"));
     const char *text = json_string_value(json_object_get(input, "itemAttributes"));
-    struct eddy_err why = {0};
-    uint32_t count = 0;
     if (json_object_size(input) != 1 || (item == NULL) == (text == NULL))
         return fail_line(
             job, line, "",
@@ -125,17 +127,15 @@ static int read_query(struct job *job, json_t *input, unsigned long long line,
                               : "aws-item-affinity takes itemId",
                          err);
     query->input = json_incref(input);
-    query->item = EDDY_ITEM_NONE;
-    if (item) {
-        query->item = eddy_catalog_find(catalog, eddy_span_of(item));
-        return 0;
-    }
-    query->items = calloc((size_t)eddy_catalog_count(catalog) + 1, sizeof(bool));
+    query->attributes = text != NULL;
+    query->items =
+        calloc((size_t)eddy_catalog_count(catalog) + 1, sizeof *query->items);
     if (query->items == NULL)
         return eddy_fail(err, EDDY_ENOMEM, "no memory for the queries");
-    if (eddy_attribute_query(eddy_span_of(text), catalog, query->items, &count, &why) <
-        0)
-        return fail_line(job, line, "itemAttributes", why.text, err);
+    if (text)
+        return read_attributes(job, text, line, query, err);
+    query->items[0] = eddy_catalog_find(catalog, eddy_span_of(item));
+    query->item_count = query->items[0] != EDDY_ITEM_NONE;
     return 0;
 }
 
@@ -145,7 +145,7 @@ static int add_query(struct job *job, const char *text, size_t size,
     json_error_t why;
     size_t attributes = 0;
     for (size_t q = 0; q < job->query_count; q++)
-        attributes += job->queries[q].items != NULL;
+        attributes += job->queries[q].attributes;
     if (job->query_count == ITEM_QUERIES_MAX)
         return fail_line(job, line, "", "more than 500 queries", err);
     json_t *input = json_loadb(text, size, JSON_REJECT_DUPLICATES, &why);
@@ -156,13 +156,16 @@ static int add_query(struct job *job, const char *text, size_t size,
         json_decref(input);
         return fail_line(job, line, "", "more than 10 queries by attributes", err);
     }
-    struct query *query = &job->queries[job->query_count++];
+    struct query *query = &job->queries[job->query_count];
+    struct eddy_segment_query *segment = &job->segments[job->query_count++];
     int r = read_query(job, input, line, query, err);
     json_decref(input);
     if (r < 0)
         return r;
-    query->best = malloc((job->keep + 1) * sizeof *query->best);
-    return query->best ? 0 : eddy_fail(err, EDDY_ENOMEM, "no memory for the answers");
+    segment->items = query->items;
+    segment->item_count = query->item_count;
+    segment->best = malloc((job->keep + 1) * sizeof *segment->best);
+    return segment->best ? 0 : eddy_fail(err, EDDY_ENOMEM, "no memory for the answers");
 }
 
 static int read_queries(struct job *job, struct eddy_err *err)
@@ -191,145 +194,32 @@ static int read_queries(struct job *job, struct eddy_err *err)
 
 /* ---- users ------------------------------------------------------------------------ */
 
-static bool is_worse(struct user a, struct user b)
+static void show_progress(void *context, uint64_t users_done)
 {
-    return a.probability < b.probability ||
-           (!(a.probability > b.probability) && a.user > b.user);
-}
-
-static void sift_down(struct user *heap, size_t count, size_t at)
-{
-    for (;;) {
-        size_t worst = at;
-        for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < count; child++)
-            if (is_worse(heap[child], heap[worst]))
-                worst = child;
-        if (worst == at)
-            return;
-        struct user swap = heap[at];
-        heap[at] = heap[worst];
-        heap[worst] = swap;
-        at = worst;
-    }
-}
-
-static void offer(struct query *query, size_t keep, struct user user)
-{
-    if (query->count < keep) {
-        size_t at = query->count++;
-        for (; at > 0 && is_worse(user, query->best[(at - 1) / 2]); at = (at - 1) / 2)
-            query->best[at] = query->best[(at - 1) / 2];
-        query->best[at] = user;
-    } else if (is_worse(query->best[0], user)) {
-        query->best[0] = user;
-        sift_down(query->best, query->count, 0);
-    }
-}
-
-static bool wants_end(void *context, uint32_t user, uint64_t row)
-{
-    (void)context;
-    (void)user;
-    return row == EDDY_PLAY_END;
-}
-
-/* Share of one item in all: of the exponentials, or of popularity. */
-struct shares {
-    const struct job *job;
-    const float *scores;
-    float max;
-    double sum;
-};
-
-static double share_of(const struct shares *shares, uint32_t item)
-{
-    if (shares->scores == NULL)
-        return (double)shares->job->snapshot->popularity[item] / shares->sum;
-    float score = shares->scores[item];
-    return score > -INFINITY ? (double)expf(score - shares->max) / shares->sum : 0;
-}
-
-static void take_scores(void *context, uint32_t user, uint64_t row, const float *scores)
-{
-    struct job *job = context;
-    uint32_t items = job->snapshot->layout.shape.items;
-    struct shares shares = {job, scores, -INFINITY, 0};
-    (void)row;
-    for (uint32_t i = 0; scores && i < items; i++)
-        if (scores[i] > shares.max)
-            shares.max = scores[i];
-    for (uint32_t i = 0; scores && i < items; i++)
-        if (scores[i] > -INFINITY)
-            shares.sum += (double)expf(scores[i] - shares.max);
-    if (scores == NULL)
-        shares.sum = job->popularity_sum;
-    for (size_t q = 0; q < job->query_count; q++) {
-        const struct query *query = &job->queries[q];
-        double probability = 0;
-        if (query->item != EDDY_ITEM_NONE)
-            probability = share_of(&shares, query->item);
-        for (uint32_t i = 0; query->items && i < items; i++)
-            if (query->items[i])
-                probability += share_of(&shares, i);
-        job->group[(user - job->group_first) * job->query_count + q] =
-            (float)probability;
-    }
+    eddy_progress_update(context, users_done, "");
 }
 
 static int play(struct job *job, struct eddy_err *err)
 {
-    const struct eddy_interactions *in = &job->inputs.interactions;
-    uint32_t users = eddy_catalog_count(in->users), done = 0;
     struct eddy_progress progress;
-    struct eddy_play play = {
+    struct eddy_segment_options options = {
         .snapshot = job->snapshot,
-        .interactions = in,
+        .interactions = &job->inputs.interactions,
         .users = job->inputs.users ? &job->users : NULL,
-        .k = 1,
         .threads = (uint32_t)job->arguments->threads,
-        .popularity = job->snapshot->popularity,
-        .wants = wants_end,
-        .scores = take_scores,
-        .context = job,
+        .keep = job->keep,
+        .progress = show_progress,
+        .context = &progress,
     };
-    int r = 0;
-    for (uint32_t i = 0; i < job->snapshot->layout.shape.items; i++)
-        job->popularity_sum += (double)job->snapshot->popularity[i];
-    job->popularity_sum = job->popularity_sum > 0 ? job->popularity_sum : 1;
-    job->group = calloc((size_t)GROUP_USERS * job->query_count, sizeof *job->group);
-    if (job->group == NULL)
-        return eddy_fail(err, EDDY_ENOMEM, "no memory for %zu queries",
-                         job->query_count);
-    eddy_progress_init(&progress, "segmenting", "users", users, job->arguments->quiet);
-    while (r == 0 && done < users) {
-        uint32_t count = users - done < GROUP_USERS ? users - done : GROUP_USERS;
-        job->group_first = done;
-        r = eddy_play_users(&play, done, count, err);
-        for (uint32_t u = 0; r == 0 && u < count; u++)
-            for (size_t q = 0; q < job->query_count; q++)
-                if (job->group[u * job->query_count + q] > 0)
-                    offer(&job->queries[q], job->keep,
-                          (struct user){done + u,
-                                        job->group[u * job->query_count + q]});
-        done += count;
-        eddy_progress_update(&progress, done, "");
-    }
+    eddy_progress_init(&progress, "segmenting", "users",
+                       eddy_catalog_count(job->inputs.interactions.users),
+                       job->arguments->quiet);
+    int r = eddy_segment_users(&options, job->segments, job->query_count, err);
     eddy_progress_clear(&progress);
     return r;
 }
 
 /* ---- answers ---------------------------------------------------------------------- */
-
-/* The heap as a list, best first. */
-static void sort_best(struct query *query)
-{
-    for (size_t count = query->count; count > 1; count--) {
-        struct user worst = query->best[0];
-        query->best[0] = query->best[count - 1];
-        query->best[count - 1] = worst;
-        sift_down(query->best, count - 1, 0);
-    }
-}
 
 static int write_answers(struct job *job, struct eddy_err *err)
 {
@@ -338,17 +228,16 @@ static int write_answers(struct job *job, struct eddy_err *err)
     int r = 0;
     eddy_buf_init(&out, 0);
     for (size_t q = 0; q < job->query_count; q++) {
-        struct query *query = &job->queries[q];
-        char *input = json_dumps(query->input, JSON_COMPACT);
-        sort_best(query);
+        const struct eddy_segment_query *segment = &job->segments[q];
+        char *input = json_dumps(job->queries[q].input, JSON_COMPACT);
         eddy_buf_printf(&out, "{\"input\":%s,\"output\":{\"recommendedUsers\":[",
                         input ? input : "{}");
         free(input);
-        for (size_t i = 0; i < query->count; i++) {
+        for (size_t i = 0; i < segment->count; i++) {
             eddy_buf_puts(&out, i > 0 ? "," : "");
             eddy_buf_put_json_string(&out,
                                      eddy_catalog_id(job->inputs.interactions.users,
-                                                     query->best[i].user));
+                                                     segment->best[i].user));
         }
         eddy_buf_puts(&out, "]}}\n");
     }
@@ -366,10 +255,10 @@ static void report_empty(const struct job *job)
 {
     for (size_t q = 0; q < job->query_count; q++) {
         const struct query *query = &job->queries[q];
-        if (query->count == 0 && !job->arguments->quiet)
+        if (job->segments[q].count == 0 && !job->arguments->quiet)
             (void)fprintf(
                 stderr, "eddy segment: query %zu: no %s of the model's, so no users\n",
-                q + 1, query->items ? "item with the attributes" : "such item");
+                q + 1, query->attributes ? "item with the attributes" : "such item");
     }
 }
 
@@ -403,7 +292,8 @@ static int segment(struct job *job, struct eddy_err *err)
     uint32_t users = eddy_catalog_count(job->inputs.interactions.users);
     job->keep = (size_t)arguments->count < users ? (size_t)arguments->count : users;
     job->queries = calloc(ITEM_QUERIES_MAX, sizeof *job->queries);
-    if (job->queries == NULL)
+    job->segments = calloc(ITEM_QUERIES_MAX, sizeof *job->segments);
+    if (job->queries == NULL || job->segments == NULL)
         return eddy_fail(err, EDDY_ENOMEM, "no memory for the queries");
     if ((r = read_queries(job, err)) < 0 || (r = play(job, err)) < 0)
         return r;
@@ -429,10 +319,10 @@ int eddy_cmd_segment(int argc, char **argv)
     for (size_t q = 0; q < job.query_count; q++) {
         json_decref(job.queries[q].input);
         free(job.queries[q].items);
-        free(job.queries[q].best);
+        free(job.segments[q].best);
     }
     free(job.queries);
-    free(job.group);
+    free(job.segments);
     eddy_user_queries_fini(&job.users);
     eddy_inputs_close(&job.inputs);
     eddy_snapshot_release(job.snapshot);
