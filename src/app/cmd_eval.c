@@ -9,9 +9,11 @@
 #include "app/args.h"
 #include "app/eval.h"
 #include "app/eval_rivals.h"
+#include "app/eval_segments.h"
 #include "app/inputs.h"
 #include "app/model.h"
 #include "app/option_rows.h"
+#include "app/recipe.h"
 #include "app/tools.h"
 #include "core/build.h"
 #include "core/text.h"
@@ -46,8 +48,13 @@ static const struct eddy_arg rows[] = {
          "Each request tells the context columns of its answer's event: meaningful where "
          "they are known before it (device, hour), not where they follow from it."},
     {"baselines", 0, EDDY_ARG_FLAG, offsetof(struct arguments, baselines), NULL,
-     .help = "Fit popularity, recent popularity, Markov, rules, neighbours and closed "
-             "form on what is not asked, and ask them the same."},
+     .help =
+         "Fit popularity, recent popularity, Markov, rules, neighbours and closed "
+         "form on what is not asked, and ask them the same. How fast past sessions age "
+         "for the last two, and whether items speak for themselves, is chosen on the "
+         "newest twentieth of what is not asked, in at most some twenty seconds of a "
+         "core (segments: who is most "
+         "active, and who had most of it before)."},
     {"train", 0, EDDY_ARG_TEXT, offsetof(struct arguments, train), "FILE",
      .help =
          "Interactions that the baselines are fitted on; needed where the file holds "
@@ -97,6 +104,11 @@ static const struct eddy_args command_line = {
         "                    from; tables refreshed every --refresh\n"
         "  sessions          a file of its own: every event after a user's  kept\n"
         "                    first\n"
+        "  segments          the newest fifth of each user's events, the    -\n"
+        "                    other way round: for aws-item-affinity which\n"
+        "                    users will have an item, for\n"
+        "                    aws-item-attribute-affinity one with a value of\n"
+        "                    a categorical column\n"
         "\n"
         "Measures: HR (a hit in the list), NDCG, MRR; with several answers per list also\n"
         "recall, precision, and NDCG as Amazon's GetSolutionMetrics and its workshop\n"
@@ -106,7 +118,9 @@ static const struct eddy_args command_line = {
         "500 what those among its 25 dearest items are worth. Intervals are 95 %, over\n"
         "users. Coverage: items in any list of 25. By age of the state: what lists lose\n"
         "that do not know the newest 1, 5, 20 events of the user, or his last day; by age\n"
-        "of the model: from the newest event that it has learned from.",
+        "of the model: from the newest event that it has learned from. Segments: hits and\n"
+        "recall at 1 %, how many of the users who had what was asked are among the\n"
+        "likeliest hundredth of all users, and which share of them that is.",
     .rows = rows,
     .row_count = sizeof rows / sizeof *rows,
     .examples =
@@ -245,6 +259,21 @@ static void find_leak_in_file(struct job *job, const json_t *data)
             "seen answers; leave --split-seed out");
 }
 
+/* Lists of items by a model that is there to find users. */
+static void warn_of_recipe(struct job *job)
+{
+    char *warning = job->eval.warning;
+    size_t used = strlen(warning);
+    const struct eddy_recipe *recipe = eddy_recipe_find(job->snapshot->manifest.recipe);
+    if (recipe == NULL || recipe->kind != EDDY_RECIPE_SEGMENT ||
+        job->split.protocol == EDDY_PROTOCOL_SEGMENTS)
+        return;
+    (void)snprintf(warning + used, sizeof job->eval.warning - used,
+                   "%s%s finds users for items, and is asked for items here; "
+                   "--protocol segments asks what it is for",
+                   used > 0 ? "; " : "", recipe->name);
+}
+
 static void warn_of_leaks(struct job *job)
 {
     const struct eddy_manifest *manifest = &job->snapshot->manifest;
@@ -256,6 +285,7 @@ static void warn_of_leaks(struct job *job)
     else
         find_leak_in_file(job, data);
     json_decref(data);
+    warn_of_recipe(job);
     if (job->eval.warning[0] != 0)
         (void)fprintf(stderr, "eddy eval: warning: %s\n", job->eval.warning);
 }
@@ -283,14 +313,8 @@ static int open_all(struct job *job, struct eddy_err *err)
     input.known = job->snapshot->catalog;
     if ((r = eddy_inputs_open(&job->inputs, &input, err)) < 0 ||
         (r = eddy_split(&job->inputs.interactions, &job->split, &job->marks,
-                        &job->eval.from_ms, err)) < 0 ||
-        (r = read_rewards(job, err)) < 0)
+                        &job->eval.from_ms, err)) < 0)
         return r;
-    struct eddy_exam_options options = exam_options(job);
-    if ((r = eddy_exam_init(&job->exam, &job->inputs.interactions, job->marks, &options,
-                            err)) < 0)
-        return r;
-    job->eval.exam = &job->exam;
     job->eval.manifest = &job->snapshot->manifest;
     memcpy(job->eval.sha256, job->inputs.interactions.sha256, sizeof job->eval.sha256);
     warn_of_leaks(job);
@@ -298,6 +322,17 @@ static int open_all(struct job *job, struct eddy_err *err)
     if (job->inputs.users != NULL)
         eddy_model_warn_of_users("eval", job->arguments->model, job->snapshot);
     return 0;
+}
+
+static int make_exam(struct job *job, struct eddy_err *err)
+{
+    int r = read_rewards(job, err);
+    if (r < 0)
+        return r;
+    struct eddy_exam_options options = exam_options(job);
+    job->eval.exam = &job->exam;
+    return eddy_exam_init(&job->exam, &job->inputs.interactions, job->marks, &options,
+                          err);
 }
 
 static int ask_model(struct job *job, struct eddy_err *err)
@@ -330,6 +365,42 @@ static int ask_others(struct job *job, struct eddy_err *err)
     return r;
 }
 
+/* Users for items: a protocol of its own from here on. */
+static int eval_segments(struct job *job, struct eddy_err *err)
+{
+    const struct arguments *arguments = job->arguments;
+    struct eddy_user_queries users = {0};
+    struct eddy_segments segments = {.snapshot = job->snapshot,
+                                     .interactions = &job->inputs.interactions,
+                                     .marks = job->marks,
+                                     .threads = (uint32_t)arguments->threads,
+                                     .resamples = job->eval.resamples,
+                                     .seed = job->eval.seed,
+                                     .baselines = arguments->baselines,
+                                     .quiet = arguments->quiet};
+    struct eddy_buf buf;
+    int r = 0;
+    if (job->inputs.users != NULL) {
+        r = eddy_user_queries_init(&users, job->snapshot, job->inputs.users,
+                                   job->inputs.interactions.users, err);
+        segments.users = &users;
+    }
+    if (r == 0)
+        r = eddy_segments_ask(&segments, err);
+    eddy_buf_init(&buf, 0);
+    if (r == 0 && arguments->json) {
+        eddy_segments_json(&job->eval, &segments, &buf);
+        if (buf.failed || fwrite(buf.data, 1, buf.size, stdout) != buf.size)
+            r = eddy_fail(err, EDDY_EIO, "JSON could not be written");
+    } else if (r == 0) {
+        eddy_segments_print(&job->eval, &segments);
+    }
+    eddy_buf_fini(&buf);
+    eddy_segments_fini(&segments);
+    eddy_user_queries_fini(&users);
+    return r;
+}
+
 static int write_results(const struct job *job, struct eddy_err *err)
 {
     const struct arguments *arguments = job->arguments;
@@ -357,9 +428,12 @@ static int write_results(const struct job *job, struct eddy_err *err)
 static int eval(struct job *job, struct eddy_err *err)
 {
     int r;
-    if ((r = open_all(job, err)) == 0 && (r = ask_model(job, err)) == 0 &&
-        (r = ask_others(job, err)) == 0 &&
-        (r = eddy_eval_estimate(&job->eval, err)) == 0)
+    r = open_all(job, err);
+    if (r == 0 && job->split.protocol == EDDY_PROTOCOL_SEGMENTS)
+        r = eval_segments(job, err);
+    else if (r == 0 && (r = make_exam(job, err)) == 0 &&
+             (r = ask_model(job, err)) == 0 && (r = ask_others(job, err)) == 0 &&
+             (r = eddy_eval_estimate(&job->eval, err)) == 0)
         r = write_results(job, err);
     for (uint32_t k = 0; k < job->eval.contender_count; k++)
         eddy_exam_result_fini(&job->eval.contenders[k].result);
@@ -391,6 +465,12 @@ static const char *contradiction(const struct arguments *arguments)
     if (arguments->reward != NULL &&
         !eddy_protocol_asks_once((enum eddy_protocol)arguments->protocol))
         return "--reward goes with the protocols of one list per user";
+    if (arguments->protocol == EDDY_PROTOCOL_SEGMENTS &&
+        (arguments->against.count > 0 || arguments->report || arguments->reward ||
+         arguments->train || arguments->keep_seen || arguments->exclude_seen ||
+         arguments->request_context))
+        return "--protocol segments asks for users: without --against, --report, "
+               "--reward, --train, --keep-seen, --exclude-seen and --request-context";
     if (arguments->train != NULL && !arguments->baselines)
         return "--train is what --baselines are fitted on: give both";
     if (arguments->baselines && arguments->train == NULL &&

@@ -5,6 +5,7 @@
 #define EDDY_APP_EVAL_H
 
 #include "base/buf.h"
+#include "core/build.h"
 #include "core/exam.h"
 
 enum { EDDY_EVAL_CONTENDERS = 16, EDDY_EVAL_POINTS = 64 };
@@ -13,8 +14,10 @@ struct eddy_eval_contender {
     char name[80]; /* "model", "popularity", a folder */
     struct eddy_exam_result result;
     struct eddy_evaluation evaluation;
-    struct eddy_evaluation difference; /* the model minus this one, paired */
-    double seconds;                    /* of fitting (baselines) and answering */
+    struct eddy_evaluation difference;  /* the model minus this one, paired */
+    double seconds;                     /* of fitting (baselines) and answering */
+    enum eddy_baseline baseline;        /* whose choice it is; */
+    struct eddy_baseline_choice choice; /* cases 0: nothing was chosen */
 };
 
 /* One curve per contender over the same groups of questions. */
@@ -37,7 +40,7 @@ struct eddy_eval {
     uint64_t seed;
     const struct eddy_exam *exam;
     uint32_t training_items; /* that coverage is a share of */
-    char warning[320];       /* "" or why the figures may flatter */
+    char warning[640];       /* "" or why the figures may flatter */
     char missing[200];       /* baselines that could not be fitted, and why; "" */
     struct eddy_eval_contender contenders[EDDY_EVAL_CONTENDERS]; /* [0]: the model */
     uint32_t contender_count;
@@ -67,6 +70,8 @@ void eddy_eval_report(const struct eddy_eval *eval, struct eddy_buf *out);
 uint32_t eddy_eval_compared(const struct eddy_eval *eval,
                             struct eddy_eval_headline ret[3]);
 
+/* "sessions age by exp(-days / 12.5)": what was chosen for a baseline; "": nothing. */
+void eddy_eval_choice(const struct eddy_eval_contender *contender, char ret[128]);
 /* Whether a row of the measure says anything in this protocol that others do not. */
 bool eddy_eval_shows(const struct eddy_eval *eval, enum eddy_measure measure);
 /* "each user's last event", one line. */

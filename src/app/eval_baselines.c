@@ -107,13 +107,16 @@ static int ask_baseline(const struct eddy_eval_rivals *rivals,
     struct eddy_eval_contender *contender = &eval->contenders[eval->contender_count];
     struct eddy_build_result built;
     struct eddy_snapshot *snapshot = NULL;
+    const struct eddy_baseline_options options = {.threads = rivals->threads,
+                                                  .exclude_seen = eval->exclude_seen};
+    struct eddy_baseline_choice choice = {0};
     struct eddy_busy busy;
     uint64_t start_ns = eddy_monotonic_ns();
     eddy_busy_start(&busy, rivals->quiet);
     eddy_busy_step(&busy, "fitting %s (%d/%d)", eddy_baseline_names[kind],
                    (int)kind + 1, (int)EDDY_BASELINES);
-    int r =
-        eddy_build_baseline(training->interactions, kind, rivals->threads, &built, err);
+    int r = eddy_build_baseline(training->interactions, kind, &options, &built, &choice,
+                                err);
     eddy_busy_stop(&busy);
     if (r < 0)
         return r;
@@ -122,8 +125,11 @@ static int ask_baseline(const struct eddy_eval_rivals *rivals,
     eddy_build_result_fini(&built);
     if (r < 0)
         return r;
-    *contender = (struct eddy_eval_contender){
-        .seconds = (double)(eddy_monotonic_ns() - start_ns) / 1e9};
+    *contender =
+        (struct eddy_eval_contender){.seconds =
+                                         (double)(eddy_monotonic_ns() - start_ns) / 1e9,
+                                     .baseline = kind,
+                                     .choice = choice};
     (void)snprintf(contender->name, sizeof contender->name, "%s",
                    eddy_baseline_names[kind]);
     eval->contender_count++;

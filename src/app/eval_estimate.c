@@ -38,8 +38,30 @@ const char *eddy_protocol_about(enum eddy_protocol protocol)
         "the newest tenth of each user's events, one list per user",
         "the newest tenth of the events of a tenth of the users, one list per user",
         "test, then learn: every event in the order of the file",
-        "the events on a half of the items that training never saw, one list per user"};
+        "the events on a half of the items that training never saw, one list per user",
+        "the newest fifth of each user's events, by the items that they are on"};
     return about[protocol];
+}
+
+void eddy_eval_choice(const struct eddy_eval_contender *contender, char ret[128])
+{
+    const struct eddy_baseline_choice *choice = &contender->choice;
+    ret[0] = '\0';
+    if (choice->cases == 0)
+        return;
+    if (contender->baseline == EDDY_BASELINE_NEIGHBOURS && choice->age_decay_days > 0)
+        (void)snprintf(ret, 128, "sessions age by exp(-days / %.3g)",
+                       choice->age_decay_days);
+    else if (choice->age_half_life_days > 0)
+        (void)snprintf(ret, 128, "sessions count half after %.3g days",
+                       choice->age_half_life_days);
+    else
+        (void)snprintf(ret, 128, "sessions do not age");
+    size_t used = strlen(ret);
+    if (contender->baseline == EDDY_BASELINE_CLOSED_FORM)
+        (void)snprintf(ret + used, 128 - used, ", %s",
+                       choice->zero_diagonal ? "no item speaks for itself"
+                                             : "items may speak for themselves");
 }
 
 bool eddy_eval_shows(const struct eddy_eval *eval, enum eddy_measure measure)

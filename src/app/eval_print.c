@@ -104,6 +104,14 @@ static void print_contenders(const struct eddy_eval *eval)
             (void)printf("  %+.4f [%+.4f, %+.4f]", d.mean, d.low, d.high);
         (void)printf("\n");
     }
+    for (uint32_t k = 1; k < eval->contender_count; k++) {
+        char choice[128];
+        eddy_eval_choice(&eval->contenders[k], choice);
+        if (choice[0] != '\0')
+            (void)printf(
+                "%s: %s; chosen on the newest %u events of the training part\n",
+                eval->contenders[k].name, choice, eval->contenders[k].choice.cases);
+    }
     if (eval->missing[0] != 0)
         (void)printf("not among them: %s\n", eval->missing);
 }
@@ -231,6 +239,24 @@ static void put_curve(struct eddy_buf *out, const struct eddy_eval *eval,
     eddy_buf_putc(out, ']');
 }
 
+static void put_choice(struct eddy_buf *out, const struct eddy_eval_contender *rival)
+{
+    const struct eddy_baseline_choice *choice = &rival->choice;
+    if (choice->cases == 0)
+        return;
+    eddy_buf_printf(out, ",\"chosen\":{\"on_events\":%u,", choice->cases);
+    if (rival->baseline == EDDY_BASELINE_NEIGHBOURS) {
+        eddy_buf_puts(out, "\"age_decay_days\":");
+        eddy_buf_put_fixed(out, choice->age_decay_days, 6);
+    } else {
+        eddy_buf_puts(out, "\"age_half_life_days\":");
+        eddy_buf_put_fixed(out, choice->age_half_life_days, 6);
+        eddy_buf_printf(out, ",\"zero_diagonal\":%s",
+                        choice->zero_diagonal ? "true" : "false");
+    }
+    eddy_buf_putc(out, '}');
+}
+
 static void put_rivals(struct eddy_buf *out, const struct eddy_eval *eval)
 {
     eddy_buf_puts(out, ",\"compared\":[");
@@ -242,6 +268,7 @@ static void put_rivals(struct eddy_buf *out, const struct eddy_eval *eval)
         put_coverage(out, eval, &rival->result);
         eddy_buf_puts(out, ",\"seconds\":");
         eddy_buf_put_fixed(out, rival->seconds, 3);
+        put_choice(out, rival);
         eddy_buf_puts(out, ",\"model_minus_it\":{\"paired\":true");
         put_measures(out, eval, &rival->difference);
         eddy_buf_puts(out, "}}");

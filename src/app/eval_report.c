@@ -204,6 +204,16 @@ static void put_comparison(const struct eddy_eval *eval, struct eddy_buf *out)
     for (uint32_t k = 0; k < eval->contender_count; k++)
         put_contender(eval, &eval->contenders[k], shown, count, out);
     eddy_buf_puts(out, "</table></div>\n");
+    for (uint32_t k = 1; k < eval->contender_count; k++) {
+        char choice[128];
+        eddy_eval_choice(&eval->contenders[k], choice);
+        if (choice[0] != '\0')
+            eddy_buf_printf(out,
+                            "<p class=\"soft\">%s: %s (chosen on the newest %u events "
+                            "of the training part).</p>\n",
+                            eval->contenders[k].name, choice,
+                            eval->contenders[k].choice.cases);
+    }
     if (eval->missing[0] != 0) {
         eddy_buf_puts(out, "<p class=\"soft\">Not among them: ");
         eddy_html_text(out, eval->missing);

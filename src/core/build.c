@@ -9,20 +9,9 @@
 #include "core/metadata.h"
 #include "core/stream_fit.h"
 
-const char *const eddy_baseline_names[EDDY_BASELINES] = {
-    [EDDY_BASELINE_POPULARITY] = "popularity",
-    [EDDY_BASELINE_RECENT_POPULARITY] = "recent-popularity",
-    [EDDY_BASELINE_MARKOV] = "markov",
-    [EDDY_BASELINE_RULES] = "rules",
-    [EDDY_BASELINE_NEIGHBOURS] = "neighbours",
-    [EDDY_BASELINE_CLOSED_FORM] = "closed-form",
-};
-
-/* What a model without a network has instead: the shape's sizes, an empty block, and what
- * training counts on the way. */
-static int no_network(const struct eddy_interactions *in,
-                      const struct eddy_train_options *options,
-                      struct eddy_train_result *ret, struct eddy_err *err)
+int eddy_build_no_network(const struct eddy_interactions *in,
+                          const struct eddy_train_options *options,
+                          struct eddy_train_result *ret, struct eddy_err *err)
 {
     struct eddy_shape shape = {.items = eddy_catalog_count(in->items),
                                .types = in->type_count > 0 ? in->type_count : 1};
@@ -305,10 +294,10 @@ int eddy_build(const struct eddy_build_inputs *given,
         (options->tables || !options->network) && (group == NULL || group->rank == 0);
     if (options->steps.begin != NULL)
         options->steps.begin(options->steps.context, "metadata and histories", 0, 0);
-    int rc =
-        options->network
-            ? eddy_metadata_train(inputs, options, progress, context, &result, err)
-            : no_network(inputs->interactions, &options->train, &result.network, err);
+    int rc = options->network
+                 ? eddy_metadata_train(inputs, options, progress, context, &result, err)
+                 : eddy_build_no_network(inputs->interactions, &options->train,
+                                         &result.network, err);
     if (rc == 0 && tables)
         rc = make_tables(inputs, options, &result, err);
     if (rc == 0 && tables && options->train.recency_mask) /* else nothing fades */
@@ -327,85 +316,4 @@ void eddy_build_result_fini(struct eddy_build_result *result)
     eddy_context_index_free(result->context);
     eddy_vocabularies_free(&result->vocabularies);
     *result = (struct eddy_build_result){.head = eddy_head_plain};
-}
-
-/* ---- baselines -------------------------------------------------------------------- */
-
-/* One feature, the same in every bucket, over a trace of popularity. */
-static struct eddy_head one_feature(enum eddy_head_feature feature, float decay,
-                                    uint32_t recent)
-{
-    struct eddy_head head = eddy_head_plain;
-    for (uint32_t b = 0; b < EDDY_HEAD_BUCKETS; b++) {
-        head.network[b] = false;
-        if (feature < EDDY_HEAD_FEATURES)
-            head.weight[b][feature] = 1;
-        head.prior[b][0] = feature < EDDY_HEAD_FEATURES ? 1e-6f : 1;
-    }
-    if (feature < EDDY_HEAD_FEATURES) {
-        head.scale[feature] = 1;
-        head.decay[feature] = decay;
-    }
-    head.recent = recent;
-    head.neighbours = (struct eddy_neighbours_options){
-        EDDY_NEIGHBOURS_CANDIDATES_MAX, 500, 2, 0, 2, true};
-    return head;
-}
-
-static void plan_baseline(enum eddy_baseline kind, struct eddy_build_plan *plan,
-                          struct eddy_head *head)
-{
-    plan->related = kind == EDDY_BASELINE_CLOSED_FORM;
-    plan->rules = kind == EDDY_BASELINE_RULES || kind == EDDY_BASELINE_MARKOV;
-    plan->sessions = kind == EDDY_BASELINE_NEIGHBOURS;
-    plan->counters.half_lives = 1;
-    plan->counters.half_life_s[0] =
-        kind == EDDY_BASELINE_RECENT_POPULARITY ? 7 * 86400 : 0;
-    switch (kind) {
-    case EDDY_BASELINE_MARKOV:
-        plan->counters.window = 1;
-        plan->counters.shrink = 0;
-        *head = one_feature(EDDY_HEAD_RULES, 1, 1);
-        break;
-    case EDDY_BASELINE_RULES:
-        plan->counters.distance_decay = 2;
-        plan->counters.shrink = 0;
-        *head = one_feature(EDDY_HEAD_RULES, 2, 10);
-        break;
-    case EDDY_BASELINE_NEIGHBOURS:
-        *head = one_feature(EDDY_HEAD_NEIGHBOURS, 1, 1);
-        break;
-    case EDDY_BASELINE_CLOSED_FORM:
-        *head = one_feature(EDDY_HEAD_RELATED, 1.5f, 10);
-        break;
-    default: *head = one_feature(EDDY_HEAD_FEATURES, 1, 1); break;
-    }
-}
-
-int eddy_build_baseline(const struct eddy_interactions *training,
-                        enum eddy_baseline kind, uint32_t threads,
-                        struct eddy_build_result *ret, struct eddy_err *err)
-{
-    struct eddy_train_options options;
-    if (training->count == 0)
-        return eddy_fail(err, EDDY_EFORMAT, "baseline %s: there are no rows",
-                         eddy_baseline_names[kind]);
-    eddy_train_options_init(&options);
-    options.validation_fraction = 0;
-    options.recency_mask = false;
-    *ret = (struct eddy_build_result){.head = eddy_head_plain};
-    int rc = no_network(training, &options, &ret->network, err);
-    if (rc < 0)
-        return rc;
-    struct eddy_selection all = eddy_selection_all(&ret->network.selection);
-    struct eddy_build_plan plan =
-        eddy_build_plan_defaults(training, &all, (uint32_t)options.session_gap_s,
-                                 threads);
-    plan_baseline(kind, &plan, &ret->head);
-    rc = eddy_build_tables(&plan, training, &all, &ret->tables, err);
-    if (rc == 0 && kind == EDDY_BASELINE_NEIGHBOURS && ret->tables.sessions.count == 0)
-        rc = eddy_fail(err, EDDY_EFORMAT, "no session has two events");
-    if (rc < 0)
-        eddy_build_result_fini(ret);
-    return rc;
 }

@@ -54,8 +54,8 @@ int eddy_build(const struct eddy_build_inputs *inputs,
                struct eddy_build_result *ret, struct eddy_err *err);
 void eddy_build_result_fini(struct eddy_build_result *result);
 
-/* The simple models that any other must beat, with fixed published settings, as heads with
- * one feature or prior and no network (hidden 0 in the layout's shape, plain params):
+/* The simple models that any other must beat, with published settings but for what has to be
+ * chosen for a log (below), as heads with one feature or prior and no network (hidden 0 in the layout's shape, plain params):
  * played by the same code as the model that they are compared with. */
 enum eddy_baseline {
     EDDY_BASELINE_POPULARITY,        /* log-popularity */
@@ -67,13 +67,28 @@ enum eddy_baseline {
     EDDY_BASELINES
 };
 extern const char *const eddy_baseline_names[EDDY_BASELINES]; /* "popularity", ... */
-/* Fits on all rows given: cut off what is to be predicted first. Closed form and
+struct eddy_baseline_options {
+    uint32_t threads;
+    bool exclude_seen; /* lists will leave out what the user has had */
+};
+/* What was chosen on the newest twentieth of the rows given. */
+struct eddy_baseline_choice {
+    uint32_t cases; /* events that decided; 0: too few, or nothing to choose */
+    double
+        age_decay_days; /* neighbours: sessions count exp(-age / this); 0: all alike */
+    double age_half_life_days; /* closed form; 0: sessions do not age */
+    bool zero_diagonal;        /* closed form: no item speaks for itself */
+};
+/* Fits on all rows given: cut off what is to be predicted first. Settings of neighbours and
+ * closed form are chosen on these rows alone; ret_choice may be NULL. Closed form and
  * neighbours get popularity as a prior of very small weight, for the items that they say
  * nothing about. ret->network has layout, empty params and popularity; free with
  * eddy_build_result_fini. Thread: trainer. EDDY_ENOMEM, EDDY_EFORMAT (no rows,
  * or no session for neighbours). */
 int eddy_build_baseline(const struct eddy_interactions *training,
-                        enum eddy_baseline kind, uint32_t threads,
-                        struct eddy_build_result *ret, struct eddy_err *err);
+                        enum eddy_baseline kind,
+                        const struct eddy_baseline_options *options,
+                        struct eddy_build_result *ret,
+                        struct eddy_baseline_choice *ret_choice, struct eddy_err *err);
 
 #endif

@@ -6,6 +6,12 @@
 
 #include "core/build.h"
 
+/* What a model without a network has instead: the shape's sizes, an empty block, and what
+ * training counts on the way. EDDY_ENOMEM and those of eddy_train_select. */
+int eddy_build_no_network(const struct eddy_interactions *in,
+                          const struct eddy_train_options *options,
+                          struct eddy_train_result *ret, struct eddy_err *err);
+
 /* Sessions of the rows before the cut, by the time of their last event. Rows of weight 0
  * (types that do not count) are left out. */
 struct eddy_build_views {
@@ -116,6 +122,8 @@ struct eddy_build_plan {
     bool related, rules, sessions;
     struct eddy_related_options closed_form;
     uint32_t related_gap_s; /* of the sessions for closed form and neighbours */
+    double
+        related_pairs_max; /* in sessions of the closed form: older ones are left out */
     struct eddy_counters_options counters;
     uint32_t rules_gap_s, rules_width;
     uint64_t rules_rows_max; /* newest rows that are counted */

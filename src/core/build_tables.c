@@ -85,6 +85,7 @@ struct eddy_build_plan eddy_build_plan_defaults(const struct eddy_interactions *
                         .threads = threads,
                         .spill = in->spill},
         .related_gap_s = session_gap_s,
+        .related_pairs_max = RELATED_PAIRS_MAX,
         .counters = {.items = eddy_catalog_count(in->items),
                      .window = RULES_WINDOW,
                      .distance_decay = 3,
@@ -170,15 +171,15 @@ static int make_counts(const struct eddy_build_plan *plan,
                   : 0;
 }
 
-/* The first of the newest sessions that are RELATED_PAIRS_MAX pairs together. */
-static uint32_t newest_views(const struct eddy_build_views *views)
+/* The first of the newest sessions that are so many pairs together. */
+static uint32_t newest_views(const struct eddy_build_views *views, double pairs_max)
 {
     double pairs = 0;
     uint32_t first = views->count;
     while (first > 0) {
         double count = views->views[first - 1].count;
         pairs += count < VIEW_MAX ? count * count : (double)VIEW_MAX * VIEW_MAX;
-        if (pairs > RELATED_PAIRS_MAX)
+        if (pairs > pairs_max)
             break;
         first--;
     }
@@ -223,7 +224,7 @@ int eddy_build_tables(const struct eddy_build_plan *plan,
         rc = eddy_fail(err, EDDY_ENOMEM, "no memory for the sessions of %llu events",
                        (unsigned long long)in->count);
     if (rc == 0 && plan->related) {
-        uint32_t first = newest_views(&views);
+        uint32_t first = newest_views(&views, plan->related_pairs_max);
         rc = eddy_related_fit(views.views + first, views.count - first, ret->items,
                               &plan->closed_form, &ret->related, err);
     }

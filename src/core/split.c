@@ -10,8 +10,8 @@
 #include <stdlib.h>
 
 static const char *const names[EDDY_PROTOCOLS] = {
-    "loo",         "sessions",  "successive", "aws-workshop", "solution-metrics",
-    "prequential", "cold-items"};
+    "loo",         "sessions",   "successive", "aws-workshop", "solution-metrics",
+    "prequential", "cold-items", "segments"};
 
 const char *eddy_protocol_name(enum eddy_protocol protocol)
 {
@@ -21,7 +21,8 @@ const char *eddy_protocol_name(enum eddy_protocol protocol)
 bool eddy_protocol_asks_once(enum eddy_protocol protocol)
 {
     return protocol == EDDY_PROTOCOL_LOO || protocol == EDDY_PROTOCOL_WORKSHOP ||
-           protocol == EDDY_PROTOCOL_SOLUTION || protocol == EDDY_PROTOCOL_COLD_ITEMS;
+           protocol == EDDY_PROTOCOL_SOLUTION || protocol == EDDY_PROTOCOL_COLD_ITEMS ||
+           protocol == EDDY_PROTOCOL_SEGMENTS;
 }
 
 struct eddy_split_options eddy_split_defaults(enum eddy_protocol protocol)
@@ -179,6 +180,16 @@ static int split_solution(struct split *split)
     return 0;
 }
 
+/* Rounded down, as the service does with its tenth. */
+static void split_segments(struct split *split)
+{
+    const struct eddy_interactions *in = split->in;
+    for (uint32_t u = 0; u < split->users; u++) {
+        uint64_t end = in->user_begin[u + 1], asked = (end - in->user_begin[u]) / 5;
+        memset(split->marks + end - asked, EDDY_MARK_ANSWER, asked);
+    }
+}
+
 struct item_place {
     uint32_t item, row;
 };
@@ -241,6 +252,7 @@ static int mark_all(struct split *split)
     case EDDY_PROTOCOL_SUCCESSIVE: split_successive(split); return 0;
     case EDDY_PROTOCOL_WORKSHOP: split_workshop(split); return 0;
     case EDDY_PROTOCOL_SOLUTION: return split_solution(split);
+    case EDDY_PROTOCOL_SEGMENTS: split_segments(split); return 0;
     case EDDY_PROTOCOL_PREQUENTIAL:
         split->from_ms = split->options->from_ms;
         split_from(split, split->from_ms);
@@ -262,6 +274,7 @@ static const char *nothing_because(enum eddy_protocol protocol)
     case EDDY_PROTOCOL_SOLUTION:
         return "it takes 10 users, and 10 events of one of those drawn";
     case EDDY_PROTOCOL_COLD_ITEMS: return "it takes two items";
+    case EDDY_PROTOCOL_SEGMENTS: return "no user has five events";
     default: return "there are no events";
     }
 }

@@ -20,12 +20,14 @@ enum eddy_protocol {
                                 * asked from a time on (without one: all of it)        */
     EDDY_PROTOCOL_COLD_ITEMS,  /* a seeded half of the items is never trained on; events
                                 * on them are the answers                              */
+    EDDY_PROTOCOL_SEGMENTS,    /* AWS user segmentation: the newest fifth of each user's
+                                * events; users are sought for items                   */
     EDDY_PROTOCOLS
 };
 /* Names of --protocol and --hold-out in the order of the enum. */
 #define EDDY_PROTOCOL_CHOICES                                                          \
     "loo|sessions|successive|aws-workshop|solution-metrics|"                           \
-    "prequential|cold-items"
+    "prequential|cold-items|segments"
 const char *eddy_protocol_name(enum eddy_protocol protocol);
 /* One list per user, from all his events that are not answers; otherwise each answer has a
  * list of its own, from the user's events before it. */

@@ -266,6 +266,133 @@ class Eval(SharedFolder):
         self.assertLessEqual(evaluation["users"], USERS // 10)
         self.assertGreater(evaluation["users"], USERS // 20)
 
+    def held_out_fifth(self):
+        """What protocol segments trains on, and who had which item in the rest."""
+        train, had = [], {}
+        for mine in self.by_user():
+            end = len(mine) - len(mine) // 5
+            train += mine[:end]
+            for _, user, item, _ in mine[end:]:
+                had.setdefault(item, set()).add(f"u{user}")
+        return sorted(train), had
+
+    def segment(self, model, queries, train):
+        """eddy segment's users for each query, two each: a hundredth of 200."""
+        found = []
+        for first in range(0, len(queries), 10):
+            with open(self.path("queries.jsonl"), "w", encoding="utf-8") as file:
+                file.write("".join(json.dumps(q) + "\n" for q in queries[first:first + 10]))
+            out = support.succeed("segment", "-q", "-m", model, "-i",
+                                  self.path("queries.jsonl"), "-H", train, "-n", USERS // 100,
+                                  "-o", "-")
+            found += [json.loads(line)["output"]["recommendedUsers"]
+                      for line in out.splitlines()]
+        return found
+
+    def segments_are(self, figures, segments, wanted):
+        hits = [len(wanted[q] & set(users)) for q, users in segments.items()]
+        recall = [len(wanted[q] & set(users)) / len(wanted[q])
+                  for q, users in segments.items()]
+        for key, values in (("hits", hits), ("recall", recall)):
+            self.assertAlmostEqual(figures[f"{key}_at_1_percent"]["mean"],
+                                   sum(values) / len(values), delta=1e-6, msg=key)
+        users = {user for one in segments.values() for user in one}
+        self.assertEqual(figures["coverage"]["users_in_segments"], len(users))
+        self.assertAlmostEqual(figures["coverage"]["of_users"], len(users) / USERS, 6)
+
+    def without_a_model(self, wanted, items_of, train):
+        """The two baselines: most active users, and those who had most of it before."""
+        order = {}
+        for _, user, _, _ in self.rows:
+            order.setdefault(f"u{user}", len(order))
+        events, on = dict.fromkeys(order, 0), {}
+        for _, user, item, _ in train:
+            events[f"u{user}"] += 1
+            on[f"u{user}", item] = on.get((f"u{user}", item), 0) + 1
+        active, had = {}, {}
+        for q in wanted:
+            own = {u: sum(on.get((u, item), 0) for item in items_of(q)) for u in order}
+            active[q] = sorted(order, key=lambda u: (-events[u], order[u]))[:USERS // 100]
+            had[q] = sorted(order, key=lambda u: (-own[u], -events[u], order[u]))
+            had[q] = had[q][:USERS // 100]
+        return {"most-active": active, "had-most": had}
+
+    def test_segments_are_judged_as_a_count_in_python_says(self):
+        """MISSION 78: hits and recall at 1 % of users, for items and for attributes."""
+        with open(self.path("items.csv"), "w", encoding="utf-8") as file:
+            file.write("ITEM_ID,GENRE,COLOUR\n")
+            for item in range(ITEMS):
+                file.write(f"i{item},g{item % 11}|h{item % 4},c{item % 5}\n")
+        train, had = self.held_out_fifth()
+        histories = self.write("segments_train.csv", train)
+        values = {}
+        for item, users in had.items():
+            for query in (("GENRE", f"g{item % 11}"), ("GENRE", f"h{item % 4}"),
+                          ("COLOUR", f"c{item % 5}")):
+                values.setdefault(query, set()).update(users)
+        cells = {i: {("GENRE", f"g{i % 11}"), ("GENRE", f"h{i % 4}"), ("COLOUR", f"c{i % 5}")}
+                 for i in range(ITEMS)}
+        for recipe, wanted, ask, items_of in (
+                ("aws-item-affinity", had, lambda q: {"itemId": f"i{q}"}, lambda q: [q]),
+                ("aws-item-attribute-affinity", values,
+                 lambda q: {"itemAttributes": f'ITEMS.{q[0]} = "{q[1]}"'},
+                 lambda q: [i for i in cells if q in cells[i]])):
+            with self.subTest(recipe=recipe):
+                model = self.path(recipe)
+                support.succeed("train", "-q", "-i", self.log, "-I", self.path("items.csv"),
+                                "-o", model, "--recipe", recipe, "--hold-out", "segments",
+                                "--set", "hidden_dimension=32", "--set", "epochs=3")
+                out = self.evaluate(model, "segments", "--baselines")
+                self.assertEqual(out["queries"], len(wanted))
+                self.assertEqual(out["users_per_segment"], USERS // 100)
+                self.assertEqual(out["users_to_be_found"], sum(map(len, wanted.values())))
+                self.assertEqual(out["answers"], len(self.rows) - len(train))
+                queries = list(wanted)
+                segments = dict(zip(queries, self.segment(model, [ask(q) for q in queries],
+                                                          histories)))
+                self.segments_are(out, segments, wanted)
+                self.assertEqual(out["amazon"], {
+                    "coverage": out["coverage"]["of_users"],
+                    "hits_at_1_percent": out["hits_at_1_percent"]["mean"],
+                    "recall_at_1_percent": out["recall_at_1_percent"]["mean"]})
+                rivals = {rival["name"]: rival for rival in out["compared"]}
+                for name, users in self.without_a_model(wanted, items_of, train).items():
+                    self.segments_are(rivals[name], users, wanted)
+                text = support.succeed("eval", "-q", "-m", model, "-i", self.log,
+                                       "--protocol", "segments", "--resamples", 20)
+                self.assertRegex(text, r"(?m)^model +%.4f ±" %
+                                 out["hits_at_1_percent"]["mean"])
+        for protocol in ("loo", "aws-workshop"):
+            other = self.evaluate(self.path("aws-item-affinity"), protocol, warns=True)
+            self.assertIn("aws-item-affinity finds users for items, and is asked for items "
+                          "here; --protocol segments asks", other["warning"])
+
+    def test_users_who_are_alike_are_nobody_s_segment(self):
+        """All have had the same ten things: who comes first among equals is no finding."""
+        log = self.write("alike.csv", sorted((1600000000 + 100 * user + 3600 * n, user, n, 1)
+                                             for user in range(300) for n in range(10)))
+        support.succeed("train", "-q", "-i", log, "-o", self.path("alike"), "--recipe",
+                        "aws-item-affinity", "--hold-out", "segments", "--set", "epochs=1",
+                        "--set", "hidden_dimension=32")
+        out = json.loads(support.succeed("eval", "-q", "--json", "-m", self.path("alike"),
+                                         "-i", log, "--protocol", "segments", "--resamples",
+                                         10))
+        self.assertEqual((out["queries"], out["users_to_be_found"]), (2, 600))
+        self.assertEqual(out["hits_at_1_percent"]["mean"], 0)
+        self.assertEqual(out["coverage"]["users_in_segments"], 0)
+
+    def test_segments_need_a_model_that_knows_users(self):
+        support.succeed("train", "-q", "-i", self.log, "-o", self.path("counted"), "--recipe",
+                        "aws-popularity-count", "--hold-out", "segments")
+        for code, words, model, arguments in (
+                (64, "knows no users; evaluate aws-item-affinity", self.path("counted"), []),
+                (64, "asks for users: without --against", self.model("loo"),
+                 ["--report", self.path("x.html")])):
+            got, _, err = eddy("eval", "-m", model, "-i", self.log, "--protocol", "segments",
+                               *arguments)
+            self.assertEqual(got, code, err)
+            self.assertIn(words, err)
+
     def test_baselines_are_asked_the_same(self):
         model = self.model("aws-workshop")
         evaluation = self.evaluate(model, "aws-workshop", "--baselines")
@@ -284,6 +411,17 @@ class Eval(SharedFolder):
             self.assertLessEqual(difference["low"], difference["mean"] + 1e-9)
         self.assertGreater(rivals["markov"]["mrr@25"]["mean"],
                            2 * popularity["mrr@25"]["mean"])
+        chosen = {name: rival["chosen"] for name, rival in rivals.items() if "chosen" in rival}
+        self.assertEqual(set(chosen), {"neighbours", "closed-form"})
+        self.assertGreater(chosen["neighbours"]["on_events"], 50)
+        self.assertIn("age_decay_days", chosen["neighbours"])
+        # Nobody is asked for what he has just had, and lists may hold it.
+        self.assertTrue(chosen["closed-form"]["zero_diagonal"])
+        text = support.succeed("eval", "-q", "-m", model, "-i", self.log, "--protocol",
+                               "aws-workshop", "--baselines", "--resamples", 10)
+        self.assertRegex(text, r"(?m)^neighbours: sessions (do not age|age by exp\(-days / .*"
+                               r"\)); chosen on the newest \d+ events of the training part$")
+        self.assertRegex(text, r"(?m)^closed-form: sessions .*, no item speaks for itself; ch")
 
     def test_a_baseline_that_finds_nothing_to_learn_is_named_and_left_out(self):
         """Users of two events: what loo leaves holds no session to be anybody's neighbour."""

@@ -269,13 +269,16 @@ static void without_recency_streams_get_no_head_of_their_own(void)
     }
 }
 
+static const struct eddy_baseline_options two_threads = {.threads = 2};
+
 static void baselines_are_heads_of_one_source(void)
 {
     make_log(5, 0.1);
     for (int kind = 0; kind < EDDY_BASELINES; kind++) {
         struct eddy_build_result model;
         struct eddy_err err = {0};
-        CHECK_INT(eddy_build_baseline(&in, (enum eddy_baseline)kind, 2, &model, &err),
+        CHECK_INT(eddy_build_baseline(&in, (enum eddy_baseline)kind, &two_threads,
+                                      &model, NULL, &err),
                   0);
         CHECK(eddy_baseline_names[kind] != NULL);
         CHECK(!model.head.network[0] && !model.head.network[5]);
@@ -288,8 +291,81 @@ static void baselines_are_heads_of_one_source(void)
     eddy_interactions_fini(&in);
 }
 
+/* Users who walk in steps of one at first and of `late` for the last third of the time; each
+ * item `times` in a row. */
+static void make_walks(uint32_t late, uint32_t times)
+{
+    struct eddy_buf csv = csv_begin("USER_ID,ITEM_ID,TIMESTAMP\n");
+    struct eddy_rng rng;
+    eddy_rng_seed(&rng, 6);
+    for (uint32_t u = 0; u < 3 * USERS; u++) {
+        uint32_t item = eddy_rng_below(&rng, ITEMS), step = u < 2 * USERS ? 1 : late;
+        for (uint32_t e = 0; e < LENGTH; e++) {
+            for (uint32_t k = 0; k < times; k++)
+                eddy_buf_printf(&csv, "u%u,i%u,%llu\n", u, item,
+                                1600000000ull + u * 3600 + (e * times + k) * 60);
+            item = eddy_rng_below(&rng, 10) == 0 ? eddy_rng_below(&rng, ITEMS)
+                                                 : (item + step) % ITEMS;
+        }
+    }
+    in = rows_of_csv(&csv, NULL);
+}
+
+static struct eddy_baseline_choice choice_of(enum eddy_baseline kind, bool exclude_seen)
+{
+    struct eddy_baseline_options options = {.threads = 2, .exclude_seen = exclude_seen};
+    struct eddy_baseline_choice choice = {0};
+    struct eddy_build_result model;
+    struct eddy_err err = {0};
+    CHECK_INT(eddy_build_baseline(&in, kind, &options, &model, &choice, &err), 0);
+    CHECK_STR(err.text, "");
+    if (kind == EDDY_BASELINE_NEIGHBOURS)
+        CHECK_NEAR(model.head.neighbours.age_decay_days, choice.age_decay_days, 0);
+    eddy_build_result_fini(&model);
+    return choice;
+}
+
+/* What is new contradicts what is old: old sessions have to count less. */
+static void baselines_forget_where_the_log_moves_on(void)
+{
+    make_walks(7, 1);
+    struct eddy_baseline_choice neighbours = choice_of(EDDY_BASELINE_NEIGHBOURS, true);
+    struct eddy_baseline_choice closed = choice_of(EDDY_BASELINE_CLOSED_FORM, true);
+    CHECK(neighbours.cases > 400);
+    CHECK(neighbours.age_decay_days > 0 && neighbours.age_decay_days < 50);
+    CHECK(closed.age_half_life_days > 0 && closed.age_half_life_days < 50);
+    eddy_interactions_fini(&in);
+}
+
+/* Where lists may hold what one has just had and nobody takes a thing twice, items must not
+ * speak for themselves; where everything is taken in pairs, they should. */
+static void the_diagonal_follows_the_log(void)
+{
+    make_walks(1, 1);
+    CHECK(choice_of(EDDY_BASELINE_CLOSED_FORM, false).zero_diagonal);
+    eddy_interactions_fini(&in);
+    make_walks(1, 3);
+    CHECK(!choice_of(EDDY_BASELINE_CLOSED_FORM, false).zero_diagonal);
+    eddy_interactions_fini(&in);
+}
+
+static void a_few_rows_choose_nothing(void)
+{
+    struct eddy_buf csv = csv_begin("USER_ID,ITEM_ID,TIMESTAMP\n");
+    for (uint32_t i = 0; i < 60; i++)
+        eddy_buf_printf(&csv, "u%u,i%u,%u\n", i / 6, i % 7, 1600000000 + i * 60);
+    in = rows_of_csv(&csv, NULL);
+    struct eddy_baseline_choice choice = choice_of(EDDY_BASELINE_NEIGHBOURS, false);
+    CHECK_INT(choice.cases, 0);
+    CHECK_NEAR(choice.age_decay_days, 0, 0);
+    eddy_interactions_fini(&in);
+}
+
 int main(void)
 {
+    RUN(baselines_forget_where_the_log_moves_on);
+    RUN(the_diagonal_follows_the_log);
+    RUN(a_few_rows_choose_nothing);
     RUN(tables_before_the_cut_know_nothing_after_it);
     RUN(sessions_end_at_a_gap_or_with_the_user);
     RUN(tables_alone_learn_the_walk);

@@ -105,6 +105,23 @@ static void the_workshop_asks_ranks_above_nine_tenths(void)
 }
 
 /* method="first": of equal times the earlier row of the file has the lower rank. */
+/* Of 4, 5 and 11 events none, one and two. */
+static void segments_ask_the_newest_fifth_rounded_down(void)
+{
+    struct eddy_split_options options = eddy_split_defaults(EDDY_PROTOCOL_SEGMENTS);
+    struct eddy_buf csv = csv_begin("USER_ID,ITEM_ID,TIMESTAMP\n");
+    static const int events[] = {4, 5, 11};
+    for (int u = 0; u < 3; u++)
+        for (int e = 0; e < events[u]; e++)
+            eddy_buf_printf(&csv, "u%d,i%d,%d\n", u, e, 1600000000 + 10 * e + u);
+    struct eddy_interactions in = rows_of_csv(&csv, NULL);
+    marks_are(&in, &options,
+              "TTTT"
+              "TTTTA"
+              "TTTTTTTTTAA");
+    eddy_interactions_fini(&in);
+}
+
 static void equal_times_rank_in_the_order_of_the_file(void)
 {
     struct eddy_split_options options = eddy_split_defaults(EDDY_PROTOCOL_WORKSHOP);
@@ -221,6 +238,7 @@ int main(void)
     RUN(sessions_ask_every_event_after_the_first);
     RUN(successive_asks_from_a_time_on_whoever_has_a_past);
     RUN(the_workshop_asks_ranks_above_nine_tenths);
+    RUN(segments_ask_the_newest_fifth_rounded_down);
     RUN(equal_times_rank_in_the_order_of_the_file);
     RUN(the_draw_is_that_of_numpy);
     RUN(the_marks_do_not_depend_on_the_indices_of_items);
