@@ -45,8 +45,12 @@ static const struct eddy_arg rows[] = {
     EDDY_NEW_MODEL_ROW(struct arguments),
     {"scratch", 0, EDDY_ARG_TEXT, offsetof(struct arguments, scratch), "FOLDER",
      .help =
-         "For more events than memory holds: rows and histories lie in nameless files of "
-         "FOLDER, 64 bytes per event, gone when the program ends; the same model."},
+         "For more events than memory holds: what is per event lies in nameless files of "
+         "FOLDER, some 100 bytes each, gone when the program ends; the same model. In "
+         "memory stay about 250 bytes per user, per item its id and 36 bytes for each "
+         "hidden dimension, the open batch (65 MB per thread), and what tables hold of the "
+         "newest 4 million events, 2 GB at worst. Give -i a file: a pipe is read into "
+         "memory."},
     EDDY_RECIPE_ROW(struct arguments),
     {"set", 0, EDDY_ARG_LIST, offsetof(struct arguments, set), "NAME=VALUE",
      .help = "A hyper-parameter of the recipe or a setting of training."},

@@ -3,9 +3,11 @@
 
 import os
 import random
+import resource
+import time
 
 import support
-from support import SharedFolder, eddy
+from support import Folder, SharedFolder, eddy, start
 
 
 class Scale(SharedFolder):
@@ -50,6 +52,56 @@ class Scale(SharedFolder):
         self.assertEqual(done.code, 64)
         self.assertIn("EDDY_MPI=ON", done.err)
         self.assertFalse(os.path.exists(path))
+
+
+def data_memory(process):
+    """What RLIMIT_DATA counts, in bytes; 0 when the process has none any more."""
+    with open("/proc/%d/status" % process.pid) as file:
+        lines = [line.split() for line in file if line.startswith("VmData:")]
+    return int(lines[0][1]) << 10 if lines else 0
+
+
+class Memory(Folder):
+    """With --scratch no memory of the default recipe grows with the number of events: a log
+    of 800,000 gets 20 MB more than one of 20,000 needs. 10 MB of that are the sessions of
+    the model, which are a million events at most; every 8 bytes per event more are 6 MB."""
+
+    EVENTS, USERS, ITEMS, ASKED = 800_000, 2000, 20, 600
+    SPARE = 20 << 20
+    SANITIZED = 4 << 30  # address space that only a sanitizer asks for
+
+    def log(self, events):
+        rng = random.Random(4)
+        path = self.path("%d.csv" % events)
+        with open(path, "w") as file:
+            file.write("USER_ID,ITEM_ID,TIMESTAMP\n")
+            for row in range(events):
+                user = rng.randrange(self.USERS)
+                item = (user + row // 5000 + rng.randrange(3)) % self.ITEMS
+                file.write("u%d,i%d,%d\n" % (user, item, 1_400_000_000 + row * 100))
+        return path
+
+    def arguments(self, events):
+        return ("train", "-q", "-i", self.log(events), "-o", self.path("model%d" % events),
+                "--threads", 1, "--checkpoint", -1, "--scratch", self.folder,
+                "--set", "hidden_dimension=32", "--set", "epochs=1",
+                "--set", "history_events=10",
+                "--set", "validation_fraction=%g" % (self.ASKED / events))
+
+    def test_the_default_recipe_takes_no_memory_per_event(self):
+        process = start(*self.arguments(20_000))
+        enough = 0
+        while process.poll() is None:
+            enough = max(enough, data_memory(process))
+            time.sleep(0.002)
+        self.assertEqual(process.returncode, 0)
+        if enough > self.SANITIZED:
+            self.skipTest("a sanitizer's own memory")
+        limit = enough + self.SPARE
+        done = eddy(*self.arguments(self.EVENTS), timeout=600, preexec_fn=lambda:
+                    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit)))
+        self.assertEqual(done.code, 0, done.err)
+        self.assertIn("tables beside the network", done.out)
 
 
 if __name__ == "__main__":
