@@ -21,7 +21,7 @@ allowed() {
     librdkafka/*) echo "src/app/version.c src/io/kafka*.[ch] src/app/cmd_demo*.c src/app/demo*.[ch]" ;;
     hiredis/*) echo "src/io/redis*.[ch] src/io/store_redis*.c src/app/version.c" ;;
     uv.h) echo "src/engine/*.[ch] src/app/*.[ch]" ;;
-    jansson.h) echo "src/engine/meta.c src/core/snapshot*.c src/core/manifest.c src/core/head_store.c src/core/features_json.c src/core/schema.c src/core/safetensors.c src/app/*.[ch]" ;;
+    jansson.h) echo "src/engine/meta.c src/core/snapshot*.c src/core/manifest.c src/core/head_store.c src/core/trend.c src/core/features_json.c src/core/schema.c src/core/safetensors.c src/app/*.[ch]" ;;
     microhttpd.h) echo "src/io/http*.c" ;;
     yaml.h) echo "src/io/yaml*.c src/io/config*.c" ;;
     simdjson.h) echo "src/io/json_simd.cc" ;;
