@@ -252,8 +252,8 @@ static int prepare_batches(struct eddy_trainer *trainer, uint32_t items)
     return trainer->negatives > 0 ? prepare_sampler(trainer, items) : 0;
 }
 
-/* Batches have gradients for few items: those in them and those drawn. The metadata tower
- * reads all items for every batch, so there nothing would be saved. */
+/* Batches have gradients for few items: those in them and those drawn. With metadata a
+ * sparse Adam would save little beside it, and its rounding would be another. */
 static bool touches_few(const struct eddy_trainer *trainer)
 {
     return trainer->negatives > 0 && trainer->options->item_features == NULL;
@@ -302,6 +302,8 @@ static int prepare(struct eddy_trainer *trainer, struct eddy_err *err)
             eddy_train_items_init(&trainer->items, &trainer->layout,
                                   options->item_features, options->item_id_dropout,
                                   (uint32_t)options->threads) == 0 &&
+            (trainer->negatives == 0 ||
+             eddy_train_items_read_few(&trainer->items) == 0) &&
             eddy_train_warm_keep(trainer) == 0 &&
             eddy_adam_init(&trainer->adam, &trainer->layout, trainer->params, options,
                            touches_few(trainer)) == 0;

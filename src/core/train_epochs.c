@@ -118,30 +118,40 @@ static uint64_t deal(struct eddy_trainer *trainer, const uint32_t *users,
     return targets;
 }
 
-/* Tells a sparse Adam which items the batch will have gradients for, those of shards that
- * other members of a group compute included, and brings them to the present step. */
+static void touch(struct eddy_trainer *trainer, uint32_t shard, uint32_t item)
+{
+    if (trainer->adam.rows.items > 0)
+        eddy_rows_touch(&trainer->adam.rows, shard, item);
+    if (trainer->items.reads != NULL)
+        trainer->items.reads[item] = true;
+}
+
+/* Tells a sparse Adam, or the metadata of items, which items the batch reads and will have
+ * gradients for, those of shards that other members of a group compute included, and brings
+ * them to the present step. */
 static void touch_items(struct eddy_trainer *trainer)
 {
     struct eddy_adam *adam = &trainer->adam;
     uint32_t *drawn = trainer->workers[0].net.sample_items;
 
-    if (adam->rows.items == 0)
+    if (adam->rows.items == 0 && trainer->items.reads == NULL)
         return;
+    eddy_train_items_forget(&trainer->items);
     for (uint32_t s = 0; s < EDDY_TRAIN_SHARDS; s++) {
         if (trainer->shard_count[s] == 0)
             continue;
         for (uint32_t q = 0; q < trainer->shard_count[s]; q++) {
             const struct eddy_sequence *sequence = trainer->shard[s][q];
             for (uint32_t i = 0; i < sequence->count; i++) {
-                eddy_rows_touch(&adam->rows, s, sequence->steps[i].item);
+                touch(trainer, s, sequence->steps[i].item);
                 if (sequence->targets[i] != EDDY_ITEM_NONE)
-                    eddy_rows_touch(&adam->rows, s, sequence->targets[i]);
+                    touch(trainer, s, sequence->targets[i]);
             }
         }
         eddy_sampler_draw(&trainer->sampler, sample_key(trainer, s), trainer->negatives,
                           drawn);
         for (uint32_t i = 0; i < trainer->negatives; i++)
-            eddy_rows_touch(&adam->rows, s, drawn[i]);
+            touch(trainer, s, drawn[i]);
     }
     eddy_rows_catch_up(adam, trainer->params);
 }

@@ -4,7 +4,8 @@
  * of e and b. Here they are made before a batch and taken apart after it: with F_i the
  * sparse row of item i, dF = sum_i f_i dE_i, de_i = m_i dE_i. So forward, loss and backward
  * know nothing of metadata. The cost is two passes over the non-zero features of all
- * items (3,700 items of 30 features at H = 128: about 2 ms each), not of the batch. */
+ * items (3,700 items of 30 features at H = 128: about 2 ms each), not of the batch; with
+ * drawn negatives a batch reads few items, and the passes are over those. */
 #include "core/train_items.h"
 
 #include <math.h>
@@ -57,6 +58,25 @@ int eddy_train_items_init(struct eddy_train_items *items,
     return EDDY_ENOMEM;
 }
 
+int eddy_train_items_read_few(struct eddy_train_items *items)
+{
+    size_t floats = (size_t)items->items * items->hidden;
+    if (items->features == NULL)
+        return 0;
+    items->reads = calloc(items->items, sizeof *items->reads);
+    if (items->reads == NULL)
+        return EDDY_ENOMEM;
+    for (size_t i = 0; i < floats; i++) /* who reads what is not named is found out */
+        items->table[i] = NAN;
+    return 0;
+}
+
+void eddy_train_items_forget(struct eddy_train_items *items)
+{
+    if (items->reads != NULL)
+        memset(items->reads, 0, items->items * sizeof *items->reads);
+}
+
 void eddy_train_items_fini(struct eddy_train_items *items)
 {
     free(items->known);
@@ -64,6 +84,7 @@ void eddy_train_items_fini(struct eddy_train_items *items)
     free(items->kept_bias);
     free(items->table);
     free(items->bias);
+    free(items->reads);
     *items = (struct eddy_train_items){0};
 }
 
@@ -218,6 +239,7 @@ struct build {
     const struct eddy_train_items *items;
     const float *params;
     float *table, *bias;
+    const bool *only; /* these; NULL: all */
 };
 
 /* Sparse row times the tables of features, added to a row and a number. */
@@ -248,6 +270,8 @@ static void build_piece(void *context, uint32_t piece, uint32_t worker)
         (piece + 1) * PIECE < items->items ? (piece + 1) * PIECE : items->items;
     (void)worker; /* needs no scratch */
     for (uint32_t i = piece * PIECE; i < end; i++) {
+        if (build->only != NULL && !build->only[i])
+            continue;
         float *row = build->table + i * hidden;
         bool itself = counts(items, i), resting = is_resting(items, i);
         float bias = resting ? items->kept_bias[i] : itself ? b[i] : cold;
@@ -262,9 +286,9 @@ static void build_piece(void *context, uint32_t piece, uint32_t worker)
 }
 
 static void build(const struct eddy_train_items *items, const float *params,
-                  float *table, float *bias)
+                  float *table, float *bias, const bool *only)
 {
-    struct build build = {items, params, table, bias};
+    struct build build = {items, params, table, bias, only};
     eddy_team_run(items->threads, (items->items + PIECE - 1) / PIECE, build_piece,
                   &build);
 }
@@ -277,7 +301,7 @@ void eddy_train_items_batch(struct eddy_train_items *items, const float *params,
     items->key = key;
     items->drops = items->dropout > 0;
     items->serving = false;
-    build(items, params, items->table, items->bias);
+    build(items, params, items->table, items->bias, items->reads);
 }
 
 void eddy_train_items_all(struct eddy_train_items *items, const float *params)
@@ -286,7 +310,7 @@ void eddy_train_items_all(struct eddy_train_items *items, const float *params)
         return;
     items->drops = false;
     items->serving = false;
-    build(items, params, items->table, items->bias);
+    build(items, params, items->table, items->bias, NULL);
 }
 
 void eddy_train_items_view(const struct eddy_train_items *items,
@@ -320,6 +344,8 @@ void eddy_train_items_chain(const struct eddy_train_items *items, float *gradien
     float *dcold = tensor(items, gradients, EDDY_G_ITEM_COLD_BIAS);
     for (uint32_t i = 0; i < items->items; i++) {
         float *row = de + i * hidden;
+        if (items->reads != NULL && !items->reads[i])
+            continue;
         if (db[i] == 0 && is_zero(row, items->hidden))
             continue;
         for (uint64_t j = features->begin[i]; j < features->begin[i + 1]; j++) {
@@ -402,7 +428,7 @@ void eddy_train_items_finish(struct eddy_train_items *items, const float *mean_q
     if (items->features != NULL) {
         items->drops = false;
         items->serving = true;
-        build(items, params, tensor(items, params, EDDY_G_ITEM), b);
+        build(items, params, tensor(items, params, EDDY_G_ITEM), b, NULL);
         float less = log_new(items);
         for (uint32_t i = 0; i < items->items; i++)
             b[i] += items->known[i] || is_resting(items, i) ? 0 : less;

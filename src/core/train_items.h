@@ -35,6 +35,7 @@ struct eddy_train_items {
     float *kept_bias;
     /* With features: E and bias of the present batch. NULL without. */
     float *table, *bias;
+    bool *reads;  /* (V) whether the batch reads an item; NULL: every batch reads all */
     uint64_t key; /* of the draws of m */
     bool drops;   /* m is drawn; false: all known items count as themselves */
     bool serving; /* items without an event are candidates */
@@ -46,6 +47,13 @@ int eddy_train_items_init(struct eddy_train_items *items,
                           const struct eddy_features *features, double dropout,
                           uint32_t threads);
 void eddy_train_items_fini(struct eddy_train_items *items);
+
+/* Says that batches read few items. From then on each names them before
+ * eddy_train_items_batch: eddy_train_items_forget those of the last one, then set reads. The
+ * bits stay the same, time per batch is that of the items it reads. No effect without
+ * features. 0, EDDY_ENOMEM. */
+int eddy_train_items_read_few(struct eddy_train_items *items);
+void eddy_train_items_forget(struct eddy_train_items *items);
 
 /* Says that params hold an item's vector and bias of an older model; before the first
  * eddy_train_items_know. 0, EDDY_ENOMEM. */
@@ -60,7 +68,8 @@ void eddy_train_items_know(struct eddy_train_items *items,
                            const struct eddy_sequence *sequences, uint32_t count,
                            uint64_t seed, float *params);
 
-/* E and bias for a batch of training, from params; key: of the batch. Then views of params
+/* E and bias for a batch of training, from params, of what the batch reads; key: of the
+ * batch. Then views of params
  * see them through eddy_train_items_view. No effect without features. */
 void eddy_train_items_batch(struct eddy_train_items *items, const float *params,
                             uint64_t key);

@@ -7,7 +7,7 @@ import resource
 import time
 
 import support
-from support import Folder, SharedFolder, eddy, start
+from support import Folder, SharedFolder, eddy, start, write_csv
 
 
 class Scale(SharedFolder):
@@ -102,6 +102,28 @@ class Memory(Folder):
                     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit)))
         self.assertEqual(done.code, 0, done.err)
         self.assertIn("tables beside the network", done.out)
+
+
+class Catalogue(Folder):
+    def train(self, items, *more):
+        write_csv(self.path("items.csv"),
+                  [("ITEM_ID", "GENRE"), *(("i%d" % i, "g%d" % (i % 7))
+                                           for i in range(items))])
+        write_csv(self.path("events.csv"),
+                  [("USER_ID", "ITEM_ID", "TIMESTAMP"),
+                   *(("u%d" % (row % 100), "i%d" % (row * 7 % 300), 1_500_000_000 + row)
+                     for row in range(1500))])
+        done = eddy("train", "-i", self.path("events.csv"), "-I", self.path("items.csv"),
+                    "-o", self.path("model"), "--threads", 1, "--checkpoint", -1,
+                    "--recipe", "aws-hrnn-metadata", "--set", "hidden_dimension=32",
+                    "--set", "epochs=1", *more)
+        self.assertEqual(done.code, 0, done.err)
+        return done.err
+
+    def test_many_items_with_metadata_are_said_to_take_time(self):
+        self.assertIn("walks over all 20001 items", self.train(20_001))
+        self.assertNotIn("walks over all", self.train(20_000))
+        self.assertNotIn("walks over all", self.train(20_001, "-q"))
 
 
 if __name__ == "__main__":

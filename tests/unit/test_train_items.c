@@ -206,6 +206,38 @@ static void ids_are_dropped_as_often_as_asked_and_per_batch(void)
     world_free(world);
 }
 
+/* Rows that a batch reads, and gradients, are those of batches that read all. */
+static void items_that_a_batch_does_not_read_are_left_as_they_are(void)
+{
+    struct world *all = world_new(true, 0.3), *few = world_new(true, 0.3);
+    const uint32_t read = 2, unread = 3;
+    CHECK_INT(eddy_train_items_read_few(&few->items), 0);
+    for (uint64_t key = 0; key < 20; key++) {
+        struct world *worlds[] = {all, few};
+        eddy_train_items_forget(&few->items);
+        few->items.reads[read] = true;
+        for (int w = 0; w < 2; w++) {
+            float *grads = worlds[w]->grads;
+            eddy_train_items_batch(&worlds[w]->items, worlds[w]->params, key);
+            memset(grads, 0, all->layout.size * sizeof *grads);
+            for (uint32_t h = 0; h < H; h++)
+                eddy_global(&all->layout, grads, EDDY_G_ITEM)[read * H + h] = 1;
+            eddy_global(&all->layout, grads, EDDY_G_ITEM_BIAS)[read] = 2;
+            eddy_train_items_chain(&worlds[w]->items, grads);
+        }
+        CHECK_MEM(few->items.table + read * H, all->items.table + read * H,
+                  H * sizeof(float));
+        CHECK_MEM(&few->items.bias[read], &all->items.bias[read], sizeof(float));
+        CHECK(isnan(few->items.table[unread * H]));
+        CHECK_MEM(few->grads, all->grads, all->layout.size * sizeof(float));
+    }
+    eddy_train_items_all(&all->items, all->params);
+    eddy_train_items_all(&few->items, few->params);
+    CHECK_MEM(few->items.table, all->items.table, (size_t)V * H * sizeof(float));
+    world_free(all);
+    world_free(few);
+}
+
 /* No loss pushes it anywhere; afterwards its metadata speaks for it. */
 static void an_item_without_events_is_no_negative(void)
 {
@@ -400,6 +432,7 @@ int main(void)
     RUN(gradients_of_users_equal_differences);
     RUN(what_users_add_stays_out_of_the_state);
     RUN(ids_are_dropped_as_often_as_asked_and_per_batch);
+    RUN(items_that_a_batch_does_not_read_are_left_as_they_are);
     RUN(an_item_without_events_is_no_negative);
     RUN(unwanted_items_are_not_taken_for_new_ones);
     RUN(finish_and_resume_undo_each_other);
