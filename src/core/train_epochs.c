@@ -175,28 +175,37 @@ static int not_a_number(const struct eddy_trainer *trainer, const char *what,
                      trainer->options->clip_norm, kept);
 }
 
-/* Adds the batch's loss and targets. */
-static int run_batch(struct eddy_trainer *trainer, const uint32_t *users,
-                     uint32_t count, double *loss, uint64_t *targets,
-                     struct eddy_err *err)
+int eddy_train_compute(struct eddy_trainer *trainer, const uint32_t *users,
+                       uint32_t count, uint64_t step, bool hides, double *ret_loss,
+                       uint64_t *ret_targets, struct eddy_err *err)
 {
-    uint64_t batch_targets = deal(trainer, users, count);
-    double batch_loss = 0;
-
-    trainer->scale = (float)(1.0 / (double)batch_targets);
-    trainer->key = eddy_mix64(trainer->options->seed, trainer->adam.steps);
+    *ret_targets = deal(trainer, users, count);
+    *ret_loss = 0;
+    trainer->scale = (float)(1.0 / (double)*ret_targets);
+    trainer->key = eddy_mix64(trainer->options->seed, step);
     touch_items(trainer);
-    if (trainer->progress.finishing)
-        eddy_train_items_all(&trainer->items, trainer->params);
-    else
-        eddy_train_items_batch(&trainer->items, trainer->params, trainer->key);
+    eddy_train_items_batch(&trainer->items, trainer->params, hides, trainer->key);
     eddy_team_run((uint32_t)trainer->options->threads, EDDY_TRAIN_SHARDS, run_shard,
                   trainer);
     int r = eddy_train_share_shards(trainer, err);
     if (r < 0)
         return r;
     for (int s = 0; s < EDDY_TRAIN_SHARDS; s++)
-        batch_loss += trainer->shard_loss[s];
+        *ret_loss += trainer->shard_loss[s];
+    return 0;
+}
+
+/* Adds the batch's loss and targets. */
+static int run_batch(struct eddy_trainer *trainer, const uint32_t *users,
+                     uint32_t count, double *loss, uint64_t *targets,
+                     struct eddy_err *err)
+{
+    uint64_t batch_targets;
+    double batch_loss;
+    int r = eddy_train_compute(trainer, users, count, trainer->adam.steps, false,
+                               &batch_loss, &batch_targets, err);
+    if (r < 0)
+        return r;
     double norm = eddy_adam_step(&trainer->adam, trainer->params);
     eddy_train_items_shrink(&trainer->items, trainer->adam.learning_rate,
                             trainer->params);
@@ -208,7 +217,7 @@ static int run_batch(struct eddy_trainer *trainer, const uint32_t *users,
     return 0;
 }
 
-static void shuffle(struct eddy_trainer *trainer, uint32_t epoch)
+void eddy_train_shuffle(struct eddy_trainer *trainer, uint32_t epoch)
 {
     struct eddy_rng rng;
     uint32_t n = trainer->histories.train_count;
@@ -223,7 +232,7 @@ static void shuffle(struct eddy_trainer *trainer, uint32_t epoch)
 }
 
 /* How many users of the order from `at` on make the next batch. */
-static uint32_t next_batch(const struct eddy_trainer *trainer, uint32_t at)
+uint32_t eddy_train_next_batch(const struct eddy_trainer *trainer, uint32_t at)
 {
     uint32_t count = 0, events = 0;
     while (at + count < trainer->histories.train_count &&
@@ -256,9 +265,9 @@ static int run_epoch(struct eddy_trainer *trainer, eddy_train_progress_fn progre
     uint64_t targets = 0, before = now->events;
     double loss = 0;
 
-    shuffle(trainer, now->epoch);
+    eddy_train_shuffle(trainer, now->epoch);
     for (uint32_t at = 0; at < n && !*ret_stop; at += count) {
-        count = next_batch(trainer, at);
+        count = eddy_train_next_batch(trainer, at);
         trainer->adam.learning_rate = rate_at(trainer, (double)at / n);
         int r = run_batch(trainer, trainer->order + at, count, &loss, &targets, err);
         if (r < 0)
@@ -408,13 +417,20 @@ int eddy_train_all_histories(struct eddy_trainer *trainer, struct eddy_err *err)
 
 /* From the best weights, on all targets. Adam's moments go on from the last epoch: they
  * remember hundreds of steps, not which. */
-static int begin_last_phase(struct eddy_trainer *trainer, struct eddy_err *err)
+static int begin_last_phase(struct eddy_trainer *trainer,
+                            eddy_train_progress_fn progress, void *context,
+                            bool *ret_stop, struct eddy_err *err)
 {
     struct eddy_train_progress *now = &trainer->progress;
-    int r = eddy_train_all_histories(trainer, err);
+    memcpy(trainer->params, trainer->best, trainer->layout.size * sizeof(float));
+    int r = eddy_train_tower(trainer, progress, context, ret_stop, err);
+    if (r == 0)
+        r = eddy_train_all_histories(trainer, err);
     if (r < 0)
         return r;
-    memcpy(trainer->params, trainer->best, trainer->layout.size * sizeof(float));
+    float *best = trainer->params; /* with what metadata says; params: without */
+    trainer->params = trainer->best;
+    trainer->best = best;
     if ((r = complete_items(trainer, trainer->best, err)) < 0)
         return r;
     eddy_train_know(trainer);
@@ -425,24 +441,24 @@ static int begin_last_phase(struct eddy_trainer *trainer, struct eddy_err *err)
 }
 
 static int finish(struct eddy_trainer *trainer, eddy_train_progress_fn progress,
-                  void *context, struct eddy_err *err)
+                  void *context, bool *ret_stop, struct eddy_err *err)
 {
     struct eddy_train_progress *now = &trainer->progress;
-    bool stop = false;
     int r;
 
-    if (!now->finishing && (r = begin_last_phase(trainer, err)) < 0)
+    if (!now->finishing &&
+        (r = begin_last_phase(trainer, progress, context, ret_stop, err)) < 0)
         return r;
     now->epochs = now->epochs_most = trainer->phase.first - 1 + trainer->phase.epochs;
     now->may_end_early = false;
-    while (!stop && now->epoch < now->epochs) {
+    while (!*ret_stop && now->epoch < now->epochs) {
         now->epoch++;
         now->epoch_done = false;
-        if ((r = run_epoch(trainer, progress, context, &stop, err)) < 0)
+        if ((r = run_epoch(trainer, progress, context, ret_stop, err)) < 0)
             return r;
         now->epoch_done = true;
-        stop = stop || (progress != NULL && !progress(context, now));
-        if ((r = eddy_train_share_stop(trainer->options->exchange, &stop, err)) < 0)
+        *ret_stop = *ret_stop || (progress != NULL && !progress(context, now));
+        if ((r = eddy_train_share_stop(trainer->options->exchange, ret_stop, err)) < 0)
             return r;
         if ((r = eddy_train_checkpoint_save(trainer, err)) < 0)
             return r;
@@ -467,7 +483,13 @@ int eddy_train_epochs(struct eddy_trainer *trainer, eddy_train_progress_fn progr
     if (r == 0 && !trainer->progress.finishing)
         r = search(trainer, progress, context, &stop, err);
     if (r == 0 && !stop && trainer->options->refit)
-        r = finish(trainer, progress, context, err);
+        r = finish(trainer, progress, context, &stop, err);
+    else if (r == 0 && !stop)
+        memcpy(trainer->params, trainer->best, trainer->layout.size * sizeof(float));
+    if (r == 0 && !stop) /* who stops it does not wait */
+        r = eddy_train_tower(trainer, progress, context, &stop, err);
+    if (r == 0 && !stop && !trainer->finished)
+        memcpy(trainer->best, trainer->params, trainer->layout.size * sizeof(float));
     if (r == 0)
         r = complete_items(trainer, trainer->finished ? trainer->params : trainer->best,
                            err);

@@ -274,6 +274,11 @@ static void build_piece(void *context, uint32_t piece, uint32_t worker)
             continue;
         float *row = build->table + i * hidden;
         bool itself = counts(items, i), resting = is_resting(items, i);
+        if (items->fixed != NULL && itself) {
+            memcpy(row, items->fixed + i * hidden, bytes);
+            build->bias[i] = items->fixed_bias[i];
+            continue;
+        }
         float bias = resting ? items->kept_bias[i] : itself ? b[i] : cold;
         if (itself || resting)
             memmove(row, e + i * hidden, bytes); /* table may be e */
@@ -293,13 +298,62 @@ static void build(const struct eddy_train_items *items, const float *params,
                   &build);
 }
 
+int eddy_train_items_fix(struct eddy_train_items *items, float *params)
+{
+    size_t values = (size_t)items->items * items->hidden;
+    float *fixed = eddy_floats_new(values), *bias = eddy_floats_new(items->items);
+    if (fixed == NULL || bias == NULL) {
+        free(fixed);
+        free(bias);
+        return EDDY_ENOMEM;
+    }
+    items->drops = items->serving = false;
+    build(items, params, fixed, bias, NULL);
+    items->fixed = fixed;
+    items->fixed_bias = bias;
+    const float *b = value(items, params, EDDY_G_ITEM_BIAS);
+    float *cold = tensor(items, params, EDDY_G_ITEM_COLD_BIAS);
+    double sum = 0;
+    uint32_t known = 0;
+    for (uint32_t i = 0; i < items->items; i++)
+        if (items->known[i]) {
+            sum += (double)b[i];
+            known++;
+        }
+    if (*cold == 0 && known > 0) /* never learned: from their mean */
+        *cold = (float)(sum / known);
+    return 0;
+}
+
+void eddy_train_items_let_go(struct eddy_train_items *items, float *params)
+{
+    const struct eddy_train_vector *vector = eddy_train_vector_get();
+    float *e = tensor(items, params, EDDY_G_ITEM);
+    float *b = tensor(items, params, EDDY_G_ITEM_BIAS);
+    float *own = items->table; /* what metadata says */
+    for (uint32_t i = 0; i < items->items; i++) {
+        float *row = e + (size_t)i * items->hidden, said = 0;
+        if (!items->known[i])
+            continue;
+        memset(own, 0, items->hidden * sizeof *own);
+        add_features(items, params, i, own, &said);
+        memcpy(row, items->fixed + (size_t)i * items->hidden,
+               items->hidden * sizeof *row);
+        vector->axpy(items->hidden, -1, own, row);
+        b[i] = items->fixed_bias[i] - said;
+    }
+    free(items->fixed);
+    free(items->fixed_bias);
+    items->fixed = items->fixed_bias = NULL;
+}
+
 void eddy_train_items_batch(struct eddy_train_items *items, const float *params,
-                            uint64_t key)
+                            bool hides, uint64_t key)
 {
     if (items->features == NULL)
         return;
     items->key = key;
-    items->drops = items->dropout > 0;
+    items->drops = hides && items->dropout > 0;
     items->serving = false;
     build(items, params, items->table, items->bias, items->reads);
 }
@@ -347,6 +401,8 @@ void eddy_train_items_chain(const struct eddy_train_items *items, float *gradien
         if (items->reads != NULL && !items->reads[i])
             continue;
         if (db[i] == 0 && is_zero(row, items->hidden))
+            continue;
+        if (items->fixed != NULL && counts(items, i))
             continue;
         for (uint64_t j = features->begin[i]; j < features->begin[i + 1]; j++) {
             size_t feature = features->index[j];

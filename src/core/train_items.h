@@ -2,10 +2,11 @@
  * itself (e, b: the tensors "item_embedding" and "item_bias" while training) and what its
  * metadata says (core/params.h):
  *     E[i] = m_i e_i + F[f_i],  bias[i] = m_i b_i + (1 - m_i) b_cold + w . f_i
- * m_i is 0 for an item without an event in training, and by chance for any other, drawn
- * anew for every batch (DropoutNet, Volkovs et al. 2017), on the input and the output side
- * together: so F, w and b_cold learn to do without e and b. An item without an event is no
- * candidate of the loss: as a negative that is never right it would only sink.
+ * m_i is 0 for an item without an event in training, and, while F, w and b_cold learn to do
+ * without e and b, by chance for any other, drawn anew for every batch (DropoutNet, Volkovs
+ * et al. 2017), on the input and the output side together. That is after the network has
+ * learned (core/train_tower.c). An item without an event is no candidate of the loss: as a
+ * negative that is never right it would only sink.
  *
  * In service it competes as an item of its metadata that nothing else is known of: b_cold is
  * what makes ids that were dropped as likely as they are. Some items have no event because
@@ -35,6 +36,8 @@ struct eddy_train_items {
     float *kept_bias;
     /* With features: E and bias of the present batch. NULL without. */
     float *table, *bias;
+    /* (V, H), (V): what known items count as while they are themselves; NULL: e, b, F, w */
+    float *fixed, *fixed_bias;
     bool *reads;  /* (V) whether the batch reads an item; NULL: every batch reads all */
     uint64_t key; /* of the draws of m */
     bool drops;   /* m is drawn; false: all known items count as themselves */
@@ -68,11 +71,15 @@ void eddy_train_items_know(struct eddy_train_items *items,
                            const struct eddy_sequence *sequences, uint32_t count,
                            uint64_t seed, float *params);
 
-/* E and bias for a batch of training, from params, of what the batch reads; key: of the
- * batch. Then views of params
- * see them through eddy_train_items_view. No effect without features. */
+/* E and bias for a batch of training, from params, of what the batch reads; hides: m is drawn
+ * with the batch's key. Then views of params see them through eddy_train_items_view. No
+ * effect without features. */
 void eddy_train_items_batch(struct eddy_train_items *items, const float *params,
-                            uint64_t key);
+                            bool hides, uint64_t key);
+/* With features: known items are from now on what they are now, unless they are hidden; e, b
+ * follow F, w when they are let go. 0, EDDY_ENOMEM. */
+int eddy_train_items_fix(struct eddy_train_items *items, float *params);
+void eddy_train_items_let_go(struct eddy_train_items *items, float *params);
 /* The same without drawing: for validation. Items without an event are no candidates there
  * either: when to stop is a matter of what can be learned. */
 void eddy_train_items_all(struct eddy_train_items *items, const float *params);

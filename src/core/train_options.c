@@ -36,7 +36,7 @@ const struct eddy_option eddy_train_option_table[] = {
     {"dropout", EDDY_OPTION_FLOAT, FIELD(dropout), "-1", -1, 0.9, NULL, 0,
      "Share of values dropped; -1: 0.2 for dense data (300 events per item) to 0.5 for sparse and few (16 per item, 200000 in all)."},
     {"item_id_dropout", EDDY_OPTION_FLOAT, FIELD(item_id_dropout), "0.1", 0, 0.9, NULL, 0,
-     "Share of items per batch known by metadata alone, so that new items can be ranked; without metadata: 0."},
+     "Share of items per batch known by metadata alone while metadata learns to rank new items, after the rest; 0: it does not."},
     {"validation_fraction", EDDY_OPTION_FLOAT, FIELD(validation_fraction), "0.02", 0, 0.5,
      NULL, 0, "Newest events by time that training never predicts (at most 50000)."},
     {"refit", EDDY_OPTION_BOOL, FIELD(refit), "true", 0, 0, NULL, 0,

@@ -155,6 +155,21 @@ int eddy_train_warm_keep(struct eddy_trainer *trainer);
 int eddy_train_epochs(struct eddy_trainer *trainer, eddy_train_progress_fn progress,
                       void *context, struct eddy_err *err);
 
+/* Of an epoch: its order, how many users of it make the next batch from `at` on, and what a
+ * batch gives: loss and gradients by trainer->params in adam.gradients, all shards shared.
+ * step: what is drawn in it; hides: ids of items. 0 or EDDY_EIO. */
+void eddy_train_shuffle(struct eddy_trainer *trainer, uint32_t epoch);
+uint32_t eddy_train_next_batch(const struct eddy_trainer *trainer, uint32_t at);
+int eddy_train_compute(struct eddy_trainer *trainer, const uint32_t *users,
+                       uint32_t count, uint64_t step, bool hides, double *ret_loss,
+                       uint64_t *ret_targets, struct eddy_err *err);
+
+/* What metadata says of items that nothing else is known of, learned by hiding ids while all
+ * else stays as it is in params (train_tower.c); no effect without metadata or hidden ids.
+ * *ret_stop: the callback asked for it. 0, EDDY_ENOMEM, EDDY_EIO, EDDY_EFATAL. */
+int eddy_train_tower(struct eddy_trainer *trainer, eddy_train_progress_fn progress,
+                     void *context, bool *ret_stop, struct eddy_err *err);
+
 /* --- in a group (train_share.c); exchange NULL: alone --- */
 
 /* Is this shard this member's to compute? */

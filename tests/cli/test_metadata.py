@@ -99,6 +99,27 @@ class Metadata(unittest.TestCase):
         self.assertGreater(seen[True], 0, "no list has a new item")
         self.assertGreater(seen[True], 3 * seen[False])
 
+    def test_known_items_do_not_pay_for_what_new_ones_learn(self):
+        """Ids are hidden after the network has learned: among themselves known items stand as
+        in a model that hides none."""
+        succeed("train", "-q", "-i", path("events.csv"), "-I", path("items.csv"), "-U",
+                path("users.csv"), "-o", path("open"), "--threads", 1,
+                "--set", "hidden_dimension=32", "--set", "epochs=20",
+                "--set", "learning_rate=0.003", "--set", "item_id_dropout=0")
+        orders = []
+        for model in ("model", "open"):
+            succeed("recommend", "-q", "-m", path(model), "-i", path("events.csv"), "-U",
+                    path("users.csv"), "-k", 300, "-o", path("all.tsv"))
+            orders.append({user: ranked for user, ranked in lists("all.tsv").items()})
+        known, new = ([{user: [item for item in ranked if item[0] == kind]
+                        for user, ranked in order.items()} for order in orders]
+                      for kind in "in")
+        same = sum(a == b for user in known[0] for a, b in zip(known[0][user], known[1][user]))
+        places = sum(len(ranked) for ranked in known[0].values())
+        self.assertGreater(places, 100000)
+        self.assertGreater(same, 0.99 * places)
+        self.assertNotEqual(*new)
+
     def test_a_warm_start_ranks_items_it_has_not_seen_as_the_older_model_would(self):
         """At a rate that moves nothing: items that came since stand among each other as their
         twins, which the older model had in its catalogue."""

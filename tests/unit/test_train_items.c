@@ -102,7 +102,7 @@ static void world_free(struct world *world)
 static double loss_of(void *context)
 {
     struct world *world = context;
-    eddy_train_items_batch(&world->items, world->params, world->key);
+    eddy_train_items_batch(&world->items, world->params, true, world->key);
     eddy_net_view_init(&world->net.params, &world->layout, world->params);
     eddy_train_items_view(&world->items, &world->net.params);
     eddy_net_forward(&world->net, &world->pack);
@@ -193,7 +193,7 @@ static void ids_are_dropped_as_often_as_asked_and_per_batch(void)
     uint32_t dropped = 0, changed = 0;
     bool before[V] = {false};
     for (uint64_t key = 0; key < 2000; key++) {
-        eddy_train_items_batch(&world->items, world->params, key);
+        eddy_train_items_batch(&world->items, world->params, true, key);
         /* Item 4 has no metadata: dropped, its row is zero. */
         bool now = world->items.table[4 * H] == 0;
         CHECK(now || world->items.table[4 * H] == e[4 * H]);
@@ -218,7 +218,7 @@ static void items_that_a_batch_does_not_read_are_left_as_they_are(void)
         few->items.reads[read] = true;
         for (int w = 0; w < 2; w++) {
             float *grads = worlds[w]->grads;
-            eddy_train_items_batch(&worlds[w]->items, worlds[w]->params, key);
+            eddy_train_items_batch(&worlds[w]->items, worlds[w]->params, true, key);
             memset(grads, 0, all->layout.size * sizeof *grads);
             for (uint32_t h = 0; h < H; h++)
                 eddy_global(&all->layout, grads, EDDY_G_ITEM)[read * H + h] = 1;
@@ -236,6 +236,84 @@ static void items_that_a_batch_does_not_read_are_left_as_they_are(void)
     CHECK_MEM(few->items.table, all->items.table, (size_t)V * H * sizeof(float));
     world_free(all);
     world_free(few);
+}
+
+static void nothing_is_hidden_unless_asked_for(void)
+{
+    struct world *world = world_new(true, 1);
+    const float *e = eddy_global(&world->layout, world->params, EDDY_G_ITEM);
+    eddy_train_items_batch(&world->items, world->params, false, 1);
+    CHECK_MEM(world->items.table + 4 * H, e + 4 * H, H * sizeof(float));
+    world_free(world);
+}
+
+/* What known items are: E and bias of the snapshot that would be made now. */
+static float *known_items(struct world *world)
+{
+    float *params = malloc(world->layout.size * sizeof *params), query[H] = {0};
+    memcpy(params, world->params, world->layout.size * sizeof *params);
+    eddy_train_items_finish(&world->items, query, params);
+    return params;
+}
+
+/* While known items are fixed, metadata learns from hidden ones alone, and moves no other. */
+static void fixed_items_stay_what_they_are_whatever_metadata_learns(void)
+{
+    struct world *world = world_new(true, 0.4);
+    float *before = known_items(world);
+    CHECK_INT(eddy_train_items_fix(&world->items, world->params), 0);
+    world->key = 77;
+    gradient_of(world);
+    CHECK(check_tensor(world, EDDY_G_ITEM_FEATURES) > 0.05);
+    CHECK(check_tensor(world, EDDY_G_ITEM_FEATURE_BIAS) > 0.05);
+    CHECK(check_tensor(world, EDDY_G_ITEM_COLD_BIAS) > 1e-3);
+    float *table = eddy_global(&world->layout, world->params, EDDY_G_ITEM_FEATURES);
+    float *w = eddy_global(&world->layout, world->params, EDDY_G_ITEM_FEATURE_BIAS);
+    for (uint32_t i = 0; i < M * H; i++)
+        table[i] += 0.1f * (float)(i % 5);
+    for (uint32_t i = 0; i < M; i++)
+        w[i] -= 0.2f;
+    eddy_train_items_let_go(&world->items, world->params);
+    CHECK(world->items.fixed == NULL);
+    float *after = known_items(world);
+    const float *e = eddy_global(&world->layout, after, EDDY_G_ITEM);
+    const float *was = eddy_global(&world->layout, before, EDDY_G_ITEM);
+    const float *b = eddy_global(&world->layout, after, EDDY_G_ITEM_BIAS);
+    const float *b_was = eddy_global(&world->layout, before, EDDY_G_ITEM_BIAS);
+    for (uint32_t i = 0; i < COLD; i++) {
+        for (uint32_t h = 0; h < H; h++)
+            CHECK_NEAR((double)e[i * H + h], (double)was[i * H + h], 1e-5);
+        CHECK_NEAR((double)b[i], (double)b_was[i], 1e-5);
+    }
+    CHECK(fabsf(e[COLD * H + 1] - was[COLD * H + 1]) > 0.01f);
+    CHECK(b[COLD] < b_was[COLD] - 0.1f);
+    free(before);
+    free(after);
+    world_free(world);
+}
+
+/* Where ids have never been hidden before, b_cold begins with the mean of b. */
+static void the_bias_of_what_is_new_begins_with_that_of_the_others(void)
+{
+    struct world *world = world_new(true, 0.4);
+    float *cold = eddy_global(&world->layout, world->params, EDDY_G_ITEM_COLD_BIAS);
+    const float *b = eddy_global(&world->layout, world->params, EDDY_G_ITEM_BIAS);
+    double sum = 0;
+    uint32_t known = 0;
+    for (uint32_t i = 0; i < V; i++)
+        if (world->items.known[i]) {
+            sum += (double)b[i];
+            known++;
+        }
+    *cold = 0;
+    CHECK_INT(eddy_train_items_fix(&world->items, world->params), 0);
+    CHECK_NEAR((double)*cold, sum / known, 1e-6);
+    eddy_train_items_let_go(&world->items, world->params);
+    *cold = 0.25f;
+    CHECK_INT(eddy_train_items_fix(&world->items, world->params), 0);
+    CHECK_NEAR((double)*cold, 0.25, 0);
+    eddy_train_items_let_go(&world->items, world->params);
+    world_free(world);
 }
 
 /* No loss pushes it anywhere; afterwards its metadata speaks for it. */
@@ -339,7 +417,7 @@ static void an_item_without_an_event_keeps_what_an_older_model_knew(void)
         CHECK_INT(eddy_train_items_keep(items, COLD, world->params), 0);
         eddy_train_items_know(items, world->sequences, SEQUENCES, 1, world->params);
         CHECK_INT(items->unknown, 1); /* item 8 */
-        eddy_train_items_batch(items, world->params, 3);
+        eddy_train_items_batch(items, world->params, true, 3);
         CHECK((with ? items->bias[COLD] : *b) < -1000);
 
         world->targets[0] = COLD;
@@ -433,6 +511,9 @@ int main(void)
     RUN(what_users_add_stays_out_of_the_state);
     RUN(ids_are_dropped_as_often_as_asked_and_per_batch);
     RUN(items_that_a_batch_does_not_read_are_left_as_they_are);
+    RUN(nothing_is_hidden_unless_asked_for);
+    RUN(fixed_items_stay_what_they_are_whatever_metadata_learns);
+    RUN(the_bias_of_what_is_new_begins_with_that_of_the_others);
     RUN(an_item_without_events_is_no_negative);
     RUN(unwanted_items_are_not_taken_for_new_ones);
     RUN(finish_and_resume_undo_each_other);

@@ -1,0 +1,116 @@
+/* What metadata says of items that nothing else is known of: F, w and b_cold of train_items.h.
+ *
+ * Ids are hidden by chance, as in DropoutNet (Volkovs et al. 2017), but not while the network
+ * learns: known items would pay for what new ones gain (train_items.h). So this comes after
+ * it. Everything that is not hidden stays what it is, the loss is that of training, and only
+ * the tables of metadata move: by Adam of their own, at a rate that falls to zero. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/train_parts.h"
+
+enum { EPOCHS = 2, BLOCKS = 3 };
+static const double decay_m = 0.9, decay_v = 0.999, small = 1e-8;
+
+struct tower {
+    size_t at[BLOCKS], count[BLOCKS]; /* in params */
+    float *m, *v;                     /* of all of them */
+    uint64_t steps;
+};
+
+static int tower_init(struct tower *tower, const struct eddy_layout *layout)
+{
+    static const enum eddy_global_tensor ids[BLOCKS] = {
+        EDDY_G_ITEM_FEATURES, EDDY_G_ITEM_FEATURE_BIAS, EDDY_G_ITEM_COLD_BIAS};
+    size_t all = 0;
+    *tower = (struct tower){0};
+    for (uint32_t b = 0; b < BLOCKS; b++) {
+        tower->at[b] = layout->tensors[ids[b]].offset;
+        tower->count[b] =
+            (size_t)layout->tensors[ids[b]].rows * layout->tensors[ids[b]].cols;
+        all += tower->count[b];
+    }
+    tower->m = calloc(all, sizeof *tower->m);
+    tower->v = calloc(all, sizeof *tower->v);
+    return tower->m && tower->v ? 0 : EDDY_ENOMEM;
+}
+
+static void step(struct tower *tower, struct eddy_trainer *trainer, double rate)
+{
+    float *const *gradients = trainer->adam.gradients;
+    float *m = tower->m, *v = tower->v;
+    tower->steps++;
+    double scale_m = 1 / (1 - pow(decay_m, (double)tower->steps));
+    double scale_v = 1 / (1 - pow(decay_v, (double)tower->steps));
+    for (uint32_t b = 0; b < BLOCKS; b++)
+        for (size_t i = 0; i < tower->count[b]; i++, m++, v++) {
+            size_t at = tower->at[b] + i;
+            double g = 0;
+            for (uint32_t s = 0; s < EDDY_TRAIN_SHARDS; s++)
+                if (trainer->shard_count[s] > 0)
+                    g += (double)gradients[s][at];
+            *m = (float)(decay_m * (double)*m + (1 - decay_m) * g);
+            *v = (float)(decay_v * (double)*v + (1 - decay_v) * g * g);
+            trainer->params[at] -= (float)(rate * scale_m * (double)*m /
+                                           (sqrt(scale_v * (double)*v) + small));
+        }
+    eddy_train_items_shrink(&trainer->items, rate, trainer->params);
+}
+
+static int learn(struct tower *tower, struct eddy_trainer *trainer,
+                 eddy_train_progress_fn progress, void *context, bool *ret_stop,
+                 struct eddy_err *err)
+{
+    const uint32_t users = trainer->histories.train_count;
+    uint32_t epoch = trainer->progress.epoch, count;
+    for (uint32_t e = 0; e < EPOCHS; e++) {
+        eddy_train_shuffle(trainer, epoch + 1 + e);
+        for (uint32_t at = 0; at < users && !*ret_stop; at += count) {
+            double done = (e + (double)at / users) / EPOCHS, loss;
+            uint64_t targets;
+            count = eddy_train_next_batch(trainer, at);
+            int r = eddy_train_compute(trainer, trainer->order + at, count,
+                                       trainer->adam.steps + tower->steps, true, &loss,
+                                       &targets, err);
+            if (r < 0)
+                return r;
+            if (!isfinite(loss))
+                return eddy_fail(
+                    err, EDDY_EFATAL,
+                    "the loss is not a number: lower learning_rate (now %g)",
+                    trainer->learning_rate);
+            step(tower, trainer, trainer->learning_rate * (1 - done));
+            *ret_stop = progress != NULL && !progress(context, &trainer->progress);
+            r = eddy_train_share_stop(trainer->options->exchange, ret_stop, err);
+            if (r < 0)
+                return r;
+        }
+    }
+    return 0;
+}
+
+int eddy_train_tower(struct eddy_trainer *trainer, eddy_train_progress_fn progress,
+                     void *context, bool *ret_stop, struct eddy_err *err)
+{
+    struct eddy_train_items *items = &trainer->items;
+    struct tower tower;
+    if (items->features == NULL || items->dropout <= 0)
+        return 0;
+    int r = tower_init(&tower, &trainer->layout);
+    if (r == 0)
+        r = eddy_train_items_fix(items, trainer->params);
+    if (r < 0)
+        (void)eddy_fail(err, r, "no memory for what metadata says of %u items",
+                        items->items);
+    if (r == 0) {
+        trainer->progress.epoch_done = false;
+        trainer->progress.metadata = true;
+        r = learn(&tower, trainer, progress, context, ret_stop, err);
+        trainer->progress.metadata = false;
+        eddy_train_items_let_go(items, trainer->params);
+    }
+    free(tower.m);
+    free(tower.v);
+    return r;
+}
