@@ -45,6 +45,7 @@ static void resumed(void *context, const struct eddy_train_past *past,
     struct eddy_checkpoint *checkpoint = context;
     struct eddy_progress *progress = &checkpoint->report->progress;
     if (why_not != NULL) {
+        eddy_busy_pause(&checkpoint->report->busy);
         eddy_progress_say(progress, "%s is not used: %s; starting anew",
                           checkpoint->path, why_not);
         return;

@@ -52,9 +52,8 @@ static const struct eddy_arg rows[] = {
          "Fit popularity, recent popularity, Markov, rules, neighbours and closed "
          "form on what is not asked, and ask them the same. How fast past sessions age "
          "for the last two, and whether items speak for themselves, is chosen on the "
-         "newest twentieth of what is not asked, in at most some twenty seconds of a "
-         "core (segments: who is most "
-         "active, and who had most of it before)."},
+         "newest twentieth of what is not asked (segments: who is most active, and who "
+         "had most of it before)."},
     {"train", 0, EDDY_ARG_TEXT, offsetof(struct arguments, train), "FILE",
      .help =
          "Interactions that the baselines are fitted on; needed where the file holds "
@@ -214,12 +213,12 @@ static int64_t first_asked(const struct job *job)
 
 /* Successive and prequential ask from a time on: what counts is whether the model has
  * learned from events as new as that, from this file or another, whatever it kept back. */
-static void find_leak_in_time(struct job *job, const json_t *data)
+static void find_leak_in_time(struct job *job)
 {
-    const json_t *newest = json_object_get(data, "newest_ms");
-    int64_t first = first_asked(job), newest_ms = json_integer_value(newest);
+    int64_t first = first_asked(job);
+    int64_t newest_ms = eddy_model_newest(&job->snapshot->manifest);
     char learned[32], asked[32];
-    if (json_is_integer(newest) && newest_ms >= first)
+    if (newest_ms != INT64_MIN && newest_ms >= first)
         (void)snprintf(job->eval.warning, sizeof job->eval.warning,
                        "the model has learned from events up to %s, the first question "
                        "is of %s, so it has seen answers; train with --hold-out %s "
@@ -281,7 +280,7 @@ static void warn_of_leaks(struct job *job)
         manifest->data_json ? json_loads(manifest->data_json, 0, NULL) : NULL;
     if (job->split.protocol == EDDY_PROTOCOL_SUCCESSIVE ||
         job->split.protocol == EDDY_PROTOCOL_PREQUENTIAL)
-        find_leak_in_time(job, data);
+        find_leak_in_time(job);
     else
         find_leak_in_file(job, data);
     json_decref(data);
@@ -366,6 +365,14 @@ static int ask_others(struct job *job, struct eddy_err *err)
 }
 
 /* Users for items: a protocol of its own from here on. */
+static int write_json(const struct eddy_buf *buf, struct eddy_err *err)
+{
+    if (!buf->failed && fwrite(buf->data, 1, buf->size, stdout) == buf->size)
+        return 0;
+    return eddy_fail(err, EDDY_EIO, "JSON could not be written: %s",
+                     buf->failed ? "no memory" : strerror(errno));
+}
+
 static int eval_segments(struct job *job, struct eddy_err *err)
 {
     const struct arguments *arguments = job->arguments;
@@ -390,8 +397,7 @@ static int eval_segments(struct job *job, struct eddy_err *err)
     eddy_buf_init(&buf, 0);
     if (r == 0 && arguments->json) {
         eddy_segments_json(&job->eval, &segments, &buf);
-        if (buf.failed || fwrite(buf.data, 1, buf.size, stdout) != buf.size)
-            r = eddy_fail(err, EDDY_EIO, "JSON could not be written");
+        r = write_json(&buf, err);
     } else if (r == 0) {
         eddy_segments_print(&job->eval, &segments);
     }
@@ -409,9 +415,7 @@ static int write_results(const struct job *job, struct eddy_err *err)
     eddy_buf_init(&buf, 0);
     if (arguments->json) {
         eddy_eval_json(&job->eval, &buf);
-        if (buf.failed || fwrite(buf.data, 1, buf.size, stdout) != buf.size)
-            r = eddy_fail(err, EDDY_EIO, "JSON could not be written: %s",
-                          buf.failed ? "no memory" : strerror(errno));
+        r = write_json(&buf, err);
     } else {
         eddy_eval_print(&job->eval);
     }

@@ -128,8 +128,8 @@ static int read_query(struct job *job, json_t *input, unsigned long long line,
                          err);
     query->input = json_incref(input);
     query->attributes = text != NULL;
-    query->items =
-        calloc((size_t)eddy_catalog_count(catalog) + 1, sizeof *query->items);
+    query->items = calloc(text ? (size_t)eddy_catalog_count(catalog) + 1 : 1,
+                          sizeof *query->items);
     if (query->items == NULL)
         return eddy_fail(err, EDDY_ENOMEM, "no memory for the queries");
     if (text)

@@ -64,6 +64,9 @@ int eddy_eval_estimate(struct eddy_eval *eval, struct eddy_err *err);
 /* The table on standard output, and all of it as JSON. Thread: the caller's. */
 void eddy_eval_print(const struct eddy_eval *eval);
 void eddy_eval_json(const struct eddy_eval *eval, struct eddy_buf *out);
+/* part / whole, 0 of nothing; and an estimate as a JSON object. */
+double eddy_eval_share(uint32_t part, uint32_t whole);
+void eddy_eval_put_estimate(struct eddy_buf *out, struct eddy_estimate e);
 /* One HTML page, complete in itself. */
 void eddy_eval_report(const struct eddy_eval *eval, struct eddy_buf *out);
 /* The measures that comparisons show, the headline first; how many. */

@@ -1,10 +1,10 @@
 /* Means, differences and curves of the contenders. */
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "app/eval.h"
+#include "app/model.h"
 
 static const int64_t HOUR_MS = 3600 * 1000;
 
@@ -168,15 +168,10 @@ static void by_history(struct eddy_eval *eval, struct columns *columns)
  * manifest says so; else the beginning of what is asked. */
 static int64_t learned_until(const struct eddy_eval *eval, int64_t first_ms)
 {
-    json_t *data = eval->manifest->data_json
-                       ? json_loads(eval->manifest->data_json, 0, NULL)
-                       : NULL;
-    const json_t *newest = json_object_get(data, "newest_ms");
-    int64_t from_ms = eval->from_ms != INT64_MIN ? eval->from_ms : first_ms;
-    if (json_is_integer(newest))
-        from_ms = json_integer_value(newest);
-    json_decref(data);
-    return from_ms;
+    int64_t newest_ms = eddy_model_newest(eval->manifest);
+    if (newest_ms != INT64_MIN)
+        return newest_ms;
+    return eval->from_ms != INT64_MIN ? eval->from_ms : first_ms;
 }
 
 /* Hours up to two days, days up to three weeks, weeks up to a year, then 30 days. */

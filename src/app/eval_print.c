@@ -52,7 +52,7 @@ static void print_measures(const struct eddy_eval *eval)
     }
 }
 
-static double share(uint32_t part, uint32_t whole)
+double eddy_eval_share(uint32_t part, uint32_t whole)
 {
     return whole > 0 ? (double)part / whole : 0;
 }
@@ -62,8 +62,9 @@ static void print_coverage(const struct eddy_eval *eval)
     const struct eddy_exam_result *result = &eval->contenders[0].result;
     (void)printf("coverage        %u items in lists of 25: %.4f of the %u items of the "
                  "training events (Amazon's), %.4f of the %u of the catalogue\n",
-                 result->covered, share(result->covered, eval->training_items),
-                 eval->training_items, share(result->covered, result->items),
+                 result->covered,
+                 eddy_eval_share(result->covered, eval->training_items),
+                 eval->training_items, eddy_eval_share(result->covered, result->items),
                  result->items);
 }
 
@@ -96,7 +97,8 @@ static void print_contenders(const struct eddy_eval *eval)
                          contender->evaluation
                              .estimates[shown[i].measure][cutoff_index(shown[i].cutoff)]
                              .mean);
-        (void)printf("  %8.4f", share(contender->result.covered, eval->training_items));
+        (void)printf("  %8.4f",
+                     eddy_eval_share(contender->result.covered, eval->training_items));
         struct eddy_estimate d =
             contender->difference
                 .estimates[shown[0].measure][cutoff_index(shown[0].cutoff)];
@@ -153,7 +155,7 @@ void eddy_eval_print(const struct eddy_eval *eval)
     print_curve(eval, title, &eval->by_time);
 }
 
-static void put_estimate(struct eddy_buf *out, struct eddy_estimate e)
+void eddy_eval_put_estimate(struct eddy_buf *out, struct eddy_estimate e)
 {
     eddy_buf_puts(out, "{\"mean\":");
     eddy_buf_put_fixed(out, e.mean, 6);
@@ -175,7 +177,7 @@ static void put_measures(struct eddy_buf *out, const struct eddy_eval *eval,
                 continue;
             eddy_buf_printf(out, ",\"%s@%u\":", eddy_measure_key((enum eddy_measure)m),
                             eddy_cutoffs[c]);
-            put_estimate(out, evaluation->estimates[m][c]);
+            eddy_eval_put_estimate(out, evaluation->estimates[m][c]);
         }
 }
 
@@ -186,9 +188,9 @@ static void put_coverage(struct eddy_buf *out, const struct eddy_eval *eval,
                     ",\"coverage\":{\"items_in_lists_of_25\":%u,\"training_items\":%u,",
                     result->covered, eval->training_items);
     eddy_buf_puts(out, "\"of_training_items\":");
-    eddy_buf_put_fixed(out, share(result->covered, eval->training_items), 6);
+    eddy_buf_put_fixed(out, eddy_eval_share(result->covered, eval->training_items), 6);
     eddy_buf_printf(out, ",\"catalogue_items\":%u,\"of_catalogue\":", result->items);
-    eddy_buf_put_fixed(out, share(result->covered, result->items), 6);
+    eddy_buf_put_fixed(out, eddy_eval_share(result->covered, result->items), 6);
     eddy_buf_putc(out, '}');
 }
 
@@ -199,7 +201,8 @@ static void put_amazon(struct eddy_buf *out, const struct eddy_eval *eval)
     const struct eddy_estimate(*estimates)[EDDY_CUTOFFS] = model->evaluation.estimates;
     static const uint32_t at[] = {5, 10, 25};
     eddy_buf_puts(out, ",\"amazon\":{\"coverage\":");
-    eddy_buf_put_fixed(out, share(model->result.covered, eval->training_items), 6);
+    eddy_buf_put_fixed(out,
+                       eddy_eval_share(model->result.covered, eval->training_items), 6);
     eddy_buf_puts(out, ",\"mean_reciprocal_rank_at_25\":");
     eddy_buf_put_fixed(out, estimates[EDDY_MRR][cutoff_index(25)].mean, 6);
     for (int i = 0; i < 3; i++) {
@@ -232,7 +235,7 @@ static void put_curve(struct eddy_buf *out, const struct eddy_eval *eval,
             eddy_buf_putc(out, ',');
             eddy_buf_put_json_string(out, eddy_span_of(eval->contenders[c].name));
             eddy_buf_putc(out, ':');
-            put_estimate(out, curve->groups[c][p].estimate);
+            eddy_eval_put_estimate(out, curve->groups[c][p].estimate);
         }
         eddy_buf_putc(out, '}');
     }

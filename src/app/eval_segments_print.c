@@ -3,11 +3,6 @@
 
 #include "app/eval_segments.h"
 
-static double share(uint32_t part, uint32_t whole)
-{
-    return whole > 0 ? (double)part / whole : 0;
-}
-
 static uint32_t ways_of(const struct eddy_segments *segments)
 {
     return segments->baselines ? EDDY_SEGMENTS_WAYS : 1;
@@ -22,7 +17,7 @@ static void print_way(const struct eddy_segments *segments, uint32_t w)
     (void)printf("%-14s%9.4f ±%.4f%9.4f ±%.4f%10.4f", eddy_segments_names[w], hits.mean,
                  (hits.high - hits.low) / 2, recall.mean,
                  (recall.high - recall.low) / 2,
-                 share(way->covered, segments->user_count));
+                 eddy_eval_share(way->covered, segments->user_count));
     if (w > 0)
         (void)printf("  %+.4f [%+.4f, %+.4f]", less.mean, less.low, less.high);
     (void)printf("\n");
@@ -47,21 +42,12 @@ void eddy_segments_print(const struct eddy_eval *eval,
         print_way(segments, w);
 }
 
-static void put_estimate(struct eddy_buf *out, const char *key, struct eddy_estimate e)
-{
-    eddy_buf_printf(out, ",\"%s\":{\"mean\":", key);
-    eddy_buf_put_fixed(out, e.mean, 6);
-    eddy_buf_puts(out, ",\"low\":");
-    eddy_buf_put_fixed(out, e.low, 6);
-    eddy_buf_puts(out, ",\"high\":");
-    eddy_buf_put_fixed(out, e.high, 6);
-    eddy_buf_putc(out, '}');
-}
-
 static void put_figures(struct eddy_buf *out, const struct eddy_evaluation *evaluation)
 {
-    put_estimate(out, "hits_at_1_percent", evaluation->estimates[EDDY_HR][0]);
-    put_estimate(out, "recall_at_1_percent", evaluation->estimates[EDDY_RECALL][0]);
+    eddy_buf_puts(out, ",\"hits_at_1_percent\":");
+    eddy_eval_put_estimate(out, evaluation->estimates[EDDY_HR][0]);
+    eddy_buf_puts(out, ",\"recall_at_1_percent\":");
+    eddy_eval_put_estimate(out, evaluation->estimates[EDDY_RECALL][0]);
 }
 
 static void put_coverage(struct eddy_buf *out, const struct eddy_segments *segments,
@@ -69,7 +55,7 @@ static void put_coverage(struct eddy_buf *out, const struct eddy_segments *segme
 {
     eddy_buf_printf(
         out, ",\"coverage\":{\"users_in_segments\":%u,\"of_users\":", way->covered);
-    eddy_buf_put_fixed(out, share(way->covered, segments->user_count), 6);
+    eddy_buf_put_fixed(out, eddy_eval_share(way->covered, segments->user_count), 6);
     eddy_buf_putc(out, '}');
 }
 
@@ -78,7 +64,7 @@ static void put_amazon(struct eddy_buf *out, const struct eddy_segments *segment
 {
     const struct eddy_segments_way *model = &segments->ways[EDDY_SEGMENTS_MODEL];
     eddy_buf_puts(out, ",\"amazon\":{\"coverage\":");
-    eddy_buf_put_fixed(out, share(model->covered, segments->user_count), 6);
+    eddy_buf_put_fixed(out, eddy_eval_share(model->covered, segments->user_count), 6);
     eddy_buf_puts(out, ",\"hits_at_1_percent\":");
     eddy_buf_put_fixed(out, model->evaluation.estimates[EDDY_HR][0].mean, 6);
     eddy_buf_puts(out, ",\"recall_at_1_percent\":");

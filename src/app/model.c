@@ -1,5 +1,6 @@
 #include "app/model.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,16 @@
 #include "io/files.h"
 
 /* Time of the newest event that was learned from: where a warm start goes on. */
+int64_t eddy_model_newest(const struct eddy_manifest *manifest)
+{
+    json_t *data =
+        manifest->data_json ? json_loads(manifest->data_json, 0, NULL) : NULL;
+    const json_t *newest = json_object_get(data, "newest_ms");
+    int64_t ms = json_is_integer(newest) ? json_integer_value(newest) : INT64_MIN;
+    json_decref(data);
+    return ms;
+}
+
 static int64_t newest_of(const struct eddy_interactions *interactions)
 {
     int64_t newest = 0;

@@ -119,14 +119,11 @@ bool eddy_train_report_progress(void *context, const struct eddy_train_progress 
     struct eddy_train_report *report = context;
     char note[96];
     if (now->metadata) {
-        if (!report->metadata)
-            eddy_train_report_step(report, "what metadata says of new items", 0, 0);
-        report->metadata = true;
+        eddy_train_report_step(report, "what metadata says of new items", 0, 0);
         report->epoch_ns = eddy_monotonic_ns();
         report->epoch_cpu_ns = eddy_process_cpu_ns();
         return true;
     }
-    report->metadata = false;
     eddy_busy_pause(&report->busy);
     if (now->epoch_done) {
         say_epoch(report, now);

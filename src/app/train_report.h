@@ -23,7 +23,6 @@ struct eddy_train_report {
     uint64_t epoch_length;    /* events of an epoch of this phase, 0: not known */
     uint64_t start_ns, start_cpu_ns;
     uint64_t epoch_ns, epoch_cpu_ns, epoch_events;
-    bool metadata; /* its step is shown */
     struct eddy_train_ledger ledger;
     double past_seconds, past_cpu_seconds; /* of the runs that were interrupted */
 };

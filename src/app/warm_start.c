@@ -2,26 +2,14 @@
  * learned from already stands in its manifest as the time of the newest one. */
 #include "app/warm_start.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "app/model.h"
 #include "io/files.h"
 
-/* Of users who have nothing new, so many are learned from again (MODELS: 10 to 20 %). */
+/* Of users who have nothing new, so many are learned from again. */
 static const double replay = 0.15;
-
-/* "newest_ms" of the manifest; without it everything counts as new. */
-static int64_t newest_of(const struct eddy_snapshot *snapshot)
-{
-    const char *text = snapshot->manifest.data_json;
-    json_t *data = text ? json_loads(text, 0, NULL) : NULL;
-    json_t *newest = json_object_get(data, "newest_ms");
-    int64_t ms = json_is_integer(newest) ? json_integer_value(newest) : INT64_MIN;
-    json_decref(data);
-    return ms;
-}
 
 static void find_types(struct eddy_warm_start *start,
                        const struct eddy_interactions *interactions)
@@ -125,13 +113,14 @@ int eddy_warm_start_open(struct eddy_warm_start *start, const char *folder,
         start->items[i] = eddy_catalog_find(snapshot->catalog,
                                             eddy_catalog_id(interactions->items, i));
     find_types(start, interactions);
-    start->warm = (struct eddy_train_warm){.layout = &snapshot->layout,
-                                           .params = snapshot->params,
-                                           .items = start->items,
-                                           .types = start->types,
-                                           .newest_ms = newest_of(snapshot),
-                                           .replay = replay,
-                                           .vocabularies = &snapshot->vocabularies};
+    start->warm =
+        (struct eddy_train_warm){.layout = &snapshot->layout,
+                                 .params = snapshot->params,
+                                 .items = start->items,
+                                 .types = start->types,
+                                 .newest_ms = eddy_model_newest(&snapshot->manifest),
+                                 .replay = replay,
+                                 .vocabularies = &snapshot->vocabularies};
     options->warm = &start->warm;
     return 0;
 }

@@ -55,8 +55,9 @@ int eddy_build(const struct eddy_build_inputs *inputs,
 void eddy_build_result_fini(struct eddy_build_result *result);
 
 /* The simple models that any other must beat, with published settings but for what has to be
- * chosen for a log (below), as heads with one feature or prior and no network (hidden 0 in the layout's shape, plain params):
- * played by the same code as the model that they are compared with. */
+ * chosen for a log (below), as heads with one feature or prior and no network (hidden 0 in
+ * the layout's shape, plain params): played by the same code as the model that they are
+ * compared with. */
 enum eddy_baseline {
     EDDY_BASELINE_POPULARITY,        /* log-popularity */
     EDDY_BASELINE_RECENT_POPULARITY, /* with a half-life of 7 days */

@@ -9,14 +9,12 @@
  * ratings have the same grid.
  *
  * Trials look at TRIAL_CASES events, at TRIAL_ITEMS items of the closed form, and at
- * TRIAL_PAIRS pairs in its sessions: on a catalogue and a log of any size four settings of
- * neighbours and five of the closed form take some twenty seconds of a core. */
+ * TRIAL_PAIRS pairs in its sessions, on a catalogue and a log of any size. */
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/build_parts.h"
-#include "core/counting.h"
+#include "core/evaluate.h"
 #include "core/team.h"
 
 enum {
@@ -124,12 +122,12 @@ static double gain_of(const struct trial *trial, const struct eddy_head_case *on
                       struct eddy_head_scratch *scratch)
 {
     const struct eddy_addition *additions;
+    if (trial->exclude_seen && had(&one->recent, one->answer))
+        return 0;
     uint32_t count = eddy_head_additions(trial->tables, trial->head, scratch,
                                          one->recent, &additions);
     uint32_t rank = 0;
     float answer = 0;
-    if (trial->exclude_seen && had(&one->recent, one->answer))
-        return 0;
     for (uint32_t i = 0; i < count; i++)
         if (additions[i].item == one->answer)
             answer = additions[i].value;
@@ -139,7 +137,7 @@ static double gain_of(const struct trial *trial, const struct eddy_head_case *on
         if (additions[i].value >= answer &&
             !(trial->exclude_seen && had(&one->recent, additions[i].item)))
             rank++;
-    return rank <= REACHED ? 1 / log2(rank + 1.0) : 0;
+    return eddy_measure_of(EDDY_NDCG, rank, REACHED);
 }
 
 static void try_chunk(void *context, uint32_t task, uint32_t worker)

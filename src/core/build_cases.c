@@ -210,7 +210,8 @@ static uint32_t find_users(const struct eddy_interactions *in, uint64_t seed,
 }
 
 static void fill_cases(const struct eddy_interactions *in, const struct ask *asks,
-                       uint32_t recent_max, struct eddy_build_cases *cases)
+                       uint32_t recent_max, bool answers,
+                       struct eddy_build_cases *cases)
 {
     uint32_t repeats = 0;
     uint64_t filled = 0;
@@ -220,10 +221,9 @@ static void fill_cases(const struct eddy_interactions *in, const struct ask *ask
         if (asks[c].row - begin > recent_max)
             begin = asks[c].row - recent_max;
         struct eddy_head_case *one = &cases->cases[c];
-        *one = cases->answers
-                   ? (struct eddy_head_case){.answer = row->item, .user = row->user}
-                   : (struct eddy_head_case){.answer = EDDY_BUILD_NO_ANSWER,
-                                             .user = row[-1].user};
+        *one = answers ? (struct eddy_head_case){.answer = row->item, .user = row->user}
+                       : (struct eddy_head_case){.answer = EDDY_BUILD_NO_ANSWER,
+                                                 .user = row[-1].user};
         one->recent.items = cases->items + filled;
         one->recent.count = (uint32_t)(asks[c].row - begin);
         bool repeat = false;
@@ -279,7 +279,7 @@ int eddy_build_cases_init(
     struct ask *asks = malloc(((size_t)all + 1) * sizeof *asks);
     int rc = asks == NULL ? EDDY_ENOMEM : 0;
 
-    *cases = (struct eddy_build_cases){.answers = selection != NULL};
+    *cases = (struct eddy_build_cases){0};
     if (rc == 0) {
         cases->count = selection ? find_asks(in, selection, options->seed, share, asks)
                                  : find_users(in, options->seed, share, asks);
@@ -289,7 +289,7 @@ int eddy_build_cases_init(
         rc = cases->cases && cases->items ? 0 : EDDY_ENOMEM;
     }
     if (rc == 0)
-        fill_cases(in, asks, recent_max, cases);
+        fill_cases(in, asks, recent_max, selection != NULL, cases);
     if (rc == 0)
         rc = fill_shown(in, asks, cases);
     if (rc == 0 && network != NULL)

@@ -7,7 +7,7 @@
  * items are many and seldom wanted: they push down what users come for. So lists for
  * validation events are looked at a second time: their answers are new items as often as
  * users take new ones. Where NDCG@10 falls by more than COST from what the best shift gives,
- * another place is looked for.
+ * and always when the network has learned to rank them, another place is looked for.
  *
  * What metadata says of a new item is less certain than what events say of a known one, but
  * its scores differ as much, or more: some new items come before everything for some users,

@@ -33,7 +33,6 @@ struct eddy_build_cases {
     uint32_t *items; /* backing memory */
     struct eddy_head_shown *shown;
     float *queries;
-    bool answers; /* false: every answer is EDDY_BUILD_NO_ANSWER */
     bool repeats; /* answers are often items that the user has had lately */
 };
 #define EDDY_BUILD_NO_ANSWER UINT32_MAX
@@ -90,8 +89,7 @@ int eddy_build_cold_stand(const struct eddy_build_cold *cold,
                           const struct eddy_build_lists *lists,
                           struct eddy_build_stand *ret);
 /* What of their scores (core/head.h, eddy_cold_items) makes them stand so in these lists,
- * which need no answers. ret:
- * (2 + H) spread, shift, level. 0 or EDDY_ENOMEM. */
+ * which need no answers. ret: (2 + H) spread, shift, level. 0 or EDDY_ENOMEM. */
 int eddy_build_cold_place(const struct eddy_build_cold *cold,
                           const struct eddy_build_lists *lists,
                           const struct eddy_build_stand *stand, float *ret);

@@ -166,6 +166,8 @@ static void keep_names(struct eddy_csv *csv)
         csv->names_size += (uint32_t)field.size;
         csv->names[csv->names_size++] = '\0';
     }
+    if (csv->names_size == 0) /* the first does not fit: no later row has the titles */
+        csv->names[csv->names_size++] = '\0';
 }
 
 /* The title of a field, from 1; "" where there is none. */

@@ -423,7 +423,7 @@ static int sit_stream(struct sitting *sitting, const struct eddy_snapshot *snaps
     struct eddy_stream_options options = {
         .snapshot = snapshot,
         .interactions = &exam->played,
-        .k = EDDY_EVALUATE_LIST,
+        .k = exam->rewards ? EDDY_REWARD_LIST : EDDY_EVALUATE_LIST,
         .threads = exam->options.threads,
         .exclude_seen = exam->options.exclude_seen,
         .refresh_ms = exam->options.refresh_ms,

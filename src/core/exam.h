@@ -72,7 +72,8 @@ typedef void (*eddy_exam_progress_fn)(void *context, uint64_t events_done);
 /* Interactions must have been parsed with the snapshot's catalogue first. progress may be
  * NULL. 0, EDDY_ENOMEM; ret is ended by eddy_exam_result_fini, also after an error.
  * Ages above 0 are asked where all of them can be (a history of 21 events and more; a state
- * of a day ago may know none of them), not in prequential. Thread: the caller's, which starts threads - 1 more. */
+ * of a day ago may know none of them), not in prequential. Thread: the caller's, which starts
+ * threads - 1 more. */
 int eddy_exam_sit(const struct eddy_exam *exam, const struct eddy_snapshot *snapshot,
                   eddy_exam_progress_fn progress, void *context,
                   struct eddy_exam_result *ret, struct eddy_err *err);

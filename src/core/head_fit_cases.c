@@ -6,8 +6,7 @@
  * has no way up. For the same reason cases whose answer no source puts forward (an item new
  * or rare) have no part in the likelihood: no weights would bring it onto a list, and it
  * would take weight from the sources that bring the others: its logit is hopeless, which a
- * likelihood pays for with the network's weight (Amazon Toys, bench/quality.sh, seeds 1 and
- * 2: NDCG@10 .0705 and .0741 with such cases, .0838 and .0835 without).
+ * likelihood pays for with the network's weight: on Amazon Toys all of it.
  *
  * Values of every setting (decays, ways of neighbours) are computed once; what a scale does
  * to them is a matter of one pass (eddy_fit_cases_design). Memory: about 30 floats per

@@ -33,7 +33,8 @@ struct eddy_schema {
 };
 
 /* file: for messages. EDDY_EFORMAT "FILE:LINE: field BSW: it has no type", with the line of
- * the field's name; "FILE:LINE: ..." for broken JSON, too. Plain memory: nothing to free. Thread: any. */
+ * the field's name; "FILE:LINE: ..." for broken JSON, too. Plain memory: nothing to free.
+ * Thread: any. */
 int eddy_schema_parse(struct eddy_span json, const char *file, struct eddy_schema *ret,
                       struct eddy_err *err);
 

@@ -342,8 +342,11 @@ static int fit_cases(const struct eddy_stream_cases *cases,
 static int64_t oldest_ms(const struct eddy_interactions *in)
 {
     int64_t oldest = INT64_MAX;
-    for (uint64_t i = 0; i < in->count; i++)
-        oldest = in->rows[i].ts_ms < oldest ? in->rows[i].ts_ms : oldest;
+    for (uint32_t u = 0; u < eddy_catalog_count(in->users); u++) {
+        uint64_t first = in->user_begin[u]; /* by time within a user */
+        if (first < in->user_begin[u + 1] && in->rows[first].ts_ms < oldest)
+            oldest = in->rows[first].ts_ms;
+    }
     return oldest;
 }
 

@@ -1,6 +1,7 @@
 /* Training as a whole: what is asked for is checked, histories, parameters and threads'
  * memory are made, epochs run (train_epochs.c), the result is handed over.
- * Memory: about 65 MB per thread at the defaults, 8 blocks of parameters, the histories. */
+ * Memory: about 65 MB per thread at the defaults, 9 blocks of parameters (8 without
+ * averaging), the histories. */
 #include "core/train.h"
 
 #include <cblas.h>

@@ -11,11 +11,11 @@
 #include "core/train_parts.h"
 
 enum { EPOCHS = 2, BLOCKS = 3 };
-static const double decay_m = 0.9, decay_v = 0.999, small = 1e-8;
 
 struct tower {
-    size_t at[BLOCKS], count[BLOCKS]; /* in params */
-    float *m, *v;                     /* of all of them */
+    size_t at[BLOCKS]; /* in params */
+    uint32_t count[BLOCKS];
+    float *m, *v; /* of all of them */
     uint64_t steps;
 };
 
@@ -27,8 +27,7 @@ static int tower_init(struct tower *tower, const struct eddy_layout *layout)
     *tower = (struct tower){0};
     for (uint32_t b = 0; b < BLOCKS; b++) {
         tower->at[b] = layout->tensors[ids[b]].offset;
-        tower->count[b] =
-            (size_t)layout->tensors[ids[b]].rows * layout->tensors[ids[b]].cols;
+        tower->count[b] = layout->tensors[ids[b]].rows * layout->tensors[ids[b]].cols;
         all += tower->count[b];
     }
     tower->m = calloc(all, sizeof *tower->m);
@@ -36,26 +35,31 @@ static int tower_init(struct tower *tower, const struct eddy_layout *layout)
     return tower->m && tower->v ? 0 : EDDY_ENOMEM;
 }
 
-static void step(struct tower *tower, struct eddy_trainer *trainer, double rate)
+/* false: a gradient is not a number, nothing has moved. */
+static bool step(struct tower *tower, struct eddy_trainer *trainer, double rate)
 {
+    const struct eddy_train_vector *vector = eddy_train_vector_get();
     float *const *gradients = trainer->adam.gradients;
+    double squares = 0, t = (double)++tower->steps;
+    for (uint32_t b = 0; b < BLOCKS; b++) {
+        for (uint32_t s = 1; s < EDDY_TRAIN_SHARDS; s++)
+            vector->add(tower->count[b], gradients[s] + tower->at[b],
+                        gradients[0] + tower->at[b]);
+        squares += vector->square_sum(tower->count[b], gradients[0] + tower->at[b]);
+    }
+    if (!isfinite(squares))
+        return false;
     float *m = tower->m, *v = tower->v;
-    tower->steps++;
-    double scale_m = 1 / (1 - pow(decay_m, (double)tower->steps));
-    double scale_v = 1 / (1 - pow(decay_v, (double)tower->steps));
-    for (uint32_t b = 0; b < BLOCKS; b++)
-        for (size_t i = 0; i < tower->count[b]; i++, m++, v++) {
-            size_t at = tower->at[b] + i;
-            double g = 0;
-            for (uint32_t s = 0; s < EDDY_TRAIN_SHARDS; s++)
-                if (trainer->shard_count[s] > 0)
-                    g += (double)gradients[s][at];
-            *m = (float)(decay_m * (double)*m + (1 - decay_m) * g);
-            *v = (float)(decay_v * (double)*v + (1 - decay_v) * g * g);
-            trainer->params[at] -= (float)(rate * scale_m * (double)*m /
-                                           (sqrt(scale_v * (double)*v) + small));
-        }
+    for (uint32_t b = 0; b < BLOCKS; b++) {
+        uint32_t n = tower->count[b];
+        vector->adam(n, (float)(rate / (1 - pow(0.9, t))),
+                     (float)(1 / (1 - pow(0.999, t))), gradients[0] + tower->at[b], 1,
+                     m, v, trainer->params + tower->at[b]);
+        m += n;
+        v += n;
+    }
     eddy_train_items_shrink(&trainer->items, rate, trainer->params);
+    return true;
 }
 
 static int learn(struct tower *tower, struct eddy_trainer *trainer,
@@ -75,12 +79,12 @@ static int learn(struct tower *tower, struct eddy_trainer *trainer,
                                        &targets, err);
             if (r < 0)
                 return r;
-            if (!isfinite(loss))
-                return eddy_fail(
-                    err, EDDY_EFATAL,
-                    "the loss is not a number: lower learning_rate (now %g)",
-                    trainer->learning_rate);
-            step(tower, trainer, trainer->learning_rate * (1 - done));
+            if (!isfinite(loss) ||
+                !step(tower, trainer, trainer->learning_rate * (1 - done)))
+                return eddy_fail(err, EDDY_EFATAL,
+                                 "what metadata says of new items is not a number: "
+                                 "lower learning_rate (now %g)",
+                                 trainer->learning_rate);
             *ret_stop = progress != NULL && !progress(context, &trainer->progress);
             r = eddy_train_share_stop(trainer->options->exchange, ret_stop, err);
             if (r < 0)

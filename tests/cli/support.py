@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
-from collections import namedtuple
+from collections import defaultdict, namedtuple
 
 Done = namedtuple("Done", "code out err")
 EDDY = None  # path of the binary, from main()
@@ -37,6 +37,26 @@ def succeed(*arguments, **options):
     done = eddy(*arguments, **options)
     assert done.code == 0, f"eddy {' '.join(map(str, arguments))}: {done.err}"
     return done.out
+
+
+def lists(text):
+    """{query: [(item, score or None), best first]} of what recommend writes."""
+    found = defaultdict(list)
+    for line in text.splitlines():
+        query, rank, item, score = line.split("\t")
+        found[query].append((item, float(score) if score else None))
+        assert int(rank) == len(found[query]), line
+    return found
+
+
+def items(text):
+    """{query: [item, best first]}"""
+    return {query: [item for item, _ in found] for query, found in lists(text).items()}
+
+
+def items_of(path):
+    with open(path, encoding="utf-8") as file:
+        return items(file.read())
 
 
 def start(*arguments, **options):

@@ -7,7 +7,6 @@ import math
 import os
 import signal
 import time
-from collections import defaultdict
 
 import small_logs as logs
 import support
@@ -45,12 +44,8 @@ class Batch(SharedFolder):
         return answers, done.err
 
     def lists(self, model, *more):
-        found = defaultdict(list)
-        for line in succeed("recommend", "-q", "-m", self.path(model), "-o", "-",
-                            *more).splitlines():
-            query, _, item, score = line.split("\t")
-            found[query].append((item, float(score) if score else None))
-        return found
+        return support.lists(succeed("recommend", "-q", "-m", self.path(model), "-o", "-",
+                                     *more))
 
     def test_users_get_the_lists_of_recommend_with_shares_of_the_catalogue(self):
         for more in ((), ("--exclude-seen", "-k", 7)):

@@ -7,7 +7,6 @@ column names every row, a fourth gives the answer away: both must do no harm."""
 import json
 import random
 import unittest
-from collections import defaultdict
 
 import support
 from support import eddy, succeed
@@ -54,14 +53,10 @@ class Context(support.SharedFolder):
 
     def kinds(self, model, *more):
         """Share of long films in the first ten of all lists."""
-        succeed("recommend", "-q", "-m", self.path(model), "-i", self.clean, "-k", 10, "-o",
-                self.path("lists.tsv"), *more)
-        found = defaultdict(list)
-        with open(self.path("lists.tsv"), encoding="utf-8") as file:
-            for line in file:
-                user, _, film, _ = line.split("\t")
-                found[user].append(int(film[1:]) % 2)
-        return sum(map(sum, found.values())) / sum(map(len, found.values()))
+        found = support.items(succeed("recommend", "-q", "-m", self.path(model), "-i",
+                                      self.clean, "-k", 10, "-o", "-", *more))
+        long = [int(film[1:]) % 2 for films in found.values() for film in films]
+        return sum(long) / len(long)
 
     def test_context_of_events_and_of_requests_make_better_lists(self):
         without = self.ndcg("without")

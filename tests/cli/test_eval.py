@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """eddy eval from end to end on a small log: hold-outs of training are what is asked, figures
 are those of an independent scorer (bench/score.py), baselines and pages are there. Needs no
-server. MISSION rows 91 to 95."""
+server."""
 
 import json
 import os
@@ -121,7 +121,7 @@ class Eval(SharedFolder):
             self.assertAlmostEqual(amazon[f"precision_at_{k}"], scored[f"precision@{k}"], 5)
             self.assertAlmostEqual(amazon[f"normalized_discounted_cumulative_gain_at_{k}"],
                                    scored[f"ndcg_aws@{k}"], 5)
-        shown = self.shown(self.recommend(model, train, k=500))
+        shown = support.items_of(self.recommend(model, train, k=500))
         taken = {}
         for row, flag in pairs:
             if flag:
@@ -135,15 +135,6 @@ class Eval(SharedFolder):
         self.assertAlmostEqual(amazon["average_rewards_at_k"], literal, 5)
         self.assertEqual(amazon["average_rewards_at_k"],
                          evaluation["average_rewards_aws@25"]["mean"])
-
-    @staticmethod
-    def shown(lists):
-        users = {}
-        with open(lists, encoding="utf-8") as file:
-            for line in file:
-                user, _, item, _ = line.split("\t")
-                users.setdefault(user, []).append(item)
-        return users
 
     @staticmethod
     def amazons_reward(shown, taken, worth):
@@ -164,7 +155,7 @@ class Eval(SharedFolder):
         return train, test
 
     def test_coverage_and_rewards_by_the_prices_of_items(self):
-        """MISSION 94: popularity gives 25 / items of the training events. Ten items occur in
+        """Popularity gives 25 / items of the training events. Ten items occur in
         newest events alone, so that there are more items than those."""
         rows = list(self.rows)
         for n, mine in enumerate(list(self.by_user())[:10]):
@@ -188,7 +179,7 @@ class Eval(SharedFolder):
         self.assertEqual(out["coverage"]["training_items"], items)
         self.assertEqual(out["coverage"]["items_in_lists_of_25"], 25)
         self.assertAlmostEqual(out["amazon"]["coverage"], 25 / items, 6)
-        shown = self.shown(self.recommend(self.path("priced"), self.write("early.csv", train),
+        shown = support.items_of(self.recommend(self.path("priced"), self.write("early.csv", train),
                                           k=500))
         taken = {}
         for _, user, item, _ in test:
@@ -318,7 +309,7 @@ class Eval(SharedFolder):
         return {"most-active": active, "had-most": had}
 
     def test_segments_are_judged_as_a_count_in_python_says(self):
-        """MISSION 78: hits and recall at 1 % of users, for items and for attributes."""
+        """Hits and recall at 1 % of users, for items and for attributes."""
         with open(self.path("items.csv"), "w", encoding="utf-8") as file:
             file.write("ITEM_ID,GENRE,COLOUR\n")
             for item in range(ITEMS):

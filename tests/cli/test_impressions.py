@@ -80,15 +80,9 @@ class Impressions(SharedFolder):
         return json.loads(out)["hr@10"]["mean"]
 
     def lists(self, model, log, *more):
-        out = self.path("lists.tsv")
-        succeed("recommend", "-m", self.model(model), "-i", self.path(log + ".csv"), "-k", "10",
-                "-o", out, "--quiet", *more)
-        lists = {}
-        with open(out, encoding="utf-8") as file:
-            for line in file:
-                user, _, item, _ = line.split("\t")
-                lists.setdefault(user, []).append(item)
-        return lists
+        return support.items(succeed("recommend", "-m", self.model(model), "-i",
+                                     self.path(log + ".csv"), "-k", "10", "-o", "-", "--quiet",
+                                     *more))
 
     def share(self, lists, users):
         """Of places on lists that hold what their user passed over lately."""

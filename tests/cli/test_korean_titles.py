@@ -4,7 +4,6 @@ which of them a user's list holds first. The world: films of five themes, whose 
 titles with particles and endings behind them, as Korean words do; users watch one theme."""
 
 import random
-from collections import defaultdict
 
 import support
 from support import SharedFolder, succeed
@@ -62,10 +61,7 @@ class KoreanTitles(SharedFolder):
                 "hidden_dimension=32", "--set", "epochs=15", "--set", "learning_rate=0.003")
         out = succeed("recommend", "-q", "-m", model, "-i", self.path("events.csv"), "-k", k,
                       "--exclude-seen", "--threads", 1, "-o", "-")
-        lists = defaultdict(list)
-        for line in out.splitlines():
-            user, _, item, _ = line.split("\t")
-            lists[user].append(item)
+        lists = support.items(out)
         self.assertEqual(len(lists), USERS)
         share = {}
         for user, items in lists.items():

@@ -26,12 +26,7 @@ def write(name, rows):
 
 
 def lists(name):
-    found = defaultdict(list)
-    with open(path(name), encoding="utf-8") as file:
-        for line in file:
-            user, _, item, _ = line.rstrip("\n").split("\t")
-            found[user].append(item)
-    return found
+    return support.items_of(path(name))
 
 
 def setUpModule():
@@ -110,7 +105,7 @@ class Metadata(unittest.TestCase):
         for model in ("model", "open"):
             succeed("recommend", "-q", "-m", path(model), "-i", path("events.csv"), "-U",
                     path("users.csv"), "-k", 300, "-o", path("all.tsv"))
-            orders.append({user: ranked for user, ranked in lists("all.tsv").items()})
+            orders.append(lists("all.tsv"))
         known, new = ([{user: [item for item in ranked if item[0] == kind]
                         for user, ranked in order.items()} for order in orders]
                       for kind in "in")

@@ -3,7 +3,6 @@
 before related items before what is popular; new items found by their metadata without
 spoiling lists of known ones; item-based and user-based neighbours beside the network."""
 
-import csv
 import json
 import math
 import random
@@ -29,15 +28,6 @@ def evaluate(path, recipe, protocol, *more, log="log.csv", train=()):
             "--hold-out", protocol, *fast, *train)
     return json.loads(succeed("eval", "-m", model, "-i", path(log), "--protocol", protocol,
                               "--json", "--quiet", "--resamples", 0, "--threads", 1, *more))
-
-
-def lists_of(path):
-    """{user: [item, best first]}"""
-    found = defaultdict(list)
-    with open(path, newline="", encoding="utf-8") as file:
-        for user, _, item, _ in csv.reader(file, delimiter="\t"):
-            found[user].append(item)
-    return found
 
 
 class Tastes(SharedFolder):
@@ -108,7 +98,7 @@ class Tastes(SharedFolder):
         def recall(user, items):
             return len(answers[user] & set(items)) / len(answers[user])
         among_cold = among_all = by_chance = 0
-        found = {user: items for user, items in lists_of(lists).items() if answers[user]}
+        found = {user: items for user, items in support.items_of(lists).items() if answers[user]}
         for user, items in found.items():
             among_cold += recall(user, [i for i in items if i in cold][:25])
             among_all += recall(user, items[:25])
@@ -149,7 +139,7 @@ class Tastes(SharedFolder):
         succeed("recommend", "-m", model, "-i", self.path("before.csv"), "-k",
                 2 * len(self.items), "-o", lists, "--quiet", "--threads", 1)
         ranks = {"all": [], "known": []}
-        new_of_taste, found = 0, lists_of(lists)
+        new_of_taste, found = 0, support.items_of(lists)
         for user, items in found.items():
             known = [i for i in items if not i.endswith(" new")]
             new = [i for i in items if i.endswith(" new")]

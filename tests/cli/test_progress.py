@@ -80,14 +80,6 @@ class Progress(SharedFolder):
         for line in last:  # no validation of an epoch before
             self.assertIn("  last phase  ", line)
 
-    def test_the_line_of_epochs_says_how_long_it_may_take(self):
-        for line in drawn(self.text):
-            if line.startswith("training"):
-                last = "last phase" in line
-                self.assertRegex(line, r"^training +\d+\.\d%  \d+(\.\d)? events/s")
-                if " left" in line:
-                    self.assertEqual(" at most " in line, not last, line)
-
     def test_a_narrow_terminal_gets_lines_that_fit(self):
         code, text = on_terminal("train", "-i", self.log, "-o", self.path("narrow"), *SMALL,
                                  "--set", "epochs=2", columns=30)

@@ -85,15 +85,9 @@ def train(model, recipe, *more, ok=True, log="interactions.csv", items="items.cs
 
 
 def lists(model, *more):
-    """{query: [(item, score)]}; ranks are checked on the way."""
     code, out, err = eddy("recommend", "-m", path(model), "-o", "-", "-q", *more)
     assert code == 0, err
-    found = defaultdict(list)
-    for line in out.splitlines():
-        query, rank, item, score = line.split("\t")
-        found[query].append((item, float(score) if score else None))
-        assert int(rank) == len(found[query]), line
-    return found
+    return support.lists(out)
 
 
 class Recipes(unittest.TestCase):

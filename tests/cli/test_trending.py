@@ -4,7 +4,7 @@ by event. PERSONALIZE 3.1 and 3.3: the service makes it anew every interval."""
 
 import json
 import random
-from collections import Counter, defaultdict
+from collections import Counter
 
 import support
 from support import succeed
@@ -52,15 +52,11 @@ class Trending(support.SharedFolder):
 
     def lists(self, *more):
         """(user, number of his event) -> [(item, score), ...]."""
-        succeed("recommend", "-q", "-m", self.path("model"), "-i", self.path("stream.csv"),
-                "--stream", "--every-event", "-k", 50, "-o", self.path("lists.tsv"), *more)
-        found = defaultdict(list)
-        with open(self.path("lists.tsv"), encoding="utf-8") as file:
-            for line in file:
-                query, _, item, score = line.split("\t")
-                user, _, number = query.rpartition(":")
-                found[user, int(number)].append((item, float(score)))
-        return found
+        lists = support.lists(succeed("recommend", "-q", "-m", self.path("model"), "-i",
+                                      self.path("stream.csv"), "--stream", "--every-event",
+                                      "-k", 50, "-o", "-", *more))
+        return {(query.rpartition(":")[0], int(query.rpartition(":")[2])): found
+                for query, found in lists.items()}
 
     def wanted(self, refresh, interval):
         """(user, number) -> how much each item rose at the last refresh before it; None: the

@@ -2,7 +2,7 @@
 """The network of session-based recommendation (GRU4Rec: one GRU layer of 100 units, one item
 table for input and output, cross-entropy over drawn items) on Yoochoose 1/64, against what is
 published for it there: the paper's protocol, every event of a test session after its first,
-all items ranked, seen ones kept (MISSION row 90).
+all items ranked, seen ones kept.
 
 Minutes, and data that is not here: part of the long programme (tests/run.sh --long), with
 yoochoose/ in $EDDY_DATA or in ../shared/data beside the checkout (bench/README.md)."""
@@ -13,11 +13,9 @@ import subprocess
 import sys
 import unittest
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "tests", "cli"))
-
-import support  # noqa: E402: found by the line above
-from support import SharedFolder, succeed  # noqa: E402
+import published  # puts support in the path
+import support
+from support import SharedFolder, succeed
 
 # The best of what is published for it on this set: .6064 / .2289 in the SR-GNN paper's table,
 # these in the session-rec benchmark's (Ludewig et al.), single split.
@@ -27,15 +25,11 @@ SHAPE = ("cell=plain_gru", "layers=1", "hidden_dimension=100", "negatives=2048",
          "max_user_history_length_percentile=1")
 
 
-def data_folder():
-    return os.environ.get("EDDY_DATA") or os.path.join(ROOT, "..", "shared", "data")
-
-
 class Gru4Rec(SharedFolder):
     def test_it_is_within_the_published_figures_of_yoochoose(self):
         prepared = self.path("yoochoose")
-        subprocess.run([sys.executable, os.path.join(ROOT, "bench", "data.py"), "yoochoose",
-                        data_folder(), prepared], check=True, timeout=300)
+        subprocess.run([sys.executable, os.path.join(published.ROOT, "bench", "data.py"), "yoochoose",
+                        published.data_folder(), prepared], check=True, timeout=300)
         model = self.path("model")
         settings = [word for setting in SHAPE for word in ("--set", setting)]
         summary = json.loads(succeed(
@@ -54,10 +48,4 @@ class Gru4Rec(SharedFolder):
 
 
 if __name__ == "__main__":
-    if os.environ.get("EDDY_LONG") != "1":
-        print("only in the long programme: EDDY_LONG=1, or tests/run.sh --long")
-        sys.exit(77)
-    if not os.path.isdir(os.path.join(data_folder(), "yoochoose")):
-        print("no data: %s/yoochoose is not there; EDDY_DATA names the folder" % data_folder())
-        sys.exit(77)
-    support.main()
+    published.main("yoochoose")

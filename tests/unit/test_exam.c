@@ -207,7 +207,7 @@ static void answers_are_distinct_items_and_what_is_unknown_is_counted(void)
     leave(&sitting);
 }
 
-/* MISSION 94: what gives everybody the same 25 covers 25 of the training items. */
+/* What gives everybody the same 25 covers 25 of the training items. */
 static void a_list_for_all_covers_25_items_of_the_training_events(void)
 {
     struct sitting sitting;

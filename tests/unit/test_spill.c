@@ -1,6 +1,5 @@
 /* Rows and histories on disk: the same rows, sequences and model as in memory; a disk
  * without room is an error; nothing is left behind. */
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -12,20 +11,10 @@
 #include "core/counting_model.h"
 #include "core/select.h"
 #include "core/split.h"
+#include "full_disk.h"
 #include "io/scratch.h"
 
 static char folder[] = "/tmp/eddy-test-spill-XXXXXX";
-
-static uint32_t files_in_folder(void)
-{
-    DIR *open = opendir(folder);
-    uint32_t count = 0;
-    CHECK(open != NULL);
-    for (struct dirent *entry; open && (entry = readdir(open)) != NULL;)
-        count += entry->d_name[0] != '.' ? 1 : 0;
-    closedir(open);
-    return count;
-}
 
 /* Users and times in no order, equal times, quoted ids over two lines, an empty line. */
 static struct eddy_buf csv_new(uint32_t rows)
@@ -83,7 +72,7 @@ static void rows_and_model_are_those_of_memory(void)
         CHECK_INT(eddy_train(&in[i], &options, NULL, NULL, &results[i], NULL), 0);
     CHECK(memcmp(results[0].params, results[1].params,
                  results[0].layout.size * sizeof(float)) == 0);
-    CHECK_INT(files_in_folder(), 0); /* they never have a name for long */
+    CHECK_INT(full_disk_count(folder), 0); /* they never have a name for long */
     for (int i = 0; i < 2; i++) {
         eddy_train_result_fini(&results[i]);
         eddy_interactions_fini(&in[i]);
@@ -134,7 +123,7 @@ static void runs_of_any_length_merge_into_one_order(void)
         CHECK(elements != NULL);
         eddy_spill_free(elements);
     }
-    CHECK_INT(files_in_folder(), 0);
+    CHECK_INT(full_disk_count(folder), 0);
 }
 
 /* The n-th array finds no room. */
@@ -252,7 +241,7 @@ static void a_disk_without_room_is_an_error_at_every_array(void)
         CHECK_INT(code, 0);
         CHECK(n > jobs[j].arrays);
     }
-    CHECK_INT(files_in_folder(), 0);
+    CHECK_INT(full_disk_count(folder), 0);
     eddy_buf_fini(&csv);
 }
 

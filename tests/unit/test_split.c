@@ -104,7 +104,6 @@ static void the_workshop_asks_ranks_above_nine_tenths(void)
     }
 }
 
-/* method="first": of equal times the earlier row of the file has the lower rank. */
 /* Of 4, 5 and 11 events none, one and two. */
 static void segments_ask_the_newest_fifth_rounded_down(void)
 {
@@ -122,6 +121,7 @@ static void segments_ask_the_newest_fifth_rounded_down(void)
     eddy_interactions_fini(&in);
 }
 
+/* method="first": of equal times the earlier row of the file has the lower rank. */
 static void equal_times_rank_in_the_order_of_the_file(void)
 {
     struct eddy_split_options options = eddy_split_defaults(EDDY_PROTOCOL_WORKSHOP);

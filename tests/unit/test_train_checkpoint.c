@@ -6,23 +6,34 @@
 #include "kept_checkpoint.h"
 #include "train_walks.h"
 
+/* The checkpoint's bytes of a run of `epochs` epochs that is stopped after `stop`. */
+static struct eddy_buf interrupted(const struct eddy_interactions *in,
+                                   struct eddy_train_options options, struct kept *kept,
+                                   int64_t epochs, uint32_t stop)
+{
+    struct eddy_train_keeper keeper = kept_keeper(kept);
+    struct curve curve = {.stop_after = stop};
+    struct eddy_train_result result;
+    options.keeper = &keeper;
+    options.epochs = epochs;
+    CHECK_INT(eddy_train(in, &options, follow, &curve, &result, NULL), 0);
+    eddy_train_result_fini(&result);
+    return kept_copy(kept);
+}
+
 static void a_run_goes_on_from_any_epoch_with_the_same_bytes(void)
 {
     struct eddy_interactions in = interactions_new(USERS, EVENTS);
     struct eddy_train_options options = options_of(EDDY_CELL_MINGRU, EDDY_MODE_FLAT);
     struct kept kept = {0};
     struct eddy_train_keeper keeper = kept_keeper(&kept);
-    struct eddy_train_result whole, part, rest;
+    struct eddy_train_result whole, rest;
     options.epochs = 6;
     CHECK_INT(eddy_train(&in, &options, NULL, NULL, &whole, NULL), 0);
     CHECK_INT(whole.epochs, 8); /* two of the last phase */
     options.keeper = &keeper;
     for (uint32_t stop = 2; stop < whole.epochs; stop++) {
-        struct curve curve = {.stop_after = stop};
-        keeper.resume = (struct eddy_span){0};
-        CHECK_INT(eddy_train(&in, &options, follow, &curve, &part, NULL), 0);
-        eddy_train_result_fini(&part);
-        struct eddy_buf copy = kept_copy(&kept);
+        struct eddy_buf copy = interrupted(&in, options, &kept, options.epochs, stop);
         keeper.resume = eddy_buf_span(&copy);
         CHECK_INT(eddy_train(&in, &options, NULL, NULL, &rest, NULL), 0);
         CHECK_INT(kept.resumed, stop);
@@ -38,21 +49,6 @@ static void a_run_goes_on_from_any_epoch_with_the_same_bytes(void)
     eddy_train_result_fini(&whole);
     kept_fini(&kept);
     eddy_interactions_fini(&in);
-}
-
-/* The checkpoint's bytes of a run of `epochs` epochs that is stopped after `stop`. */
-static struct eddy_buf interrupted(const struct eddy_interactions *in,
-                                   struct eddy_train_options options, struct kept *kept,
-                                   int64_t epochs, uint32_t stop)
-{
-    struct eddy_train_keeper keeper = kept_keeper(kept);
-    struct curve curve = {.stop_after = stop};
-    struct eddy_train_result result;
-    options.keeper = &keeper;
-    options.epochs = epochs;
-    CHECK_INT(eddy_train(in, &options, follow, &curve, &result, NULL), 0);
-    eddy_train_result_fini(&result);
-    return kept_copy(kept);
 }
 
 static void a_run_that_goes_on_with_more_epochs_is_the_longer_run(void)
