@@ -35,7 +35,7 @@
 #include "core/rank.h"
 
 enum {
-    CASES = 2000,
+    CASES = 8000,
     CASES_MIN = 400,
     LIST = 25,
     PLACES = 100,
@@ -46,14 +46,15 @@ static const double scores_max = 4e8; /* of all lists: 400,000 items 1,000 lists
 static const double shift_max = 500, shift_step = 0.0625;
 /* Of new items that are drawn together. Found on a half of ML-1M's known films; fixed,
  * because validation lists are too few to choose between many such pairs. */
-static const double drawn = 0.35, pulled = 0.5;
-/* FRESH: of the places, at least, if they cost no more than COST; where half of ML-1M's known
- * films are taken for new, a fifth costs about that. */
-#define FRESH       0.2
+static const double drawn = 0.25, pulled = 0.7;
+/* FRESH: of the places, at least, if they cost no more than COST. Where half of ML-1M's known
+ * films are taken for new, a quarter costs 0.5 and 0.9 % of NDCG@10 (two seeds); lists of
+ * validation events, which are those of users who come back, say half as much again. */
+#define FRESH       0.25
 #define SHARE_MIN   0.01
-#define KEPT        0.5   /* of the network's places for them, whatever they cost */
-#define COST        0.005 /* of NDCG@10; what bringing new items may cost */
-#define LEVEL_RIDGE 0.03  /* of the mean square of a query's values */
+#define KEPT        0.5    /* of the network's places for them, whatever they cost */
+#define COST        0.0075 /* of NDCG@10; what bringing new items may cost */
+#define LEVEL_RIDGE 0.03   /* of the mean square of a query's values */
 
 /* LAPACK as Fortran has it, part of Debian's libopenblas (no header of its own there). */
 void dposv_(const char *uplo, const int *n, const int *columns, double *a,

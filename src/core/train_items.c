@@ -298,7 +298,7 @@ static void build(const struct eddy_train_items *items, const float *params,
                   &build);
 }
 
-int eddy_train_items_fix(struct eddy_train_items *items, float *params)
+int eddy_train_items_fix(struct eddy_train_items *items, const float *params)
 {
     size_t values = (size_t)items->items * items->hidden;
     float *fixed = eddy_floats_new(values), *bias = eddy_floats_new(items->items);
@@ -311,17 +311,6 @@ int eddy_train_items_fix(struct eddy_train_items *items, float *params)
     build(items, params, fixed, bias, NULL);
     items->fixed = fixed;
     items->fixed_bias = bias;
-    const float *b = value(items, params, EDDY_G_ITEM_BIAS);
-    float *cold = tensor(items, params, EDDY_G_ITEM_COLD_BIAS);
-    double sum = 0;
-    uint32_t known = 0;
-    for (uint32_t i = 0; i < items->items; i++)
-        if (items->known[i]) {
-            sum += (double)b[i];
-            known++;
-        }
-    if (*cold == 0 && known > 0) /* never learned: from their mean */
-        *cold = (float)(sum / known);
     return 0;
 }
 

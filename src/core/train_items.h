@@ -78,8 +78,13 @@ void eddy_train_items_batch(struct eddy_train_items *items, const float *params,
                             bool hides, uint64_t key);
 /* With features: known items are from now on what they are now, unless they are hidden; e, b
  * follow F, w when they are let go. 0, EDDY_ENOMEM. */
-int eddy_train_items_fix(struct eddy_train_items *items, float *params);
+int eddy_train_items_fix(struct eddy_train_items *items, const float *params);
 void eddy_train_items_let_go(struct eddy_train_items *items, float *params);
+/* While known items are fixed: b_cold becomes their mean bias, F and w the ridge regression
+ * of what they are on their metadata (train_regress.c), from which learning to do without
+ * ids begins. The same for any number of threads. 0, EDDY_ENOMEM: then F and w may be half
+ * made. */
+int eddy_train_items_regress(struct eddy_train_items *items, float *params);
 /* The same without drawing: for validation. Items without an event are no candidates there
  * either: when to stop is a matter of what can be learned. */
 void eddy_train_items_all(struct eddy_train_items *items, const float *params);

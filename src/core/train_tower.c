@@ -3,14 +3,18 @@
  * Ids are hidden by chance, as in DropoutNet (Volkovs et al. 2017), but not while the network
  * learns: known items would pay for what new ones gain (train_items.h). So this comes after
  * it. Everything that is not hidden stays what it is, the loss is that of training, and only
- * the tables of metadata move: by Adam of their own, at a rate that falls to zero. */
+ * the tables of metadata move: by Adam of their own, at a rate that falls to zero, from a
+ * ridge regression of known items (train_regress.c). On a half of ML-1M's known films that
+ * start gives 8 and 15 % more Recall@25 of new ones at equal places (two seeds) than the
+ * tables that have grown beside the ids; the epoch after it takes back what the regression
+ * alone costs known items (0.8 % of NDCG@10 against 0.4). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/train_parts.h"
 
-enum { EPOCHS = 2, BLOCKS = 3 };
+enum { EPOCHS = 1, BLOCKS = 3 };
 
 struct tower {
     size_t at[BLOCKS]; /* in params */
@@ -94,6 +98,12 @@ static int learn(struct tower *tower, struct eddy_trainer *trainer,
     return 0;
 }
 
+/* An older model's tables go on from where they are: this training may know few items. */
+static bool has_learned(const struct eddy_trainer *trainer)
+{
+    return *eddy_global(&trainer->layout, trainer->params, EDDY_G_ITEM_COLD_BIAS) != 0;
+}
+
 int eddy_train_tower(struct eddy_trainer *trainer, eddy_train_progress_fn progress,
                      void *context, bool *ret_stop, struct eddy_err *err)
 {
@@ -104,6 +114,11 @@ int eddy_train_tower(struct eddy_trainer *trainer, eddy_train_progress_fn progre
     int r = tower_init(&tower, &trainer->layout);
     if (r == 0)
         r = eddy_train_items_fix(items, trainer->params);
+    if (r == 0 && !has_learned(trainer)) {
+        r = eddy_train_items_regress(items, trainer->params);
+        if (r < 0)
+            eddy_train_items_let_go(items, trainer->params);
+    }
     if (r < 0)
         (void)eddy_fail(err, r, "no memory for what metadata says of %u items",
                         items->items);

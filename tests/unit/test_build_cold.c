@@ -243,7 +243,7 @@ static void new_items_that_can_be_ranked_get_places(void)
     find_place(0, WARM, place);
     place[1] += place[0] * -8; /* score_of knows of no bias */
     struct seen seen = look(0, place), none = look(0, (float[2 + H]){1, -100});
-    CHECK(seen.share > 0.09 && seen.share < 0.21);
+    CHECK(seen.share > 0.09 && seen.share < 0.26);
     CHECK(seen.ndcg > none.ndcg * 0.95);
     cold.learned = false;
     memset(bias, 0, V * sizeof *bias);
