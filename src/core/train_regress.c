@@ -4,9 +4,9 @@
  * F and w have grown beside e and b, and explain only what these left to them; what they say
  * alone is far from E of known items, and from that of new ones. So they begin anew at
  *     argmin  sum_i |F f_i - E_i|^2 + (w . f_i + b_cold - bias_i)^2 + lambda (|F|^2 + |w|^2)
- * over known items, b_cold their mean bias. lambda is that of a falling row which predicts
- * the items of each FOLDS-th part best from the others, by the mean share of explained
- * variance of a few of F's columns, plus that of w.
+ * over known items (FITTED_ITEMS at most), b_cold their mean bias. lambda is that of a falling
+ * row which predicts the items of each FOLDS-th part best from the others, by the mean share
+ * of explained variance of a few of F's columns, plus that of w.
  *
  * Conjugate gradients with the diagonal as preconditioner, on the sparse rows: features are
  * many (thousands of n-grams) and items have few of them. COLUMNS columns at a time, each
@@ -23,7 +23,8 @@
 enum {
     COLUMNS = 16,
     FOLDS = 4,
-    TRIED_ITEMS = 20000, /* at most, to choose lambda */
+    FITTED_ITEMS = 200000, /* at most, drawn */
+    TRIED_ITEMS = 20000,   /* of them, to choose lambda */
     ROUNDS = 50
 };
 static const double solved = 1e-3; /* what may be left of a residual's length */
@@ -332,6 +333,7 @@ int eddy_train_items_regress(struct eddy_train_items *items, float *params)
     qsort(known, rows.count, sizeof *known, compare_draws);
     rows.cold = rows.count > 0 ? (float)(sum / rows.count) : 0;
     *eddy_global(items->layout, params, EDDY_G_ITEM_COLD_BIAS) = rows.cold;
+    rows.count = rows.count < FITTED_ITEMS ? rows.count : FITTED_ITEMS;
     int rc = rows.count > 0 ? fit(&rows, items, params) : 0;
     free(known);
     return rc;
