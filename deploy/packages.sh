@@ -18,7 +18,7 @@ eddy_packages_run="redis-server"
 eddy_packages_mpi="libopenmpi-dev openmpi-bin"
 
 # Java and Maven: the Kafka broker of the end-to-end tests is fetched as jars.
-eddy_packages_test="python3 zstd clang-format openjdk-17-jre-headless maven"
+eddy_packages_test="python3 pyflakes3 zstd clang-format openjdk-17-jre-headless maven"
 
 # Names of the packages of the groups given, one a line. 64: no such group.
 eddy_packages_list() {

@@ -3,6 +3,7 @@ main block. Logs are made by small_logs.py."""
 
 import argparse
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -57,6 +58,12 @@ def items(text):
 def items_of(path):
     with open(path, encoding="utf-8") as file:
         return items(file.read())
+
+
+def manifest(model):
+    """What a snapshot says of itself."""
+    with open(os.path.join(model, "manifest.json"), encoding="utf-8") as file:
+        return json.load(file)
 
 
 def start(*arguments, **options):

@@ -6,10 +6,9 @@ column names every row, a fourth gives the answer away: both must do no harm."""
 
 import json
 import random
-import unittest
 
 import support
-from support import eddy, succeed
+from support import eddy, manifest, succeed
 
 DEVICES, MOODS = ("PHONE", "TV"), ("calm", "wild", "sad")
 FAST = ("-q", "--threads", 1, "--set", "hidden_dimension=32", "--set", "epochs=12",
@@ -75,8 +74,7 @@ class Context(support.SharedFolder):
         self.assertTrue(0.1 < self.kinds("with", "--context", "DEVICE=WATCH") < 0.9)
 
     def test_names_of_rows_are_left_out_and_what_leaks_does_little_harm(self):
-        with open(self.path("odd/manifest.json"), encoding="utf-8") as file:
-            columns = json.load(file)["features"]["context"]["columns"]
+        columns = manifest(self.path("odd"))["features"]["context"]["columns"]
         self.assertEqual([(c["name"], c["kind"]) for c in columns],
                          [("DEVICE", "categorical"), ("MOOD", "categorical"),
                           ("ROW", "ignored"), ("TITLE", "categorical")])
@@ -109,16 +107,14 @@ class Context(support.SharedFolder):
                     "--column", "INTERACTIONS.c1=categorical")
         self.assertEqual(done.code, 0, done.err)
         self.assertIn("2 columns beyond the first 5 of context are not used", done.err)
-        with open(self.path("wide/manifest.json"), encoding="utf-8") as file:
-            columns = json.load(file)["features"]["context"]["columns"]
+        columns = manifest(self.path("wide"))["features"]["context"]["columns"]
         self.assertEqual([(c["name"], c["kind"]) for c in columns],
                          [("DEVICE", "categorical"), ("MOOD", "categorical"), ("c0", "ignored"),
                           ("c1", "categorical"), ("c2", "numeric")])
         done = eddy("train", *FAST, "-i", wide, "-o", self.path("hrnn"), "--recipe", "aws-hrnn",
                     "--set", "epochs=1")
         self.assertEqual(done.code, 0, done.err)
-        with open(self.path("hrnn/manifest.json"), encoding="utf-8") as file:
-            self.assertNotIn("features", json.load(file))
+        self.assertNotIn("features", manifest(self.path("hrnn")))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import os
 import random
 
 import support
-from support import SharedFolder, eddy, succeed
+from support import SharedFolder, eddy, manifest, succeed
 
 USERS, ITEMS = 120, 40
 SMALL = ["--threads", 1, "--json", "--quiet"]
@@ -59,8 +59,7 @@ class EventValues(SharedFolder):
             return hashlib.sha256(file.read()).hexdigest()
 
     def data(self, model):
-        with open(os.path.join(self.path(model), "manifest.json"), encoding="utf-8") as file:
-            return json.load(file)["data"]
+        return manifest(self.path(model))["data"]
 
     def test_clicks_stay_and_low_ratings_go(self):
         self.assertEqual((self.summary["events"], self.summary["dropped_by_value"]),

@@ -8,7 +8,7 @@ import os
 import random
 
 import support
-from support import SharedFolder, eddy, succeed
+from support import SharedFolder, eddy, manifest, succeed
 
 ITEMS, USERS, EVENTS, LIST, BEGIN = 60, 260, 9, 6, 1_700_000_000
 SMALL = ["--quiet", "--threads", "1", "--set", "hidden_dimension=32", "--set", "epochs=3",
@@ -71,8 +71,7 @@ class Impressions(SharedFolder):
         return [row[4] for row in head["weight"] if len(row) > 4]
 
     def head(self, model):
-        with open(os.path.join(model, "manifest.json"), encoding="utf-8") as file:
-            return json.load(file).get("head")
+        return manifest(model).get("head")
 
     def measure(self, name):
         out = succeed("eval", "-m", self.model(name), "-i", self.path(name + ".csv"),

@@ -10,7 +10,7 @@ import unittest
 from collections import defaultdict
 
 import support
-from support import succeed
+from support import manifest, succeed
 
 SIZES = ("XS", "S", "M", "L", "XL")
 GENRES = ("war", "love", "space")
@@ -140,13 +140,13 @@ class Metadata(unittest.TestCase):
         self.assertGreater(right, 0.98 * places)
 
     def test_the_manifest_names_the_features(self):
-        with open(path("model/manifest.json"), encoding="utf-8") as file:
-            manifest = json.load(file)
-        columns = {kind: [column["name"] for column in manifest["features"][kind]["columns"]]
+        made = manifest(path("model"))
+        features = made["features"]
+        columns = {kind: [column["name"] for column in features[kind]["columns"]]
                    for kind in ("items", "users")}
         self.assertEqual(columns, {"items": ["SIZE", "COLOUR"], "users": ["SIZE", "CITY"]})
-        self.assertEqual(manifest["hyper_parameters"]["item_id_dropout"], 0.1)
-        self.assertEqual(manifest["shape"]["item_features"], 5 + 1 + 4 + 1)
+        self.assertEqual(made["hyper_parameters"]["item_id_dropout"], 0.1)
+        self.assertEqual(made["shape"]["item_features"], 5 + 1 + 4 + 1)
 
     def test_eval_asks_with_metadata(self):
         def ndcg(*more):
@@ -178,8 +178,7 @@ class Columns(support.Folder):
 
     def kinds(self, *more):
         succeed(*self.arguments, *more)
-        with open(self.path("model/manifest.json"), encoding="utf-8") as file:
-            features = json.load(file)["features"]
+        features = manifest(self.path("model"))["features"]
         return {f"{whose}.{column['name']}": column["kind"]
                 for whose in ("items", "users") for column in features[whose]["columns"]}
 

@@ -10,7 +10,7 @@ import unittest
 from collections import Counter, defaultdict
 
 import support
-from support import eddy
+from support import eddy, manifest
 
 DAY = 86400
 END = 1_700_000_000
@@ -97,10 +97,9 @@ class Recipes(unittest.TestCase):
                 summary = train(f"every-{recipe}", recipe, "--hold-out", "loo")
                 self.assertEqual(summary["recipe"], recipe)
                 self.assertEqual(summary["held_out"], 120)
-                with open(path(f"every-{recipe}/manifest.json")) as file:
-                    manifest = json.load(file)
-                self.assertEqual(manifest["recipe"], recipe)
-                self.assertEqual(manifest["data"]["hold_out"], "loo")
+                made = manifest(path(f"every-{recipe}"))
+                self.assertEqual(made["recipe"], recipe)
+                self.assertEqual(made["data"]["hold_out"], "loo")
                 found = lists(f"every-{recipe}", "-i", path("interactions.csv"), "-k", 4)
                 self.assertEqual(len(found), 120)
                 for items in found.values():
@@ -448,8 +447,7 @@ class HyperParameters(unittest.TestCase):
         for bptt in ("0", "64", "1000"):
             code, _, err = eddy(*base, "-o", path("far"), "--set", f"bptt={bptt}")
             self.assertEqual(code, 0, err)
-            with open(path("far/manifest.json")) as file:
-                self.assertEqual(json.load(file)["hyper_parameters"]["bptt"], int(bptt))
+            self.assertEqual(manifest(path("far"))["hyper_parameters"]["bptt"], int(bptt))
             code, err = train("none", "aws-hrnn", "--set", f"bptt={bptt}", ok=False)
             self.assertEqual(code, 64, err)
             self.assertIn("takes an integer from 2 to 32", err)
@@ -461,12 +459,11 @@ class HyperParameters(unittest.TestCase):
     def test_defaults_of_the_recipe_reach_the_model(self):
         for recipe, hidden in (("aws-hrnn", 43), ("aws-user-personalization", 149)):
             train("defaults", recipe, "--set", "epochs=1")
-            with open(path("defaults/manifest.json")) as file:
-                manifest = json.load(file)
-            self.assertEqual(manifest["shape"]["hidden"], hidden)
-            self.assertEqual(manifest["hyper_parameters"]["hidden_dimension"], hidden)
+            made = manifest(path("defaults"))
+            self.assertEqual(made["shape"]["hidden"], hidden)
+            self.assertEqual(made["hyper_parameters"]["hidden_dimension"], hidden)
             self.assertAlmostEqual(
-                manifest["hyper_parameters"]["max_user_history_length_percentile"], 0.99)
+                made["hyper_parameters"]["max_user_history_length_percentile"], 0.99)
 
     def test_users_beyond_the_percentiles_are_not_trained_on_but_served(self):
         robot = [("robot", f"space{n % 20}", END - 20 * DAY + n) for n in range(400)]

@@ -9,7 +9,7 @@ import signal
 import time
 
 import support
-from support import Folder, eddy
+from support import Folder, eddy, manifest
 
 SETTINGS = ["--threads", "1", "--seed", "3", "--checkpoint", "0", "--quiet"]
 for setting in ("hidden_dimension=32", "epochs=60", "patience=60", "layers=1",
@@ -52,8 +52,7 @@ class Resume(Folder):
         return eddy(*command(self.log, model, *more))
 
     def learning(self, model):
-        with open(os.path.join(model, "manifest.json")) as file:
-            return json.load(file)["metrics"]["learning_curve"]
+        return manifest(model)["metrics"]["learning_curve"]
 
     def kill_after_a_checkpoint(self, model, size_before, *more):
         """Start, wait for a new checkpoint, kill -9. False: it was done before that."""
@@ -170,8 +169,7 @@ class Resume(Folder):
                      ["--recipe", "aws-hrnn"]):
             done = eddy(*base, *more)
             self.assertEqual(done.code, 0, done.err)
-            with open(os.path.join(new, "manifest.json")) as file:
-                self.assertEqual(json.load(file)["hyper_parameters"]["hidden_dimension"], 32)
+            self.assertEqual(manifest(new)["hyper_parameters"]["hidden_dimension"], 32)
 
     def test_damaged_checkpoint_starts_anew(self):
         model = self.path("model")

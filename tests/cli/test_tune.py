@@ -11,7 +11,7 @@ import time
 
 import small_logs as logs
 import support
-from support import Folder, eddy
+from support import Folder, eddy, manifest
 
 QUICK = ("--set", "epochs=2")
 
@@ -86,10 +86,9 @@ class Search(Tune):
         self.assertEqual(found["trials"][0]["hyperParameters"],
                          {"hidden_dimension": "43", "recency_mask": "true"})
         # The model is the best job's, and trains to the same again.
-        with open(model + "/manifest.json") as file:
-            manifest = json.load(file)
-        self.assertEqual(manifest["version"], found["model"])
-        curve = manifest["metrics"]["learning_curve"]
+        made = manifest(model)
+        self.assertEqual(made["version"], found["model"])
+        curve = made["metrics"]["learning_curve"]
         self.assertGreaterEqual(len(curve), 2)
         self.assertEqual([point["epoch"] for point in curve][:2], [1, 2])
         self.assertEqual(found["value"], max(p.get("ndcg_at_10", 0) for p in curve))

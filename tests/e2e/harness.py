@@ -70,6 +70,12 @@ def wait_until(condition, what, timeout_s=60, every_s=0.1):
 _given = set()
 
 
+def version_of(model):
+    """The version of the snapshot in this folder."""
+    with open(os.path.join(model, "manifest.json"), encoding="utf-8") as file:
+        return json.load(file)["version"]
+
+
 def free_port():
     """A port that nobody listens on, not given out before. Taken from below the range from
     which the kernel picks the ports of outgoing connections, so that it stays free."""

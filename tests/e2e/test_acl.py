@@ -5,12 +5,11 @@ Redis: the ACL rule is read out of deploy/redis.conf, so that the document is wh
 tested. Kafka (SASL/PLAIN and ACLs): the rules of deploy/README.md.
 """
 
-import json
 import os
 import re
 
-from harness import (ROOT, Deployment, Kafka, Redis, RedisError, check, data, http, kafka,
-                     main, say, train, wait_ready, wait_until)
+from harness import (ROOT, Deployment, Kafka, Redis, RedisError, check, data, http, kafka, main,
+                     say, train, wait_ready, wait_until)
 
 PARTITIONS = 3
 ADMIN = {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN",
@@ -53,7 +52,6 @@ def acl(scratch, _arguments):
 
     rows = data.generated(3000, users=100, items=60)
     model = train(scratch, "model", rows, "hidden_dimension=32", "layers=1", "epochs=1")
-    version = json.load(open(f"{model}/manifest.json"))["version"]
     sasl = {"kafka__security.protocol": "SASL_PLAINTEXT", "kafka__sasl.mechanism": "PLAIN"}
     admin = Deployment(scratch, server, redis, PARTITIONS, "admin.yaml",
                        redis__password="boss", **sasl,

@@ -5,8 +5,8 @@ import json
 import random
 import struct
 
-from harness import (Deployment, Failed, Kafka, Redis, check, data, kafka, main, metrics, say, train,
-                     wait_until)
+from harness import (Deployment, Failed, Kafka, Redis, check, data, kafka, main, metrics, say,
+                     train, wait_until)
 
 PARTITIONS = 3
 NOW = 1_700_000_000_000
@@ -101,7 +101,6 @@ def badinput(scratch, arguments):
                                       "socket.request.max.bytes": 60_000_000}).start()
     rows = data.generated(2000, users=50, items=50)
     model = train(scratch, "model", rows, "hidden_dimension=32", "layers=1", "epochs=1")
-    version = json.load(open(f"{model}/manifest.json"))["version"]
     group = Deployment(scratch, server, redis, PARTITIONS)
     group.create_topics()
     scratch.run("deploy", "-m", model, "-c", group.file)

@@ -143,7 +143,6 @@ def exact(scratch, arguments):
                   "epochs=1", context=True)
     second = train(scratch, "second", rows[20000:70000], "hidden_dimension=32", "layers=1",
                    "epochs=1", "cell=gru", "mode=init", seed=2, context=True)
-    version = json.load(open(f"{first}/manifest.json"))["version"]
     say("servers are up, two models are trained")
 
     group = Deployment(scratch, kafka, redis, PARTITIONS)

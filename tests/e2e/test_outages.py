@@ -2,13 +2,12 @@
 """Bad days: servers away at start and later, a second owner, a damaged snapshot, a topic
 that grew. Each ends in a clear line, and none in a lost or wrong list."""
 
-import json
 import os
 import shutil
 import time
 
-from harness import (Deployment, Failed, Kafka, Redis, check, data, http, kafka, main,
-                     metrics, say, train, wait_ready, wait_until)
+from harness import (Deployment, Failed, Kafka, Redis, check, data, http, kafka, main, metrics,
+                     say, train, version_of, wait_ready, wait_until)
 
 PARTITIONS = 4
 
@@ -49,7 +48,7 @@ def outages(scratch, _arguments):
     rows = data.generated(12000, users=300, items=80)
     parts = [rows[i::6] for i in range(6)]
     model = train(scratch, "model", rows, "hidden_dimension=32", "layers=1", "epochs=1")
-    version = json.load(open(f"{model}/manifest.json"))["version"]
+    version = version_of(model)
     redis, server = Redis(scratch), Kafka(scratch)
     group = Deployment(scratch, server, redis, PARTITIONS, model__initial=version)
     os.makedirs(scratch.path("models"))

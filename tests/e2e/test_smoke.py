@@ -3,7 +3,8 @@
 
 import json
 
-from harness import (Deployment, Kafka, Redis, check, data, http, main, metrics, say, train)
+from harness import (Deployment, Kafka, Redis, check, data, http, main, metrics, say, train,
+                     version_of)
 
 PARTITIONS = 4
 
@@ -15,7 +16,7 @@ def smoke(scratch, _arguments):
 
     rows = data.generated(6000, users=400, items=100)
     model = train(scratch, "model", rows, "hidden_dimension=32", "layers=1", "epochs=2")
-    version = json.load(open(f"{model}/manifest.json"))["version"]
+    version = version_of(model)
     group = Deployment(scratch, kafka, redis, PARTITIONS)
 
     before = scratch.run("check", "-c", group.file, expect=None)

@@ -5,7 +5,7 @@ its waiting; inspect, dlq and replay in their machine-readable forms; the role a
 import json
 import signal
 
-from harness import (Deployment, Kafka, Redis, check, data, http, kafka, main, train,
+from harness import (Deployment, Kafka, Redis, check, data, http, kafka, main, train, version_of,
                      wait_until)
 
 PARTITIONS = 3
@@ -118,7 +118,7 @@ def tools(scratch, _arguments):
     server = Kafka(scratch).start()
     rows = data.generated(1500, users=60, items=80)
     model = train(scratch, "model", rows, "hidden_dimension=32", "layers=1", "epochs=1")
-    version = json.load(open(f"{model}/manifest.json"))["version"]
+    version = version_of(model)
     group = Deployment(scratch, server, redis, PARTITIONS)
     group.create_topics()
     warned = scratch.run("check", "-c", group.file)

@@ -58,7 +58,7 @@ expect() {
 }
 
 clean_tree
-for check in check_layers.sh check_format.sh check_style.sh; do
+for check in check_layers.sh check_format.sh check_python.sh check_style.sh; do
     cases=$((cases + 1))
     if ! out=$(bash "$here/$check" "$work/tree" 2>&1); then
         echo "selftest: $check refuses a clean tree:"
@@ -90,6 +90,7 @@ plant include/eddy/x.h '#include "base/good.h"' check_layers.sh 'an installed he
 plant src/base/good.c '#include "core/other_priv.h"' check_layers.sh 'is no header of a layer'
 
 plant src/base/good.c 'int  x;' check_format.sh 'src/base/good.c'
+plant src/base/good.py 'import os' check_python.sh "'os' imported but unused"
 
 plant src/base/good.c 'void f(char *a) { strcpy(a, "b"); }' check_style.sh 'strcpy() is banned'
 plant src/app/main.c 'int g(void) { return rand(); }' check_style.sh 'rand() is banned'
