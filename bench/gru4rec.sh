@@ -3,12 +3,15 @@
 # item table, BPR-max over 2,048 drawn items, ELU 0.5, score regularisation 1.95), one thread,
 # beside the official PyTorch port on the same sessions in the same run.
 #
-#     bench/gru4rec.sh [--port FOLDER] [--python PYTHON] [-e EDDY] [--share SHARE] [--rounds N]
+#     bench/gru4rec.sh [--port FOLDER] [--python PYTHON] [-e EDDY] [--share SHARE]
+#                      [--epochs N] [--rounds N]
 #
 # FOLDER: a checkout of github.com/hidasib/GRU4Rec_PyTorch_Official (its licence is not a free
 # one: get it yourself); PYTHON: one with torch and pandas (default python3). Without --port,
 # or without torch, eddy runs alone and that is said. SHARE of RetailRocket's sessions
-# (default 0.25); programs take turns N times (default 2), the medians are shown.
+# (default 0.25), each of them N times over (--epochs, default 3: making the start values is
+# no part of an epoch, and a fortieth of the first); programs take turns --rounds times
+# (default 2), the medians are shown.
 #
 # Equal: sessions, every event but the first of a session predicted once per epoch, the GRU
 # cell, width, number of drawn items, loss and its constants, 32-bit floats, one thread.
@@ -21,16 +24,17 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-port= python=python3 eddy=build/release/eddy share=0.25 rounds=2 cells=plain_gru
+port= python=python3 eddy=build/release/eddy share=0.25 epochs=3 rounds=2 cells=plain_gru
 while [ $# -gt 0 ]; do
     case $1 in
     --port) port=$2; shift 2 ;;
     --python) python=$2; shift 2 ;;
     -e) eddy=$2; shift 2 ;;
     --share) share=$2; shift 2 ;;
+    --epochs) epochs=$2; shift 2 ;;
     --rounds) rounds=$2; shift 2 ;;
     --block) cells="plain_gru gru"; shift ;;
-    *) sed -n '2,25p' "$0" >&2; exit 64 ;;
+    *) sed -n '2,28p' "$0" >&2; exit 64 ;;
     esac
 done
 [ -x "$eddy" ] || { echo "gru4rec.sh: no program $eddy: build release, or give -e" >&2; exit 66; }
@@ -54,28 +58,30 @@ for round in $(seq "$rounds"); do
         "$eddy" train -i "$work/sessions.csv" -o "$work/model" --recipe aws-hrnn -q --json \
             --threads 1 --checkpoint -1 --set cell="$cell" --set layers=1 \
             --set hidden_dimension=224 --set loss=bpr_max --set bpreg=1.95 \
-            --set elu_param=0.5 --set negatives=2048 --set batch_users=80 --set epochs=1 \
+            --set elu_param=0.5 --set negatives=2048 --set batch_users=80 --set epochs="$epochs" \
+            --set patience="$epochs" \
             --set average=0 --set validation_fraction=0 --set refit=false \
             --set max_user_history_length_percentile=1 >"$work/eddy.$cell.$round.json"
     done
     if [ -n "$port" ]; then
         OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 "$python" bench/gru4rec_port.py "$port" \
-            "$work/sessions.tsv" 1 >"$work/port.$round.txt"
+            "$work/sessions.tsv" "$epochs" >"$work/port.$round.txt"
     fi
 done
 
-python3 - "$work" "$rounds" $cells <<'PYTHON'
+python3 - "$work" "$rounds" "$epochs" $cells <<'PYTHON'
 import json, os, statistics, sys
-work, rounds, cells = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+work, rounds, epochs, cells = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:]
 shape = json.load(open(os.path.join(work, "shape.json")))
+predictions = shape["predictions"] * epochs
 rates = {}
 for cell in cells:
     runs = [json.load(open(os.path.join(work, "eddy.%s.%d.json" % (cell, r + 1))))
             for r in range(rounds)]
     for run in runs:
         assert run["events"] == shape["events"] and run["users"] == shape["sessions"], run
-    rates["eddy, " + cell] = [(shape["predictions"] / run["seconds"],
-                               shape["predictions"] / run["cpu_seconds"]) for run in runs]
+    rates["eddy, " + cell] = [(predictions / run["seconds"],
+                               predictions / run["cpu_seconds"]) for run in runs]
     print("eddy, %-10s %.0f GFLOP/s, %.0f %% of cblas_sgemm's %.0f (%s)" % (
           cell, statistics.median(run["gflops"] for run in runs),
           100 * statistics.median(run["share_of_sgemm"] for run in runs),
@@ -85,7 +91,7 @@ if os.path.exists(paths[0]):
     rates["the port"] = []
     for path in paths:
         last = open(path).read().split("\n")[-2].split()
-        assert last[0] == "port" and int(last[1]) == shape["predictions"], last
+        assert last[0] == "port" and int(last[1]) == predictions, last
         rates["the port"].append(tuple(int(last[1]) / float(x) for x in last[2:4]))
 print("%-16s %18s %18s" % ("", "events/s of wall", "events/s of CPU"))
 medians = {}
