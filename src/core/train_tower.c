@@ -114,21 +114,22 @@ int eddy_train_tower(struct eddy_trainer *trainer, eddy_train_progress_fn progre
     int r = tower_init(&tower, &trainer->layout);
     if (r == 0)
         r = eddy_train_items_fix(items, trainer->params);
-    if (r == 0 && !has_learned(trainer)) {
-        r = eddy_train_items_regress(items, trainer->params);
-        if (r < 0)
-            eddy_train_items_let_go(items, trainer->params);
-    }
-    if (r < 0)
-        (void)eddy_fail(err, r, "no memory for what metadata says of %u items",
-                        items->items);
     if (r == 0) {
         trainer->progress.epoch_done = false;
         trainer->progress.metadata = true;
-        r = learn(&tower, trainer, progress, context, ret_stop, err);
+        /* Who wants it to stop says so again at the first batch. */
+        if (progress != NULL)
+            (void)progress(context, &trainer->progress);
+        if (!has_learned(trainer))
+            r = eddy_train_items_regress(items, trainer->params);
+        if (r == 0)
+            r = learn(&tower, trainer, progress, context, ret_stop, err);
         trainer->progress.metadata = false;
         eddy_train_items_let_go(items, trainer->params);
     }
+    if (r == EDDY_ENOMEM)
+        (void)eddy_fail(err, r, "no memory for what metadata says of %u items",
+                        items->items);
     free(tower.m);
     free(tower.v);
     return r;
