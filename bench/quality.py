@@ -97,7 +97,9 @@ class Bench:
         """CPU seconds of training."""
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         settings = [part for text in self.options.set for part in ("--set", text)]
-        self.eddy("train", "-o", model, "--seed", seed, *arguments, *settings)
+        # No checkpoint: one that another program left would be gone on from.
+        self.eddy("train", "-o", model, "--seed", seed, "--checkpoint", -1, *arguments,
+                  *settings)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
