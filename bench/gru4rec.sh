@@ -9,9 +9,8 @@
 # FOLDER: a checkout of github.com/hidasib/GRU4Rec_PyTorch_Official (its licence is not a free
 # one: get it yourself); PYTHON: one with torch and pandas (default python3). Without --port,
 # or without torch, eddy runs alone and that is said. SHARE of RetailRocket's sessions
-# (default 0.25), each of them N times over (--epochs, default 3: making the start values is
-# no part of an epoch, and a fortieth of the first); programs take turns --rounds times
-# (default 2), the medians are shown.
+# (default 0.25), each of them N times over (--epochs, default 3: start values are made once);
+# programs take turns --rounds times (default 2), the medians are shown.
 #
 # Equal: sessions, every event but the first of a session predicted once per epoch, the GRU
 # cell, width, number of drawn items, loss and its constants, 32-bit floats, one thread.
@@ -34,7 +33,7 @@ while [ $# -gt 0 ]; do
     --epochs) epochs=$2; shift 2 ;;
     --rounds) rounds=$2; shift 2 ;;
     --block) cells="plain_gru gru"; shift ;;
-    *) sed -n '2,28p' "$0" >&2; exit 64 ;;
+    *) sed -n '2,22p' "$0" >&2; exit 64 ;;
     esac
 done
 [ -x "$eddy" ] || { echo "gru4rec.sh: no program $eddy: build release, or give -e" >&2; exit 66; }

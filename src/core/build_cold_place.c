@@ -47,9 +47,8 @@ static const double shift_max = 500, shift_step = 0.0625;
 /* Of new items that are drawn together. Found on a half of ML-1M's known films; fixed,
  * because validation lists are too few to choose between many such pairs. */
 static const double drawn = 0.25, pulled = 0.7;
-/* FRESH: of the places, at least, if they cost no more than COST. Where half of ML-1M's known
- * films are taken for new, a quarter costs 0.5 and 0.9 % of NDCG@10 (two seeds); lists of
- * validation events, which are those of users who come back, say half as much again. */
+/* FRESH: of the places, at least, if they cost no more than COST. Lists of validation events,
+ * which are those of users who come back, say more than lists of all users cost. */
 #define FRESH       0.25
 #define SHARE_MIN   0.01
 #define KEPT        0.5    /* of the network's places for them, whatever they cost */

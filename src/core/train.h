@@ -112,8 +112,7 @@ struct eddy_train_progress {
     bool finishing;       /* in the last phase: epochs is now its end */
     uint32_t epochs_most; /* the run has no more than these, the last phase counted */
     bool may_end_early;   /* it may have fewer: validation decides */
-    bool
-        metadata; /* what metadata says of new items is learned: all else stands still */
+    bool metadata;        /* only what metadata says of new items is learned */
 };
 typedef bool (*eddy_train_progress_fn)(void *context,
                                        const struct eddy_train_progress *progress);

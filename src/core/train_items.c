@@ -132,7 +132,7 @@ static bool is_resting(const struct eddy_train_items *items, uint32_t item)
     return items->kept != NULL && items->kept[item] && !items->known[item];
 }
 
-/* E and bias of an older model, in the places of e and b, become e and b. */
+/* E and bias, in the places of e and b, become e and b. */
 static void take_out_features(const struct eddy_train_items *items, uint32_t item,
                               float *params)
 {
@@ -316,20 +316,15 @@ int eddy_train_items_fix(struct eddy_train_items *items, const float *params)
 
 void eddy_train_items_let_go(struct eddy_train_items *items, float *params)
 {
-    const struct eddy_train_vector *vector = eddy_train_vector_get();
     float *e = tensor(items, params, EDDY_G_ITEM);
     float *b = tensor(items, params, EDDY_G_ITEM_BIAS);
-    float *own = items->table; /* what metadata says */
     for (uint32_t i = 0; i < items->items; i++) {
-        float *row = e + (size_t)i * items->hidden, said = 0;
+        size_t at = (size_t)i * items->hidden;
         if (!items->known[i])
             continue;
-        memset(own, 0, items->hidden * sizeof *own);
-        add_features(items, params, i, own, &said);
-        memcpy(row, items->fixed + (size_t)i * items->hidden,
-               items->hidden * sizeof *row);
-        vector->axpy(items->hidden, -1, own, row);
-        b[i] = items->fixed_bias[i] - said;
+        memcpy(e + at, items->fixed + at, items->hidden * sizeof *e);
+        b[i] = items->fixed_bias[i];
+        take_out_features(items, i, params);
     }
     free(items->fixed);
     free(items->fixed_bias);

@@ -12,7 +12,6 @@
  * many (thousands of n-grams) and items have few of them. COLUMNS columns at a time, each
  * with steps of its own, so that the result depends on neither threads nor the catalogue's
  * other columns. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,7 +33,6 @@ enum { LAMBDAS = sizeof lambdas / sizeof lambdas[0] };
 /* Known items, in an order drawn by their number: the first are a sample. */
 struct rows {
     const struct eddy_train_items *of;
-    const struct eddy_features *features;
     const uint32_t *items;
     uint32_t count, columns; /* 1 + H */
     float cold;              /* b_cold */
@@ -73,30 +71,23 @@ struct part {
     bool inside;
 };
 
-static bool takes(const struct rows *rows, struct part part, uint32_t row)
+static bool takes(struct part part, uint32_t row)
 {
-    uint64_t draw = eddy_mix64(0x666f6c64, rows->items[row]);
-    return ((uint32_t)(draw >> 32) % FOLDS == part.fold) == part.inside;
+    return (row % FOLDS == part.fold) == part.inside;
 }
 
 /* What a table says of a row. */
 static void read_row(const struct rows *rows, uint32_t row, const float *table,
                      float *ret)
 {
-    const struct eddy_features *features = rows->features;
-    uint32_t item = rows->items[row];
     memset(ret, 0, COLUMNS * sizeof *ret);
-    for (uint64_t j = features->begin[item]; j < features->begin[item + 1]; j++) {
-        const float *from = table + (size_t)features->index[j] * COLUMNS;
-        for (uint32_t c = 0; c < COLUMNS; c++)
-            ret[c] += features->weight[j] * from[c];
-    }
+    eddy_features_add(rows->of->features, rows->items[row], table, COLUMNS, ret);
 }
 
 static void add_row(const struct rows *rows, uint32_t row, const float *values,
                     float *table)
 {
-    const struct eddy_features *features = rows->features;
+    const struct eddy_features *features = rows->of->features;
     uint32_t item = rows->items[row];
     for (uint64_t j = features->begin[item]; j < features->begin[item + 1]; j++) {
         float *to = table + (size_t)features->index[j] * COLUMNS;
@@ -120,7 +111,7 @@ static float target(const struct rows *rows, uint32_t row, uint32_t column)
 static void begin(const struct rows *rows, struct part part, uint32_t first,
                   double lambda, struct piece *piece)
 {
-    const struct eddy_features *features = rows->features;
+    const struct eddy_features *features = rows->of->features;
     size_t values = (size_t)features->size * COLUMNS;
     float said[COLUMNS];
     for (size_t i = 0; i < values; i++)
@@ -128,7 +119,7 @@ static void begin(const struct rows *rows, struct part part, uint32_t first,
     for (uint32_t m = 0; m < features->size; m++)
         piece->diagonal[m] = (float)lambda;
     for (uint32_t row = 0; row < rows->count; row++) {
-        if (!takes(rows, part, row))
+        if (!takes(part, row))
             continue;
         read_row(rows, row, piece->x, said);
         for (uint32_t c = 0; c < COLUMNS; c++)
@@ -145,12 +136,12 @@ static void begin(const struct rows *rows, struct part part, uint32_t first,
 static void apply(const struct rows *rows, struct part part, double lambda,
                   struct piece *piece)
 {
-    size_t values = (size_t)rows->features->size * COLUMNS;
+    size_t values = (size_t)rows->of->features->size * COLUMNS;
     float said[COLUMNS];
     for (size_t i = 0; i < values; i++)
         piece->image[i] = (float)lambda * piece->direction[i];
     for (uint32_t row = 0; row < rows->count; row++) {
-        if (!takes(rows, part, row))
+        if (!takes(part, row))
             continue;
         read_row(rows, row, piece->direction, said);
         add_row(rows, row, said, piece->image);
@@ -173,7 +164,7 @@ static void dots(uint32_t features, const float *a, const float *b, const float 
 static void solve(const struct rows *rows, struct part part, uint32_t first,
                   double lambda, struct piece *piece)
 {
-    const uint32_t features = rows->features->size;
+    const uint32_t features = rows->of->features->size;
     double left[COLUMNS], start[COLUMNS], length[COLUMNS], next[COLUMNS];
     begin(rows, part, first, lambda, piece);
     memset(piece->direction, 0, (size_t)features * COLUMNS * sizeof *piece->direction);
@@ -217,7 +208,7 @@ static void test_fold(const struct rows *rows, uint32_t fold, const float *x,
 {
     float said[COLUMNS];
     for (uint32_t row = 0; row < rows->count; row++) {
-        if (!takes(rows, (struct part){fold, true}, row))
+        if (!takes((struct part){fold, true}, row))
             continue;
         read_row(rows, row, x, said);
         for (uint32_t c = 0; c < COLUMNS; c++) {
@@ -238,7 +229,7 @@ static double choose_lambda(const struct rows *all)
     rows.count = rows.count < TRIED_ITEMS ? rows.count : TRIED_ITEMS;
     for (uint32_t fold = 0; fold < FOLDS; fold++) {
         struct piece piece = {0};
-        bool ok = piece_init(&piece, rows.features->size);
+        bool ok = piece_init(&piece, rows.of->features->size);
         for (uint32_t l = 0; ok && l < LAMBDAS; l++) {
             solve(&rows, (struct part){fold, false}, 0, lambdas[l], &piece);
             test_fold(&rows, fold, piece.x, error[l], square[l]);
@@ -273,10 +264,10 @@ static void fit_piece(void *context, uint32_t which, uint32_t worker)
     uint32_t first = which * COLUMNS, hidden = rows->columns - 1;
     struct piece piece = {0};
     (void)worker; /* memory is the piece's own */
-    fitting->failed[which] = !piece_init(&piece, rows->features->size);
+    fitting->failed[which] = !piece_init(&piece, rows->of->features->size);
     if (!fitting->failed[which])
         solve(rows, (struct part){FOLDS, false}, first, fitting->lambda, &piece);
-    for (uint32_t m = 0; !fitting->failed[which] && m < rows->features->size; m++)
+    for (uint32_t m = 0; !fitting->failed[which] && m < rows->of->features->size; m++)
         for (uint32_t c = 0; c < COLUMNS && first + c <= hidden; c++) {
             float value = piece.x[(size_t)m * COLUMNS + c];
             if (first + c == 0)
@@ -318,7 +309,6 @@ int eddy_train_items_regress(struct eddy_train_items *items, float *params)
     uint32_t *known = malloc(((size_t)items->items + 1) * sizeof *known);
     struct rows rows = {
         .of = items,
-        .features = items->features,
         .items = known,
         .columns = items->hidden + 1,
     };

@@ -1,8 +1,8 @@
 /* Training that goes on from an older model: its weights by item id, event type, column and
  * value of metadata, fresh ones for what it did not know. What it has learned from already is
  * learned from again for a sample of users only (core/sequence.h, replay), so that it is not
- * forgotten and the cost is that of the new events. Items of which it sees nothing now keep their vectors
- * (core/train_items.h). */
+ * forgotten and the cost is that of the new events. Items of which it sees nothing now keep
+ * their vectors (core/train_items.h). */
 #include <math.h>
 
 #include "core/train_parts.h"

@@ -26,8 +26,9 @@ SHAPE = ("cell=plain_gru", "layers=1", "hidden_dimension=100", "negatives=2048",
 class Gru4Rec(SharedFolder):
     def test_it_is_within_the_published_figures_of_yoochoose(self):
         prepared = self.path("yoochoose")
-        subprocess.run([sys.executable, os.path.join(published.ROOT, "bench", "data.py"), "yoochoose",
-                        published.data_folder(), prepared], check=True, timeout=300)
+        subprocess.run([sys.executable, os.path.join(published.ROOT, "bench", "data.py"),
+                        "yoochoose", published.data_folder(), prepared], check=True,
+                       timeout=300)
         model = self.path("model")
         settings = [word for setting in SHAPE for word in ("--set", setting)]
         summary = json.loads(succeed(
