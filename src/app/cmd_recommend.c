@@ -13,6 +13,7 @@
 #include "app/progress.h"
 #include "app/recipe.h"
 #include "app/recommend_batch.h"
+#include "app/recommend_explore.h"
 #include "app/recommend_lists.h"
 #include "app/recommend_ranking.h"
 #include "core/metadata.h"
@@ -23,6 +24,8 @@ struct arguments {
     const char *model, *interactions, *users, *for_items, *input_lists, *batch, *output;
     struct eddy_arg_list context;
     int64_t k, threads, refresh_ms, from_ms, half_life_ms;
+    int64_t seed;
+    double exploration_weight, exploration_cut_off;
     bool every_event, stream, exclude_seen, skip_bad, quiet;
 };
 
@@ -63,6 +66,22 @@ static const struct eddy_arg rows[] = {
          "events and their context alone."},
     {"exclude-seen", 0, EDDY_ARG_FLAG, offsetof(struct arguments, exclude_seen), NULL,
      .help = "Leave out items that the user has had."},
+    {"exploration-weight", 0, EDDY_ARG_FLOAT,
+     offsetof(struct arguments, exploration_weight), "W",
+     .help =
+         "0 to 1: how much of a list is given to new items with few exposures; lists are "
+         "drawn then, and LISTS has the propensity of each slot as a fifth field. Default "
+         "0: what the user is most likely to take. A campaign of Amazon's begins with 0.3.",
+     .min = 0, .max = 1},
+    {"exploration-item-age-cut-off", 0, EDDY_ARG_FLOAT,
+     offsetof(struct arguments, exploration_cut_off), "DAYS",
+     .help =
+         "An item is new up to this age (default 30): from its CREATION_TIMESTAMP, or else "
+         "its first event in the histories, to the newest event of the histories.",
+     .min = 0, .max = 1e9},
+    {"seed", 0, EDDY_ARG_INT, offsetof(struct arguments, seed), "N",
+     .help = "Of the draws with --exploration-weight (default 1).", .min = 0,
+     .max = INT32_MAX},
     EDDY_THREADS_ROW(struct arguments),
     EDDY_SKIP_BAD_ROW(struct arguments),
     EDDY_QUIET_ROW(struct arguments),
@@ -107,9 +126,10 @@ struct job {
     FILE *out;
     struct eddy_progress progress;
     uint64_t lists, lines;
-    bool failed;                           /* memory or disk */
+    _Atomic bool failed;                   /* memory or disk */
     const struct eddy_user_queries *users; /* of --users, NULL: none */
     struct eddy_context_row request;       /* of --context */
+    struct eddy_explorer *explorer;        /* of --exploration-weight, NULL: none */
     /* play */
     uint32_t group_first;
     struct eddy_buf *texts; /* (GROUP_USERS) */
@@ -157,6 +177,29 @@ static void play_list(void *context, uint32_t user, uint64_t row,
     job->text_lists[2 * at + 1] += count;
 }
 
+/* A list drawn from all scores; scores NULL: popularity is all there is. */
+static void play_scores(void *context, uint32_t user, uint64_t row, const float *scores)
+{
+    struct job *job = context;
+    const struct eddy_interactions *in = job->interactions;
+    struct eddy_explored list[EDDY_POPULAR_MAX];
+    uint32_t at = user - job->group_first, k = (uint32_t)job->arguments->k;
+    uint64_t n = row == EDDY_PLAY_END ? 0 : row - in->user_begin[user] + 1;
+    int count = eddy_explorer_draw(
+        job->explorer, scores ? scores : job->snapshot->popularity,
+        eddy_catalog_hash(in->users, user),
+        row == EDDY_PLAY_END ? in->user_begin[user + 1] - in->user_begin[user] : n - 1,
+        k, list);
+    if (count < 0) {
+        job->failed = true;
+        return;
+    }
+    eddy_lists_put_explored(in->items, eddy_catalog_id(in->users, user), n, list,
+                            (uint32_t)count, &job->texts[at]);
+    job->text_lists[2 * at]++;
+    job->text_lists[2 * at + 1] += (uint32_t)count;
+}
+
 static struct eddy_context_row play_request(void *context, uint32_t user, uint64_t row)
 {
     const struct job *job = context;
@@ -195,6 +238,7 @@ static int play(struct job *job, struct eddy_err *err)
         .request = play_request,
         .wants = play_wants,
         .list = play_list,
+        .scores = job->explorer ? play_scores : NULL,
         .context = job,
     };
     int r = 0;
@@ -401,6 +445,18 @@ static int check_recipe(const struct arguments *arguments,
     return 0;
 }
 
+static int open_explorer(struct job *job, struct eddy_err *err)
+{
+    struct eddy_recommend_explore_options options = {
+        .weight = job->arguments->exploration_weight,
+        .cut_off_days = job->arguments->exploration_cut_off,
+        .seed = (uint64_t)job->arguments->seed};
+    if (options.weight <= 0)
+        return 0;
+    return eddy_recommend_explore(job->snapshot, job->interactions, &options,
+                                  &job->explorer, err);
+}
+
 /* What the users file says of users, with or without events. */
 static int open_users(struct job *job, struct eddy_inputs *inputs,
                       struct eddy_user_queries *queries, struct eddy_err *err)
@@ -485,6 +541,8 @@ static int recommend(const struct arguments *arguments, struct eddy_err *err)
                        arguments->quiet);
     r = open_users(&job, &inputs, &queries, err);
     if (r == 0)
+        r = open_explorer(&job, err);
+    if (r == 0)
         r = write_lists(&job, err);
     if (r == 0 && arguments->batch && job.lines > 0 && job.lists == 0)
         r = eddy_fail(
@@ -507,6 +565,7 @@ static int recommend(const struct arguments *arguments, struct eddy_err *err)
     free(job.text_lists);
     free(job.event_count);
     free(job.listed);
+    eddy_explorer_free(job.explorer);
     eddy_user_queries_fini(&queries);
     eddy_inputs_close(&inputs);
     eddy_snapshot_release(snapshot);
@@ -515,7 +574,11 @@ static int recommend(const struct arguments *arguments, struct eddy_err *err)
 
 int eddy_cmd_recommend(int argc, char **argv)
 {
-    struct arguments arguments = {.k = 25, .threads = 2, .from_ms = INT64_MIN};
+    struct arguments arguments = {.k = 25,
+                                  .threads = 2,
+                                  .from_ms = INT64_MIN,
+                                  .exploration_cut_off = 30,
+                                  .seed = 1};
     struct eddy_err err = {0};
     int code;
     if (!eddy_args_parse(&command_line, argc, argv, &arguments, NULL, &code))
@@ -552,6 +615,12 @@ int eddy_cmd_recommend(int argc, char **argv)
         return eddy_args_fail("recommend",
                               "--input-lists orders items for users: give their "
                               "--histories (-i), not --for-items");
+    if (arguments.exploration_weight > 0 &&
+        (arguments.stream || arguments.batch || arguments.for_items ||
+         arguments.input_lists))
+        return eddy_args_fail("recommend",
+                              "--exploration-weight goes with --histories (-i) alone, "
+                              "without --stream, --batch and --input-lists");
     arguments.exclude_seen = arguments.exclude_seen || arguments.for_items != NULL;
     if (recommend(&arguments, &err) < 0)
         return eddy_app_fail("recommend", &err);

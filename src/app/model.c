@@ -9,14 +9,27 @@
 #include "io/files.h"
 
 /* Time of the newest event that was learned from: where a warm start goes on. */
-int64_t eddy_model_newest(const struct eddy_manifest *manifest)
+/* An integer of "data", or what stands for one that is not there. */
+static int64_t data_integer(const struct eddy_manifest *manifest, const char *name,
+                            int64_t none)
 {
     json_t *data =
         manifest->data_json ? json_loads(manifest->data_json, 0, NULL) : NULL;
-    const json_t *newest = json_object_get(data, "newest_ms");
-    int64_t ms = json_is_integer(newest) ? json_integer_value(newest) : INT64_MIN;
+    const json_t *number = json_object_get(data, name);
+    int64_t value = json_is_integer(number) ? json_integer_value(number) : none;
     json_decref(data);
-    return ms;
+    return value;
+}
+
+int64_t eddy_model_newest(const struct eddy_manifest *manifest)
+{
+    return data_integer(manifest, "newest_ms", INT64_MIN);
+}
+
+uint64_t eddy_model_users(const struct eddy_manifest *manifest)
+{
+    int64_t users = data_integer(manifest, "users", 0);
+    return users > 0 ? (uint64_t)users : 0;
 }
 
 static int64_t newest_of(const struct eddy_interactions *interactions)

@@ -34,6 +34,8 @@ int eddy_model_open(const char *folder, struct eddy_snapshot **ret,
                     struct eddy_err *err);
 /* Time of the newest event that it has learned from; INT64_MIN: its manifest does not say. */
 int64_t eddy_model_newest(const struct eddy_manifest *manifest);
+/* Number of users that it has learned from; 0: its manifest does not say. */
+uint64_t eddy_model_users(const struct eddy_manifest *manifest);
 /* To standard error, where it has learned nothing of users: a users file says nothing to it. */
 void eddy_model_warn_of_users(const char *command, const char *folder,
                               const struct eddy_snapshot *snapshot);

@@ -124,7 +124,7 @@ static int set_one(struct eddy_conf *conf, const struct eddy_recipe *recipe,
     if (hyper != NULL && hyper->serving)
         return eddy_fail(err, EDDY_EUSAGE,
                          "--set %s: belongs to serving (a campaign), training does not "
-                         "take it",
+                         "take it; see `eddy recommend --exploration-weight`",
                          name);
     if (hyper != NULL && by_name && !eddy_hyper_takes(hyper, value)) {
         struct eddy_buf range;

@@ -27,22 +27,42 @@ void eddy_lists_put_id(struct eddy_span id, struct eddy_buf *out)
     }
 }
 
+/* Query, rank, item, score; the line goes on. */
+static void put_item(const struct eddy_catalog *items, struct eddy_span query,
+                     uint64_t n, uint32_t rank, uint32_t item, float score,
+                     struct eddy_buf *out)
+{
+    eddy_lists_put_id(query, out);
+    if (n > 0) {
+        eddy_buf_putc(out, ':');
+        eddy_buf_put_u64(out, n);
+    }
+    eddy_buf_putc(out, '\t');
+    eddy_buf_put_u64(out, rank);
+    eddy_buf_putc(out, '\t');
+    eddy_lists_put_id(eddy_catalog_id(items, item), out);
+    eddy_buf_putc(out, '\t');
+    eddy_buf_put_fixed(out, (double)score, 6);
+}
+
 void eddy_lists_put(const struct eddy_catalog *items, struct eddy_span query,
                     uint64_t n, const struct eddy_scored *list, uint32_t count,
                     struct eddy_buf *out)
 {
     for (uint32_t i = 0; i < count; i++) {
-        eddy_lists_put_id(query, out);
-        if (n > 0) {
-            eddy_buf_putc(out, ':');
-            eddy_buf_put_u64(out, n);
-        }
+        put_item(items, query, n, i + 1, list[i].item, list[i].score, out);
+        eddy_buf_putc(out, '\n');
+    }
+}
+
+void eddy_lists_put_explored(const struct eddy_catalog *items, struct eddy_span query,
+                             uint64_t n, const struct eddy_explored *list,
+                             uint32_t count, struct eddy_buf *out)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        put_item(items, query, n, i + 1, list[i].item, list[i].score, out);
         eddy_buf_putc(out, '\t');
-        eddy_buf_put_u64(out, i + 1);
-        eddy_buf_putc(out, '\t');
-        eddy_lists_put_id(eddy_catalog_id(items, list[i].item), out);
-        eddy_buf_putc(out, '\t');
-        eddy_buf_put_fixed(out, (double)list[i].score, 6);
+        eddy_buf_put_fixed(out, list[i].propensity, 9);
         eddy_buf_putc(out, '\n');
     }
 }

@@ -44,7 +44,7 @@ def lists(text):
     """{query: [(item, score or None), best first]} of what recommend writes."""
     found = defaultdict(list)
     for line in text.splitlines():
-        query, rank, item, score = line.split("\t")
+        query, rank, item, score = line.split("\t")[:4]  # a fifth is the propensity
         found[query].append((item, float(score) if score else None))
         assert int(rank) == len(found[query]), line
     return found

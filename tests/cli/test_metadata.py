@@ -77,6 +77,64 @@ class Metadata(unittest.TestCase):
         for size in SIZES:
             self.assertGreaterEqual(self.fitting("new" + size, size), 8, size)
 
+    def explore(self, weight, *more):
+        """Lists of all users and the propensities of their slots, at a weight."""
+        text = succeed("recommend", "-q", "-m", path("model"), "-i", path("events.csv"),
+                       "-o", "-", "--exploration-weight", weight, *more)
+        rows = [line.split("\t") for line in text.splitlines()]
+        return support.items(text), [float(row[4]) for row in rows if len(row) > 4]
+
+    def share_of_new(self, lists):
+        shown = [item for items in lists.values() for item in items]
+        return sum(item.startswith("n") for item in shown) / len(shown)
+
+    def test_the_share_of_new_items_grows_with_the_exploration_weight(self):
+        share = -1
+        for weight in (0, .3, .6, 1):
+            found, propensities = self.explore(weight)
+            self.assertGreater(self.share_of_new(found), share, weight)
+            share = self.share_of_new(found)
+            self.assertEqual(len(propensities), 0 if weight == 0 else 600 * 25)
+            self.assertTrue(all(0 < p <= 1 for p in propensities))
+        shown = {item for items in found.values() for item in items}
+        # Nobody has clicked one of them, yet each has been shown.
+        self.assertEqual(50, sum(item.startswith("n") for item in shown))
+
+    def test_lists_drawn_again_are_the_same_and_another_seed_draws_others(self):
+        first = self.explore(.5)
+        self.assertEqual(first, self.explore(.5, "--threads", 1))
+        self.assertNotEqual(first, self.explore(.5, "--seed", 2))
+
+    def test_an_item_older_than_the_cut_off_gets_no_bonus(self):
+        born = {item: 1_600_000_000 for item in self.size}
+        write("dated.csv", [("ITEM_ID", "SIZE", "CREATION_TIMESTAMP")] +
+              [(item, self.size[item], born[item]) for item in self.size])
+        succeed("train", "-q", "-i", path("events.csv"), "-I", path("dated.csv"), "-o",
+                path("dated"), "--threads", 1, "--set", "hidden_dimension=32",
+                "--set", "epochs=2")
+
+        def share(*more):
+            return self.share_of_new(support.items(succeed(
+                "recommend", "-q", "-m", path("dated"), "-i", path("events.csv"), "-o", "-",
+                "--exploration-weight", 1, *more)))
+        # The log covers less than five days.
+        self.assertGreater(share("--exploration-item-age-cut-off", 5),
+                           share("--exploration-item-age-cut-off", 1) + .1)
+
+    def test_exploration_belongs_to_one_recipe(self):
+        succeed("train", "-q", "-i", path("events.csv"), "-o", path("sims"), "--recipe",
+                "aws-sims")
+        for words, why in ((("-m", path("sims")), "goes with aws-user-personalization"),
+                           (("-m", path("model"), "--stream"), "without --stream")):
+            done = support.eddy("recommend", "-q", *words, "-i", path("events.csv"), "-o", "-",
+                                "--exploration-weight", ".3")
+            self.assertEqual(done.code, 64)
+            self.assertIn(why, done.err)
+        done = support.eddy("recommend", "-q", "-m", path("model"), "-i", path("events.csv"),
+                            "-o", "-", "--exploration-weight", "1.2")
+        self.assertEqual(done.code, 64)
+        self.assertIn("0 to 1", done.err)
+
     def test_users_without_events_and_metadata_get_what_is_popular(self):
         succeed("recommend", "-q", "-m", path("model"), "-i", path("events.csv"), "-k", 20,
              "-o", path("plain.tsv"))
