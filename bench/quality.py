@@ -468,13 +468,60 @@ class Recipes(Once):
         return yes
 
 
+class Clicks(Row):
+    """Lists that follow three clicks in another genre, as in the workshop's notebooks on
+    real-time recommendations; there one user each (PutEvents, ten seconds, GetRecommendations)."""
+    name, data_set, source = "clicks", "ml-1m-workshop", "ml-1m"
+    about = "films of the clicked genre in 25 after 0 to 3 clicks, and what is left of the list"
+    amazon = {"documentary": ((0, 10, 16, 22), 0), "animation-action": ((1, 0, 3, 17), 4),
+              "comedy-action": ((5, 8, 12, 18), 5)}
+    genre_least, left_most = 16, 5
+
+    def asked(self):
+        return [self.genre_least, self.left_most]
+
+    def seed(self, bench, folder, model, seed, result):
+        files = [os.path.join(folder, name) for name in ("train.csv", "items.csv")]
+        histories, lists = model + ".histories", model + ".lists"
+        result.cpu.append(bench.train(model, seed, "-i", files[0], "-I", files[1]))
+        bench.python("clicks.py", "histories", *files, histories)
+        bench.eddy("recommend", "-m", model, "-i", histories, "-k", 25, "-o", lists)
+        found = self.score_clicks(bench, lists, *files)
+        for case, one in found.items():
+            for count, value in enumerate(one["of_genre"]):
+                result.values[f"{case} {count}"] = [value]
+            result.values[f"{case} left"] = [one["left"][-1]]
+        os.remove(histories)
+        os.remove(lists)
+
+    @staticmethod
+    def score_clicks(bench, *files):
+        return json.loads(bench.python("clicks.py", "score", *files))
+
+    def report(self, result):
+        means = {key: statistics.mean(values) for key, values in result.values.items()}
+        print(f"{self.name:17} {self.about}")
+        reached = True
+        for case, (genre, left) in self.amazon.items():
+            met = (means[f"{case} 3"] >= self.genre_least
+                   and means[f"{case} left"] <= self.left_most)
+            reached = reached and met
+            print("    %-3s  %-17s %s, left %.1f   Amazon (one user): %s, left %d" % (
+                "yes" if met else "NO", case,
+                " -> ".join("%.1f" % means[f"{case} {count}"] for count in range(4)),
+                means[f"{case} left"], " -> ".join(map(str, genre)), left))
+        print(f"    means of 100 users each; to reach: {self.genre_least} after three clicks, "
+              f"at most {self.left_most} left; {statistics.mean(result.cpu):.0f} CPU-s")
+        return reached
+
+
 def by_value(values):
     """Keys, the greatest value first."""
     return sorted(values, key=values.get, reverse=True)
 
 
 ROWS = [Workshop(), Ml1mLoo(), Successive(), Beauty(), Toys(), Yoochoose(), NowPlaying(),
-        Tmall(), Globo(), Cold(), Recipes()]
+        Tmall(), Globo(), Cold(), Recipes(), Clicks()]
 
 
 def missing_data(bench, row):
