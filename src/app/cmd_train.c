@@ -11,6 +11,7 @@
 #include "app/event_options.h"
 #include "app/group.h"
 #include "app/option_rows.h"
+#include "app/program.h"
 #include "app/train_build.h"
 #include "app/train_report.h"
 #include "app/warm_start.h"
@@ -180,7 +181,9 @@ static void put_settings(const struct job *job, struct eddy_buf *out)
 {
     const struct arguments *arguments = job->arguments;
     const struct eddy_recipe_options *options = &job->options;
-    eddy_buf_printf(out, "recipe=%s\n", job->recipe->name);
+    eddy_buf_puts(out, "program=");
+    eddy_program_put(out);
+    eddy_buf_printf(out, "\nrecipe=%s\n", job->recipe->name);
     for (size_t i = 0; i < arguments->columns.count; i++)
         eddy_buf_printf(out, "column %s\n", arguments->columns.values[i]);
     if (arguments->hold_out != HOLD_OUT_NONE)

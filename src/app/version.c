@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <uv.h>
 
+#include "app/program.h"
 #include "core/kernel.h"
 
 enum { LIBRARIES = 7 };
@@ -17,7 +18,12 @@ static void collect(char names[LIBRARIES][16], char texts[LIBRARIES][160])
                                           "libuv", "jansson",    "kernels"};
     for (int i = 0; i < LIBRARIES; i++)
         (void)snprintf(names[i], 16, "%s", named[i]);
-    (void)snprintf(texts[0], 160, "%s", EDDY_VERSION);
+    struct eddy_buf program;
+    eddy_buf_init(&program, 160);
+    eddy_program_put(&program);
+    eddy_buf_putc(&program, '\0');
+    (void)snprintf(texts[0], 160, "%s", program.failed ? EDDY_VERSION : program.data);
+    eddy_buf_fini(&program);
     (void)snprintf(texts[1], 160, "%s", rd_kafka_version_str());
     (void)snprintf(texts[2], 160, "%d.%d.%d", HIREDIS_MAJOR, HIREDIS_MINOR,
                    HIREDIS_PATCH);

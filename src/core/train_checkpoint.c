@@ -232,6 +232,9 @@ static int judge(struct eddy_trainer *trainer, struct earlier *earlier,
     case EDDY_TRAIN_SETTINGS_CPU:
         *ret_why_not = "it was made on another kind of CPU";
         return 0;
+    case EDDY_TRAIN_SETTINGS_PROGRAM:
+        *ret_why_not = "it was made by another version or build of the program";
+        return 0;
     case EDDY_TRAIN_SETTINGS_SAME: break;
     }
     if (memcmp(earlier->header.identity, trainer->identity, 32) != 0)

@@ -93,6 +93,8 @@ static enum eddy_train_settings_verdict judge(struct eddy_span name,
         return EDDY_TRAIN_SETTINGS_SAME;
     if (name.size > 4 && memcmp(name.data, "cpu.", 4) == 0)
         return EDDY_TRAIN_SETTINGS_CPU;
+    if (eddy_span_eq(name, eddy_span_of("program")))
+        return EDDY_TRAIN_SETTINGS_PROGRAM;
     (void)eddy_fail(
         err, EDDY_EUSAGE,
         "%.*s is %.*s here, but %.*s in the run that was interrupted%s: give "

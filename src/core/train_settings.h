@@ -14,6 +14,7 @@ void eddy_train_settings_put(const struct eddy_train_options *options, const cha
 enum eddy_train_settings_verdict {
     EDDY_TRAIN_SETTINGS_SAME,      /* or with differences that a run may have */
     EDDY_TRAIN_SETTINGS_CPU,       /* made on another kind of CPU */
+    EDDY_TRAIN_SETTINGS_PROGRAM,   /* made by another program (a line "program=...") */
     EDDY_TRAIN_SETTINGS_DIFFERENT, /* err names the setting and both values */
 };
 /* Compare texts of eddy_train_settings_put. finishing: the old run was in its last phase,

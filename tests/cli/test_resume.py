@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import signal
 import time
 
@@ -178,6 +179,22 @@ class Resume(Folder):
         done = self.train(model)
         self.assertEqual(done.code, 0, done.err)
         self.assertFalse(os.path.exists(model + ".checkpoint"))
+
+    def test_a_checkpoint_of_another_program_starts_anew_and_says_so(self):
+        whole, cut = self.path("whole"), self.path("cut")
+        self.assertEqual(self.train(whole).code, 0)
+        self.assertTrue(self.kill_after_a_checkpoint(cut, None))
+        with open(cut + ".checkpoint", "rb") as file:
+            kept = file.read()[:-32]  # a digest of all before it stands at the end
+        build = re.search(rb"program=\S+ build ([0-9a-f]{16})\n", kept)[1]
+        kept = kept.replace(b"build " + build, b"build " + build[::-1], 1)
+        with open(cut + ".checkpoint", "wb") as file:
+            file.write(kept + hashlib.sha256(kept).digest())
+        done = eddy(*[word for word in command(self.log, cut) if word != "--quiet"])
+        self.assertEqual(done.code, 0, done.err)
+        self.assertIn("made by another version or build", done.err)
+        self.assertNotIn("going on after", done.err)
+        self.assertEqual(digests(cut), digests(whole))
 
     def test_checkpoint_that_cannot_be_written_is_said_once(self):
         model = self.path("model")
