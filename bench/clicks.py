@@ -9,7 +9,8 @@ with one user at a time (a notebook each).
 histories: for each user and each number of clicks from 0 to 3 a user CASE:USER:CLICKS with the
 user's history and that many clicks. score: LISTS of `eddy recommend` for OUT.csv; per case the
 mean number of items in 25 that are of the clicked genre, and of those that stood in the list
-before the first click, after 0 to 3 clicks, as one line of JSON. Standard library only.
+before the first click, after 0 to 3 clicks, as one line of JSON. ITEMS has a column GENRE, several
+joined by |. Standard library only.
 """
 import collections
 import csv
@@ -29,7 +30,7 @@ USERS, CLICKS, K, KNOWN_FILMS, EVENTS_MIN, DAY = 100, 3, 25, 40, 20, 86400
 def read(train, items):
     """Genres by item, and [(time, item)] by user."""
     with open(items, encoding="utf-8", newline="") as file:
-        genres = {row["ITEM_ID"]: set(row["GENRES"].split("|")) for row in csv.DictReader(file)}
+        genres = {row["ITEM_ID"]: set(row["GENRE"].split("|")) for row in csv.DictReader(file)}
     histories = collections.defaultdict(list)
     with open(train, encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
