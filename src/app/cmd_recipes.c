@@ -31,14 +31,6 @@ static const struct eddy_args command_line = {
                 "  eddy recipes --json\n",
 };
 
-static const char *const kind_names[] = {
-    [EDDY_RECIPE_PERSONALIZE] = "USER_PERSONALIZATION",
-    [EDDY_RECIPE_POPULAR] = "POPULAR_ITEMS",
-    [EDDY_RECIPE_RANKING] = "PERSONALIZED_RANKING",
-    [EDDY_RECIPE_RELATED] = "RELATED_ITEMS",
-    [EDDY_RECIPE_SEGMENT] = "USER_SEGMENTATION",
-};
-
 static void put_hyper_json(const struct eddy_hyper *hyper, struct eddy_buf *out)
 {
     eddy_buf_puts(out, "{\"name\":");
@@ -64,7 +56,7 @@ static void put_hyper_json(const struct eddy_hyper *hyper, struct eddy_buf *out)
 static void put_json(const struct eddy_recipe *recipe, struct eddy_buf *out)
 {
     eddy_buf_printf(out, "{\"name\":\"%s\",\"type\":\"%s\",\"about\":", recipe->name,
-                    kind_names[recipe->kind]);
+                    eddy_recipe_type(recipe));
     eddy_buf_put_json_string(out, eddy_span_of(recipe->about));
     eddy_buf_printf(out,
                     ",\"network\":%s,\"item_metadata\":%s,\"user_metadata\":%s,"
@@ -91,7 +83,7 @@ static void put_hyper(const struct eddy_hyper *hyper, struct eddy_buf *out)
 
 static void put_text(const struct eddy_recipe *recipe, struct eddy_buf *out)
 {
-    eddy_buf_printf(out, "%s (%s)\n  %s\n", recipe->name, kind_names[recipe->kind],
+    eddy_buf_printf(out, "%s (%s)\n  %s\n", recipe->name, eddy_recipe_type(recipe),
                     recipe->about);
     if (recipe->hyper_count == 0)
         eddy_buf_puts(out, "  It has no hyper-parameters.\n");

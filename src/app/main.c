@@ -7,6 +7,7 @@
 #include "app/app.h"
 #include "app/args.h"
 #include "app/child_broker.h"
+#include "app/child_import.h"
 #include "app/version.h"
 
 static const struct eddy_command commands[] = {
@@ -101,6 +102,8 @@ static int run(int argc, char **argv)
     }
     if (strcmp(argv[1], "demo-broker") == 0) /* the demo's child, not for people */
         return eddy_cmd_demo_broker(argc - 1, argv + 1);
+    if (strcmp(argv[1], "dataset-import") == 0) /* a child of the api, no more so */
+        return eddy_cmd_dataset_import(argc - 1, argv + 1);
     const struct eddy_command *command = find_command(argv[1]);
     return command ? command->run(argc - 1, argv + 1) : EDDY_EXIT_USAGE;
 }

@@ -138,6 +138,18 @@ const char *eddy_recipe_names(void)
            "aws-similar-items, aws-item-affinity, aws-item-attribute-affinity";
 }
 
+const char *eddy_recipe_type(const struct eddy_recipe *recipe)
+{
+    static const char *const names[] = {
+        [EDDY_RECIPE_PERSONALIZE] = "USER_PERSONALIZATION",
+        [EDDY_RECIPE_POPULAR] = "POPULAR_ITEMS",
+        [EDDY_RECIPE_RANKING] = "PERSONALIZED_RANKING",
+        [EDDY_RECIPE_RELATED] = "RELATED_ITEMS",
+        [EDDY_RECIPE_SEGMENT] = "USER_SEGMENTATION",
+    };
+    return names[recipe->kind];
+}
+
 const struct eddy_hyper *eddy_hyper_find(const struct eddy_recipe *recipe,
                                          const char *name)
 {

@@ -43,6 +43,8 @@ extern const uint32_t eddy_recipe_count;
 const struct eddy_recipe *eddy_recipe_find(const char *name);
 /* "aws-user-personalization, aws-hrnn, ...", static. */
 const char *eddy_recipe_names(void);
+/* Amazon's recipeType: "USER_PERSONALIZATION", static. */
+const char *eddy_recipe_type(const struct eddy_recipe *recipe);
 /* The hyper-parameter of a recipe, NULL: it has none of that name. */
 const struct eddy_hyper *eddy_hyper_find(const struct eddy_recipe *recipe,
                                          const char *name);

@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/aws.h"
 #include "app/inspect.h"
+#include "app/jobs.h"
 #include "app/tools.h"
 #include "app/version.h"
 #include "base/clock.h"
@@ -22,7 +24,9 @@
 static const uint64_t second_ns = UINT64_C(1000000000);
 static const char json_content[] = "application/json";
 
-enum { ROUTES = 9, REDIS_TIMEOUT_MS = 1000 };
+enum { ROUTES = 10, REDIS_TIMEOUT_MS = 1000 };
+/* SDKs send up to 2 MB, and keep idle connections for a minute. */
+enum { API_BODY_SIZE = 4 << 20, API_IDLE_S = 75 };
 
 struct eddy_service {
     const struct eddy_config *config;
@@ -33,6 +37,8 @@ struct eddy_service {
     _Atomic uint64_t beat_ns;
     atomic_bool draining;
     struct eddy_http_route routes[ROUTES];
+    struct eddy_control control; /* HTTP thread only, as what follows */
+    struct eddy_jobs *jobs;      /* NULL without the role api */
     /* HTTP thread only. */
     struct eddy_redis_options redis; /* the configuration's with a short time-out */
     struct eddy_store *store;
@@ -330,7 +336,21 @@ static size_t fill_routes(struct eddy_service *service)
         service->routes[count++] =
             (struct eddy_http_route){"GET", table[i].path, table[i].handler, service};
     }
+    if (eddy_config_has_role(service->config, "api"))
+        service->routes[count++] =
+            (struct eddy_http_route){"POST", "/", eddy_aws_post, &service->control};
     return count;
+}
+
+/* The control plane and its jobs. */
+static int start_api(struct eddy_service *service, struct eddy_err *err)
+{
+    int r = eddy_control_open(&service->control, service->config, err);
+    if (r == 0)
+        r = eddy_jobs_start(service->config, &service->jobs, err);
+    service->control.wake = eddy_jobs_wake;
+    service->control.wake_context = service->jobs;
+    return r;
 }
 
 int eddy_service_start(const struct eddy_config *config, struct eddy_registry *registry,
@@ -348,10 +368,17 @@ int eddy_service_start(const struct eddy_config *config, struct eddy_registry *r
     service->store =
         eddy_store_redis_open(&service->redis, config->group, "eddy-api", NULL);
     eddy_service_beat(service);
+    bool api = eddy_config_has_role(config, "api");
+    struct eddy_http_limits limits = {.body_size = api ? API_BODY_SIZE : 0,
+                                      .idle_s = api ? API_IDLE_S : 0};
     int r = service->arena && service->store
-                ? eddy_http_start(config->http.listen, service->routes,
-                                  fill_routes(service), NULL, &service->http, err)
+                ? 0
                 : eddy_fail(err, EDDY_ENOMEM, "out of memory");
+    if (r == 0 && api)
+        r = start_api(service, err);
+    if (r == 0)
+        r = eddy_http_start(config->http.listen, service->routes, fill_routes(service),
+                            &limits, &service->http, err);
     if (r < 0) {
         eddy_service_stop(service);
         return r;
@@ -365,6 +392,8 @@ void eddy_service_stop(struct eddy_service *service)
     if (!service)
         return;
     eddy_http_stop(service->http);
+    eddy_jobs_stop(service->jobs);
+    eddy_control_close(&service->control);
     eddy_store_close(service->store);
     eddy_arena_free(service->arena);
     free(service);

@@ -66,6 +66,22 @@ static const struct eddy_option http_table[] = {
 };
 #undef FIELD
 
+#define FIELD(name) offsetof(struct eddy_api_options, name)
+static const struct eddy_option api_table[] = {
+    {"api.folder", EDDY_OPTION_TEXT, FIELD(folder), "/var/lib/eddy/api", 0, 0, NULL, 0,
+     "What dataset import jobs keep and solution versions train; processes on several "
+     "machines need one that all of them see."},
+    {"api.s3_root", EDDY_OPTION_TEXT, FIELD(s3_root), "", 0, 0, NULL, 0,
+     "Folder that stands for S3: s3://BUCKET/KEY of an import job is "
+     "S3_ROOT/BUCKET/KEY; empty: imports are refused."},
+    {"api.account", EDDY_OPTION_TEXT, FIELD(account), "000000000000", 0, 0, NULL, 0,
+     "Account in ARNs, 12 digits; set it before the first resource is made."},
+    {"api.threads", EDDY_OPTION_INT, FIELD(threads), "2", 1, 64, NULL, 0,
+     "Threads of each training of a solution version; lower it where workers run on the "
+     "same machine."},
+};
+#undef FIELD
+
 #define FIELD(name) offsetof(struct eddy_log_options, name)
 static const struct eddy_option log_table[] = {
     {"log.level", EDDY_OPTION_CHOICE, FIELD(level), "info", 0, 0,
@@ -79,7 +95,7 @@ static const struct eddy_option log_table[] = {
 
 struct config_with_groups {
     struct eddy_config config; /* first */
-    struct eddy_option_group groups[8];
+    struct eddy_option_group groups[9];
 };
 
 struct eddy_config *eddy_config_new(struct eddy_err *err)
@@ -107,8 +123,9 @@ struct eddy_config *eddy_config_new(struct eddy_err *err)
         (struct eddy_option_group){"Lists", ROWS(list_table), &config->model};
     both->groups[6] =
         (struct eddy_option_group){"HTTP", ROWS(http_table), &config->http};
-    both->groups[7] = (struct eddy_option_group){"Log", ROWS(log_table), &config->log};
-    config->conf = eddy_conf_new(both->groups, 8, err);
+    both->groups[7] = (struct eddy_option_group){"API", ROWS(api_table), &config->api};
+    both->groups[8] = (struct eddy_option_group){"Log", ROWS(log_table), &config->log};
+    config->conf = eddy_conf_new(both->groups, 9, err);
     if (!config->conf) {
         free(both);
         return NULL;
@@ -237,6 +254,11 @@ int eddy_config_finish(struct eddy_config *config, struct eddy_err *err)
         rc = check_assignment(config, err);
     if (rc)
         return rc;
+    if (strlen(config->api.account) != 12 ||
+        strspn(config->api.account, "0123456789") != 12)
+        return eddy_fail(err, EDDY_ECONFIG,
+                         "api.account \"%.40s\": an account has 12 digits",
+                         config->api.account);
     if (config->model.initial[0] && !is_version(config->model.initial))
         return eddy_fail(
             err, EDDY_ECONFIG,

@@ -27,6 +27,12 @@ struct eddy_model_options {
 struct eddy_http_options {
     char *listen; /* "127.0.0.1:8080", "[::1]:8080", ":8080"; "": no HTTP */
 };
+struct eddy_api_options {
+    char *folder;    /* imported data and trained versions */
+    char *s3_root;   /* s3://bucket/key is FOLDER/bucket/key; "": no imports */
+    char *account;   /* 12 digits, in ARNs */
+    int64_t threads; /* of a training */
+};
 struct eddy_log_options {
     int64_t level;  /* enum eddy_log_level: "error|warn|info|debug" */
     int64_t format; /* 0 logfmt, 1 json */
@@ -40,6 +46,7 @@ struct eddy_config {
     struct eddy_worker_options worker;
     struct eddy_model_options model;
     struct eddy_http_options http;
+    struct eddy_api_options api;
     struct eddy_log_options log;
     struct eddy_conf *conf; /* for printing: eddy_conf_print(config->conf, ...) */
 };

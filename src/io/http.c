@@ -111,6 +111,10 @@ static enum MHD_Result send_response(struct MHD_Connection *connection,
     if (allow && allow[0]) {
         (void)MHD_add_response_header(reply, MHD_HTTP_HEADER_ALLOW, allow);
     }
+    for (size_t i = 0; i < EDDY_HTTP_HEADERS && response->headers[i].name; i++) {
+        (void)MHD_add_response_header(reply, response->headers[i].name,
+                                      response->headers[i].value);
+    }
     if (result == MHD_YES) {
         result = MHD_queue_response(connection, (unsigned)response->status, reply);
     }
@@ -123,6 +127,23 @@ static void init_response(struct eddy_http_response *response)
     response->status = MHD_HTTP_OK;
     response->content_type = "text/plain; charset=utf-8";
     eddy_buf_init(&response->body, 0);
+    for (size_t i = 0; i < EDDY_HTTP_HEADERS; i++) {
+        response->headers[i].name = NULL;
+    }
+}
+
+void eddy_http_add_header(struct eddy_http_response *response, const char *name,
+                          const char *value)
+{
+    size_t i = 0;
+    while (i < EDDY_HTTP_HEADERS && response->headers[i].name) {
+        i++;
+    }
+    if (i < EDDY_HTTP_HEADERS) {
+        response->headers[i].name = name;
+        (void)snprintf(response->headers[i].value, sizeof response->headers[i].value,
+                       "%s", value); /* cut on purpose */
+    }
 }
 
 void eddy_http_text(struct eddy_http_response *response, int status, const char *fmt,

@@ -21,10 +21,15 @@ struct eddy_http_request {
 };
 
 /* To be filled by the handler; 200, text/plain and empty when it begins. */
+enum { EDDY_HTTP_HEADERS = 4 };
 struct eddy_http_response {
     int status;
     const char *content_type; /* static, or living until the handler returns */
     struct eddy_buf body;     /* one that failed becomes status 500 */
+    struct eddy_http_header {
+        const char *name; /* static; NULL: none */
+        char value[104];
+    } headers[EDDY_HTTP_HEADERS]; /* further ones, by eddy_http_add_header */
 };
 
 /* Thread: the server's (EDDY_ROLE_HTTP). All requests wait for it, so it must not block. */
@@ -65,6 +70,11 @@ bool eddy_http_query(const struct eddy_http_request *request, const char *name,
                      struct eddy_span *ret);
 bool eddy_http_header(const struct eddy_http_request *request, const char *name,
                       struct eddy_span *ret);
+
+/* A further header of the answer; a value that is too long is cut. At most
+ * EDDY_HTTP_HEADERS of them, more are left out. name: static. */
+void eddy_http_add_header(struct eddy_http_response *response, const char *name,
+                          const char *value);
 
 /* Answer with a status and a plain text. */
 __attribute__((format(printf, 3, 4))) void eddy_http_text(
