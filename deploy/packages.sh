@@ -17,8 +17,10 @@ eddy_packages_run="redis-server"
 # Training by several processes: cmake --preset mpi.
 eddy_packages_mpi="libopenmpi-dev openmpi-bin"
 
-# Java and Maven: the Kafka broker of the end-to-end tests is fetched as jars.
-eddy_packages_test="python3 pyflakes3 zstd clang-format openjdk-17-jre-headless maven"
+# Java and Maven: the Kafka broker of the end-to-end tests is fetched as jars. boto3: the AWS
+# client that they use.
+eddy_packages_test="python3 pyflakes3 zstd clang-format openjdk-17-jre-headless maven
+  python3-boto3"
 
 # Names of the packages of the groups given, one a line. 64: no such group.
 eddy_packages_list() {

@@ -80,7 +80,7 @@ int eddy_s3_path(const char *root, const char *location, char ret[EDDY_PATH_SIZE
                          "Invalid S3 input path: \"%.100s\" is not s3://BUCKET/KEY",
                          location);
     size_t size = strlen(root);
-    while (size > 1 && root[size - 1] == '/')
+    while (size > 0 && root[size - 1] == '/')
         size--;
     if ((size_t)snprintf(ret, EDDY_PATH_SIZE, "%.*s/%s", (int)size, root, key) >=
         EDDY_PATH_SIZE)

@@ -238,8 +238,6 @@ static int check_string(struct walk *walk, const struct eddy_aws_member *member,
     if (!json_is_string(value))
         return fail_type(walk, "a string");
     const char *string = json_string_value(value);
-    if (strlen(string) != json_string_length(value))
-        return fail_constraint(walk, string, "Member must not hold a NUL character");
     if (check_limits(walk, member, (double)length_of(string), string, "length") < 0)
         return -1;
     if (member->choices != NULL && !is_choice(member->choices, string)) {

@@ -254,23 +254,33 @@ static enum eddy_job_end watch(struct eddy_job *job, pid_t pid, int *ret_status)
     }
 }
 
-/* The child's words without "eddy COMMAND: ", and files of the S3 folder by their address
- * there. */
+/* text with the first `from` in it as `to`. */
+static void replace(char text[EDDY_JOB_REASON], const char *from, const char *to)
+{
+    char before[EDDY_JOB_REASON];
+    char *at = strstr(text, from);
+    if (at == NULL)
+        return;
+    memcpy(before, text, sizeof before);
+    (void)snprintf(text, EDDY_JOB_REASON, "%.*s%s%s", (int)(at - text), before, to,
+                   before + (at - text) + strlen(from));
+}
+
+/* The child's words without "eddy COMMAND: ": files of the S3 folder by their address there,
+ * options as what they are here. */
 static void take_reason(struct eddy_job *job, const char *log, int status)
 {
-    char line[EDDY_JOB_REASON];
-    const char *root = job->jobs->config->api.s3_root;
-    size_t size = strlen(root);
+    char line[EDDY_JOB_REASON] = "";
+    char root[EDDY_PATH_SIZE];
     eddy_self_failure(log, status, line, sizeof line);
+    (void)snprintf(root, sizeof root, "%s", job->jobs->config->api.s3_root);
+    for (size_t size = strlen(root); size > 0 && root[size - 1] == '/'; size--)
+        root[size - 1] = '\0';
+    if (root[0])
+        replace(line, root, "s3:/");
+    replace(line, "--set ", "hyper-parameter ");
     const char *text = strncmp(line, "eddy ", 5) == 0 ? strstr(line, ": ") : NULL;
-    text = text ? text + 2 : line;
-    while (size > 1 && root[size - 1] == '/')
-        size--;
-    const char *at = size > 0 ? strstr(text, root) : NULL;
-    if (at != NULL && at[size] == '/')
-        (void)eddy_job_fail(job, "%.*ss3:/%s", (int)(at - text), text, at + size);
-    else
-        (void)eddy_job_fail(job, "%s", text);
+    (void)eddy_job_fail(job, "%s", text ? text + 2 : line);
 }
 
 enum eddy_job_end eddy_job_run(struct eddy_job *job, const char *name,

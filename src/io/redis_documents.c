@@ -143,6 +143,16 @@ static void add_command(struct commands *commands, const struct eddy_span *words
     commands->ends[commands->count++] = commands->word_count;
 }
 
+/* A lease of ours lasts so many milliseconds from now on. One that is given up lasts one:
+ * eddy's user need not have the right to delete. */
+static void add_lease(struct commands *commands, struct eddy_span key,
+                      const char *token, const char *ms)
+{
+    const struct eddy_span words[] = {eddy_span_of("SET"), key, eddy_span_of(token),
+                                      eddy_span_of("PX"), eddy_span_of(ms)};
+    add_command(commands, words, 5);
+}
+
 /* Whether a reply is that text; NULL: whether it is nil. */
 static bool is_text(const redisReply *reply, const char *text)
 {
@@ -254,9 +264,7 @@ int eddy_documents_change(struct eddy_documents *documents,
         add_command(
             &commands,
             (struct eddy_span[]){eddy_span_of("ZREM"), eddy_buf_span(&jobs), id}, 3);
-        add_command(&commands,
-                    (struct eddy_span[]){eddy_span_of("DEL"), eddy_buf_span(&lease)},
-                    2);
+        add_lease(&commands, eddy_buf_span(&lease), change->token, "1");
     }
     int r = doc.failed || lease.failed || jobs.failed || list.failed
                 ? eddy_fail(err, EDDY_ENOMEM, "no memory for keys")
@@ -392,11 +400,8 @@ int eddy_documents_renew(struct eddy_documents *documents, const char *id,
     struct condition condition = {eddy_buf_span(&key), token};
     struct commands commands = {.count = 0};
     char span[24];
-    (void)snprintf(span, sizeof span, "%" PRId64, ms);
-    add_command(&commands,
-                (struct eddy_span[]){eddy_span_of(ms > 0 ? "PEXPIRE" : "DEL"),
-                                     eddy_buf_span(&key), eddy_span_of(span)},
-                ms > 0 ? 3 : 2);
+    (void)snprintf(span, sizeof span, "%" PRId64, ms > 0 ? ms : 1);
+    add_lease(&commands, eddy_buf_span(&key), token, span);
     int r = watch(documents, &condition, 1, err);
     if (r == 1)
         r = execute(documents, &commands, err);

@@ -55,11 +55,27 @@ static void overflow(void *context, const struct eddy_http_request *request,
     eddy_buf_puts(&response->body, "longer than ten bytes");
 }
 
+static void with_headers(void *context, const struct eddy_http_request *request,
+                         struct eddy_http_response *response)
+{
+    char value[200];
+    (void)context;
+    (void)request;
+    memset(value, 'v', sizeof value - 1);
+    value[sizeof value - 1] = '\0';
+    eddy_http_add_header(response, "x-one", "first");
+    eddy_http_add_header(response, "x-long", value);
+    eddy_http_add_header(response, "x-three", "3");
+    eddy_http_add_header(response, "x-four", "4");
+    eddy_http_add_header(response, "x-five", "5");
+}
+
 static char context_text[] = "hi";
 static const struct eddy_http_route routes[] = {
-    {"GET", "/hello", hello, context_text}, {"GET", "/below/*", hello, context_text},
-    {"POST", "/echo", echo, NULL},          {"PUT", "/echo", echo, NULL},
-    {"GET", "/readyz", refuse, NULL},       {"GET", "/overflow", overflow, NULL},
+    {"GET", "/hello", hello, context_text},  {"GET", "/below/*", hello, context_text},
+    {"POST", "/echo", echo, NULL},           {"PUT", "/echo", echo, NULL},
+    {"GET", "/readyz", refuse, NULL},        {"GET", "/overflow", overflow, NULL},
+    {"GET", "/headers", with_headers, NULL},
 };
 enum { ROUTES = sizeof routes / sizeof routes[0] };
 
@@ -404,8 +420,21 @@ static void clients_in_parallel_are_all_answered(void)
     eddy_http_stop(http);
 }
 
+static void answers_carry_further_headers(void)
+{
+    struct eddy_http *http = start(NULL);
+    const char *reply = get(http, "GET /headers");
+    CHECK(strstr(reply, "\r\nx-one: first\r\n") != NULL);
+    CHECK(strstr(reply, "\r\nx-long: vvv") != NULL); /* cut, not lost */
+    CHECK(strstr(reply, "\r\nx-four: 4\r\n") != NULL);
+    CHECK(strstr(reply, "x-five") == NULL); /* there is room for four */
+    CHECK(strstr(get(http, "GET /hello"), "x-one") == NULL);
+    eddy_http_stop(http);
+}
+
 int main(void)
 {
+    RUN(answers_carry_further_headers);
     RUN(routes_are_found_by_method_and_path);
     RUN(bodies_are_taken_up_to_the_limit);
     RUN(chunked_bodies_have_the_same_limit);
