@@ -512,7 +512,7 @@ def aws(scratch, _arguments):
     redis = Redis(scratch, acl=[documented_rule("s3cret-word")]).start()
     api = Api(scratch, redis).start()
     client = api.client
-    rows = log_of(users=60, events=20)
+    rows = log_of(users=80, events=20)
     recipes(client)
     schema, items_schema = schemas(client)
     group = pages_of_groups(client)
