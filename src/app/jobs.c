@@ -24,13 +24,10 @@
 #include "base/log.h"
 #include "base/thread.h"
 
-enum {
-    LEASE_MS = 10000,
-    LATEST_MS = 8000,
-    TICK_MS = 1000,
-    LOOK_MS = 20,
-    END_MS = 5000
-};
+/* A renewal that begins within LATEST_MS is over, well or not, before the lease is: to connect
+ * again takes up to five exchanges of TIMEOUT_MS each. */
+enum { LEASE_MS = 10000, LATEST_MS = 4000, TIMEOUT_MS = 1000 };
+enum { TICK_MS = 1000, LOOK_MS = 20, END_MS = 5000 };
 static const uint64_t ms_ns = 1000000;
 
 static uint64_t since_ms(uint64_t begin_ns)
@@ -214,12 +211,12 @@ json_t *eddy_job_output(const struct eddy_job *job, const char *name)
     return json_load_file(path, 0, NULL);
 }
 
-/* TERM, and KILL for who does not listen. */
-static void end_child(pid_t pid)
+/* TERM, and KILL for who does not listen, or where there is no time. */
+static void end_child(pid_t pid, bool at_once)
 {
     uint64_t begin_ns = eddy_monotonic_ns();
     struct timespec pause = {0, LOOK_MS * 1000000L};
-    (void)kill(pid, SIGTERM);
+    (void)kill(pid, at_once ? SIGKILL : SIGTERM);
     while (waitpid(pid, NULL, WNOHANG) == 0) {
         if (since_ms(begin_ns) > END_MS)
             (void)kill(pid, SIGKILL);
@@ -239,12 +236,12 @@ static enum eddy_job_end watch(struct eddy_job *job, pid_t pid, int *ret_status)
         if (ended == pid)
             return EDDY_JOB_DONE;
         if (wait_ms(job->jobs, LOOK_MS, &woken)) {
-            end_child(pid);
+            end_child(pid, false);
             return EDDY_JOB_LEFT;
         }
         bool kept = keep_lease(job, woken, &stop);
         if (!kept || stop) {
-            end_child(pid);
+            end_child(pid, !kept);
             return kept ? EDDY_JOB_STOPPED : EDDY_JOB_LEFT;
         }
         if (woken || since_ms(tick_ns) >= TICK_MS) {
@@ -460,7 +457,10 @@ int eddy_jobs_start(const struct eddy_config *config, struct eddy_jobs **ret,
     if (jobs == NULL)
         return eddy_fail(err, EDDY_ENOMEM, "out of memory");
     jobs->config = config;
-    jobs->documents = eddy_documents_open(&config->redis, config->group, "eddy-jobs");
+    jobs->redis = config->redis;
+    if (jobs->redis.timeout_ms > TIMEOUT_MS)
+        jobs->redis.timeout_ms = TIMEOUT_MS;
+    jobs->documents = eddy_documents_open(&jobs->redis, config->group, "eddy-jobs");
     (void)pthread_mutex_init(&jobs->lock, NULL);
     (void)pthread_cond_init(&jobs->change, NULL);
     int r = jobs->documents ? eddy_thread_start(&jobs->thread, EDDY_ROLE_NONE,

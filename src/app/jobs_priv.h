@@ -12,6 +12,7 @@
 
 struct eddy_jobs {
     const struct eddy_config *config;
+    struct eddy_redis_options redis;  /* the configuration's with a short time-out */
     struct eddy_documents *documents; /* the thread's own */
     pthread_t thread;
     pthread_mutex_t lock;

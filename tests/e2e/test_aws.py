@@ -139,7 +139,7 @@ def version_of(client, solution):
 
 def solution_of(client, name, group, recipe, hypers=None, **members):
     if hypers:
-        members.setdefault("solutionConfig", {})["algorithmHyperParameters"] = hypers
+        members["solutionConfig"] = {"algorithmHyperParameters": hypers}
     return client.create_solution(name=name, datasetGroupArn=group, recipeArn=RECIPE + recipe,
                                   **members)["solutionArn"]
 
@@ -355,6 +355,15 @@ def solutions(client, group):
                        recipeArn=RECIPE + "aws-user-personalization",
                        solutionConfig={"algorithmHyperParameters": hypers})
         check(all(word in text for word in words), f"{hypers} is refused", text)
+    for config, word in (({"eventValueThreshold": "much"}, '"much" is not a number'),
+                         ({"eventsConfig": {"eventParametersList": [{"weight": .5}]}},
+                          "eventType"),
+                         ({"trainingDataConfig": {}}, "not offered yet"),
+                         ({"optimizationObjective": {"itemAttribute": "PRICE"}},
+                          "not offered yet")):
+        text = refused("InvalidInputException", make, name="s", datasetGroupArn=group,
+                       recipeArn=RECIPE + "aws-hrnn", solutionConfig=config)
+        check(word in text, f"{config} is refused", text)
     text = refused("InvalidInputException", make, name="s", datasetGroupArn=group,
                    recipeArn=RECIPE + "aws-popularity-count", performHPO=True)
     check("no hyper-parameter that can be tuned" in text, "nothing to tune", text)
@@ -419,11 +428,22 @@ def chain(scratch, client, group, popular):
     seen, version = states_of(version_of(client, buys)[1])
     check(seen[-1] == "ACTIVE" and version["eventType"] == "buy", "aws-sims of one event type",
           version)
+    with open(scratch.path("api", "us-east-1", "solution", "buys", version[
+            "solutionVersionArn"].rsplit("/")[-1], "model", "manifest.json"),
+              encoding="utf-8") as file:
+        rows = json.load(file)["data"]["events"]
+    check(1000 <= rows < 1600, "the others are not in its model", rows)
+    weighed = solution_of(client, "weighed", group, "aws-hrnn", solutionConfig={
+        "algorithmHyperParameters": {"hidden_dimension": "32", "epochs": "1"},
+        "eventsConfig": {"eventParametersList": [{"eventType": "buy", "weight": 1},
+                                                 {"eventType": "click", "weight": .1}]}})
+    seen, version = states_of(version_of(client, weighed)[1])
+    check(seen[-1] == "ACTIVE", "aws-hrnn with weights of event types", version)
     listed = client.list_solution_versions(solutionArn=solution)["solutionVersions"]
     check([v["solutionVersionArn"] for v in listed] == [arn], "versions are listed by solution",
           listed)
     all_of = [s["name"] for s in client.list_solutions(datasetGroupArn=group)["solutions"]]
-    check(all_of == ["popular", "personal", "buys"], "solutions are listed by group", all_of)
+    check(all_of == ["popular", "personal", "buys", "weighed"], "solutions are listed by group", all_of)
 
 
 def search(client, group):
