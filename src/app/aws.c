@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include "app/aws_table.h"
@@ -23,7 +24,8 @@ static void add_request_id(struct eddy_http_response *response)
 {
     unsigned char bytes[16] = {0};
     char hex[33], text[40];
-    (void)getrandom(bytes, sizeof bytes, 0); /* an id of zeros would do, too */
+    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
+        memset(bytes, 0, sizeof bytes); /* an id of zeros does, too */
     bytes[6] = (unsigned char)((bytes[6] & 0x0f) | 0x40);
     bytes[8] = (unsigned char)((bytes[8] & 0x3f) | 0x80);
     eddy_hex(bytes, sizeof bytes, hex);

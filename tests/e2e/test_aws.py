@@ -8,6 +8,7 @@ import json
 import os
 import random
 import subprocess
+import sys
 import time
 import uuid
 from http.client import HTTPConnection
@@ -15,6 +16,7 @@ from http.client import HTTPConnection
 from harness import (Failed, Redis, Skipped, check, free_port, http, main, say, wait_until)
 from test_acl import documented_rule
 
+sys.path.append("/usr/lib/python3/dist-packages")  # Debian's boto3, for another python3, too
 
 INTERACTIONS = {
     "type": "record", "name": "Interactions",
