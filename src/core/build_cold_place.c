@@ -51,9 +51,9 @@ static const double drawn = 0.25, pulled = 0.7;
  * which are those of users who come back, say more than lists of all users cost. */
 #define FRESH       0.25
 #define SHARE_MIN   0.01
-#define KEPT        0.5    /* of the network's places for them, whatever they cost */
-#define COST        0.0075 /* of NDCG@10; what bringing new items may cost */
-#define LEVEL_RIDGE 0.03   /* of the mean square of a query's values */
+#define KEPT        0.5  /* of the network's places for them, whatever they cost */
+#define COST        0.01 /* of NDCG@10; what bringing new items may cost */
+#define LEVEL_RIDGE 0.03 /* of the mean square of a query's values */
 
 /* LAPACK as Fortran has it, part of Debian's libopenblas (no header of its own there). */
 void dposv_(const char *uplo, const int *n, const int *columns, double *a,
